@@ -1,0 +1,21 @@
+//! What exists in Mainspring: ids, plans, expressions, actions, outcomes, journal events, store traits, clocks and error codes.
+//!
+//! No I/O, no tokio, no clock is read here: whatever changes between two calls comes in as an argument.
+
+pub mod action;
+pub mod catalog;
+pub mod clock;
+pub mod credential;
+pub mod duration;
+pub mod event;
+pub mod expr;
+pub mod fault;
+pub mod id;
+pub mod plan;
+pub mod problem;
+pub mod run;
+pub mod store;
+pub mod value;
+
+pub use fault::{Class, Code, Effected, Fault};
+pub use problem::Problem;

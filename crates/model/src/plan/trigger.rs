@@ -1,0 +1,56 @@
+//! A plan's triggers in checked form.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cron::{Cron, Misfire};
+use crate::expr::{Expr, Template};
+
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// Written, or `trigger_<n>` counted from 1.
+    pub id: String,
+    pub kind: TriggerKind,
+    pub condition: Option<Expr>,
+    /// Evaluated with `trigger` in scope; without it the plan's inputs are taken by name from the body.
+    pub inputs: Option<Vec<(String, Template)>>,
+    pub key: Option<Template>,
+    pub credential: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum TriggerKind {
+    Manual,
+    Cron { cron: Box<Cron>, expression: String, timezone: Option<String>, misfire: Misfire },
+    Interval { every: Duration },
+    Webhook(Webhook),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Webhook {
+    /// Without leading slash.
+    pub path: String,
+    /// Upper case; `POST` unless written.
+    pub methods: Vec<String>,
+    pub auth: WebhookAuth,
+    pub respond: Respond,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookAuth {
+    #[default]
+    None,
+    Basic,
+    Header,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Respond {
+    #[default]
+    Immediately,
+    LastStep,
+    Step,
+}

@@ -1,0 +1,66 @@
+//! What the engine and the server ask of a store, split by caller. Every implementation passes one conformance suite.
+//!
+//! Times are Unix milliseconds by the store's own clock ([`RunStore::now`]); lists are newest first and take opaque cursors.
+
+mod access;
+mod error;
+mod logs;
+mod plans;
+mod runs;
+mod schedules;
+mod secrets;
+
+pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
+pub use error::StoreError;
+pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Retention};
+pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
+pub use runs::{Claimed, Committed, NewRun, RunFilter, RunStore, RunWrite, Standing};
+pub use schedules::{ScheduleRecord, ScheduleStore};
+pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
+
+/// One page of a list, and where the next one begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Opaque; `None` on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// How much of a list is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paging {
+    /// 1–200.
+    pub limit: u32,
+    pub cursor: Option<String>,
+}
+
+/// Everything a store does.
+pub trait Store:
+    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs
+{
+}
+
+impl<T> Store for T where
+    T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs
+{
+}
+
+/// How the store is.
+#[async_trait::async_trait]
+pub trait Health: Send + Sync {
+    /// A bounded write and a read; an error says what is wrong with the store right now.
+    async fn probe(&self) -> Result<(), StoreError>;
+    /// Names of the migrations that were applied, in order.
+    async fn migrations(&self) -> Result<Vec<String>, StoreError>;
+    /// Waits for every accepted write, then closes. Further calls fail.
+    async fn close(&self);
+}
+
+/// Large values, addressed by their content. Writing the same bytes twice is one blob.
+#[async_trait::async_trait]
+pub trait Blobs: Send + Sync {
+    /// Durable when this returns. At most 16 MiB, else `StoreError::TooLarge`.
+    async fn put_blob(&self, bytes: Vec<u8>) -> Result<String, StoreError>;
+    /// The bytes, checked against the address.
+    async fn get_blob(&self, sha256: &str) -> Result<Vec<u8>, StoreError>;
+}

@@ -1,0 +1,32 @@
+//! Sealing: the key ring, envelope encryption, token hashing and redaction; everything that keeps a secret a secret.
+//!
+//! A key ring ([`KeyRing`], from `ENCRYPTION_KEY` or a key file) wraps one random data key per organization ([`WrappedKey`]); the
+//! data key seals values ([`Sealed`]) bound to their place ([`Place`]): table, organization, owner, row, field and key version.
+//! Keys are chosen by id, never by trial. Nothing here knows a database, a clock or tokio; randomness comes in as [`Entropy`].
+
+mod cipher;
+mod data_key;
+mod encodings;
+mod entropy;
+mod error;
+mod idempotency;
+mod key_file;
+mod key_ring;
+mod place;
+mod redactor;
+mod sealed;
+mod secret;
+mod token;
+mod vault;
+
+pub use data_key::WrappedKey;
+pub use entropy::{Entropy, OsEntropy};
+pub use error::VaultError;
+pub use idempotency::{OrgKey, idempotency_key};
+pub use key_ring::{CanaryState, KekId, KeyRing};
+pub use place::Place;
+pub use redactor::{MASK, Redactor};
+pub use sealed::Sealed;
+pub use secret::Secret;
+pub use token::{Token, TokenHash};
+pub use vault::Vault;

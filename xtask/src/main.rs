@@ -1,0 +1,96 @@
+//! `cargo x …`: the few commands that build, run, check and measure the project.
+#![expect(clippy::disallowed_methods, reason = "a developer's tool at the edge: it reads the environment and times its stages")]
+
+mod bench;
+mod dependencies;
+mod diamond;
+mod docs;
+mod finding;
+mod fixtures;
+mod house;
+mod project;
+mod spdx;
+mod stage;
+mod start;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::project::Project;
+
+const HELP: &str = "\
+cargo x <command>
+
+  start [args…]   build the release binary and serve in dev mode on http://127.0.0.1:5000, data in .x/data;
+                  further arguments go to `mainspring serve`
+  test            every check and every test; `ci` is the same
+  bench [args…]   build for release and measure
+  fmt             format the workspace
+  lint            clippy over the workspace, warnings are errors
+  diamond         the crate graph against its rule
+  house           the rules of the house that a machine can check
+  licences        licences and bans of all dependencies, offline
+  docs [--write]  error pages, links and normative pages; --write renews docs/errors/README.md
+  fixtures        fetch the data packages that some tests read, into .x/fixtures
+  help            this text
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cargo x: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<ExitCode> {
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", args),
+    };
+    if matches!(command, "help" | "-h" | "--help") {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let takes_arguments = matches!(command, "start" | "bench") || (command == "docs" && rest == ["--write"]);
+    if !takes_arguments && !rest.is_empty() {
+        bail!("`{command}` takes no such argument: {}\n\n{HELP}", rest.join(" "));
+    }
+    let project = Project::find()?;
+    match command {
+        "start" => start::start(&project, rest),
+        "bench" => bench::bench(&project, rest),
+        "test" | "ci" => stage::all(&project),
+        "fmt" => project.cargo(["fmt", "--all"]).and_then(exit),
+        "lint" => stage::lint(&project).and_then(exit),
+        "diamond" => report(diamond::check(&project)),
+        "house" => report(house::check(&project)?),
+        "licences" => report(dependencies::check(&project)?),
+        "docs" if rest.is_empty() => report(docs::check(&project)?),
+        "docs" => docs::write_index(&project).map(|()| ExitCode::SUCCESS),
+        "fixtures" => {
+            if let Some(folder) = fixtures::octokit(&project) {
+                println!("{}={}", fixtures::OCTOKIT, folder.display());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("no command `{command}`\n\n{HELP}"),
+    }
+}
+
+fn exit(held: bool) -> Result<ExitCode> {
+    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(findings: Vec<finding::Finding>) -> Result<ExitCode> {
+    for finding in &findings {
+        eprintln!("{finding}");
+    }
+    println!("{}", if findings.is_empty() { "nothing found".to_owned() } else { format!("{} found", findings.len()) });
+    exit(findings.is_empty())
+}
