@@ -24,7 +24,11 @@ fn judge(metadata: &Value, licences: &[String], bans: &[String]) -> Vec<Finding>
         let name = package["name"].as_str().unwrap_or_default();
         let version = package["version"].as_str().unwrap_or_default();
         if bans.iter().any(|ban| ban == name) {
-            findings.push(Finding::new(FILE, RULE, format!("{name} {version} is banned here and came in; `cargo tree -i {name}` says how")));
+            findings.push(Finding::new(
+                FILE,
+                RULE,
+                format!("{name} {version} is banned here and came in; `cargo tree -i {name}` says how"),
+            ));
         }
         let licence = package["license"].as_str().unwrap_or_default();
         if !spdx::allowed(licence, licences) {

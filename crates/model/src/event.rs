@@ -35,6 +35,10 @@ pub enum EventBody {
     Called { path: String, attempt: u32, child: RunId },
     /// A body failed and begins again, or a step without an action failed for good before any attempt.
     BodyFailed { path: String, attempt: u32, error: Fault, retry_at: Option<Millis> },
+    /// A `repeat` begins a pass; `value` is what `loop.value` is in it.
+    Pass { path: String, index: u32, value: Value },
+    /// A `repeat` saw its `until` hold: the step ends with the last pass's output.
+    Closed { path: String },
     /// Somebody asked the run to end.
     CancelRequested { by: String },
     /// The plan's `timeout` or `deadline` passed.
@@ -143,4 +147,24 @@ pub const INLINE_LIMIT: usize = 256 * 1024;
 
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+impl EventBody {
+    /// The `kind` tag under which the body is stored.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            EventBody::Started(_) => "started",
+            EventBody::Attempted(_) => "attempted",
+            EventBody::Skipped { .. } => "skipped",
+            EventBody::Opened { .. } => "opened",
+            EventBody::Waiting { .. } => "waiting",
+            EventBody::Called { .. } => "called",
+            EventBody::BodyFailed { .. } => "body_failed",
+            EventBody::Pass { .. } => "pass",
+            EventBody::Closed { .. } => "closed",
+            EventBody::CancelRequested { .. } => "cancel_requested",
+            EventBody::TimedOut { .. } => "timed_out",
+            EventBody::Finished(_) => "finished",
+        }
+    }
 }

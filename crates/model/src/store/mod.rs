@@ -14,7 +14,7 @@ pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use error::StoreError;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Retention};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
-pub use runs::{Claimed, Committed, NewRun, RunFilter, RunStore, RunWrite, Standing};
+pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 

@@ -31,6 +31,19 @@ pub enum Standing {
     Ended(Ending),
 }
 
+/// An event as it is stored: the JSON text of its [`EventBody`](crate::event::EventBody) (with the `kind` tag) beside the columns that are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalRow {
+    pub seq: u32,
+    pub at: Millis,
+    /// The body's `kind` tag.
+    pub kind: &'static str,
+    /// Compact JSON of the body.
+    pub body: String,
+    /// This row is a finished attempt (`success` or `error`): a run that got this far has its crash counts reset.
+    pub progress: bool,
+}
+
 /// One run's part in a group commit. All of it happens, or none.
 #[derive(Clone, Debug)]
 pub struct RunWrite {
@@ -38,8 +51,8 @@ pub struct RunWrite {
     /// From [`Claimed::epoch`]; for a write that creates the run, the epoch it is born with ([`RunStore::epoch`]).
     pub epoch: i64,
     pub create: Option<Box<NewRun>>,
-    /// Consecutive `seq`, after those already stored.
-    pub events: Vec<Event>,
+    /// Consecutive `seq`, after those already stored. Written out by the run's own task, so that the one writer does not.
+    pub events: Vec<JournalRow>,
     pub standing: Standing,
 }
 
