@@ -1,1 +1,24 @@
-//! mainspring-engine
+//! Running plans: the pure [`run::Run`], the driver that carries its decisions to the world and to disk, schedules and retention.
+
+mod attempt;
+mod claims;
+mod credentials;
+mod driver;
+mod engine;
+mod journal;
+mod keys;
+pub mod live;
+mod marks;
+mod plans;
+mod prune;
+mod rehearse;
+pub mod run;
+mod scheduler;
+pub mod triggers;
+
+pub use credentials::{Credentials, SealError};
+pub use driver::{Progress, Report};
+pub use engine::{Engine, Parts, RunHandle, Settings, Start, StartError};
+pub use marks::{CrashMarks, Found, NoMarks};
+pub use plans::LoadedPlan;
+pub use rehearse::StepResult;

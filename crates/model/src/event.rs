@@ -35,6 +35,8 @@ pub enum EventBody {
     Called { path: String, attempt: u32, child: RunId },
     /// A body failed and begins again, or a step without an action failed for good before any attempt.
     BodyFailed { path: String, attempt: u32, error: Fault, retry_at: Option<Millis> },
+    /// A body outlived its `timeout`; its attempts in flight are aborted.
+    BodyTimedOut { path: String, attempt: u32 },
     /// A `repeat` begins a pass; `value` is what `loop.value` is in it.
     Pass { path: String, index: u32, value: Value },
     /// A `repeat` saw its `until` hold: the step ends with the last pass's output.
@@ -160,6 +162,7 @@ impl EventBody {
             EventBody::Waiting { .. } => "waiting",
             EventBody::Called { .. } => "called",
             EventBody::BodyFailed { .. } => "body_failed",
+            EventBody::BodyTimedOut { .. } => "body_timed_out",
             EventBody::Pass { .. } => "pass",
             EventBody::Closed { .. } => "closed",
             EventBody::CancelRequested { .. } => "cancel_requested",

@@ -6,6 +6,7 @@ pub mod action;
 pub mod catalog;
 pub mod clock;
 pub mod credential;
+pub mod cron;
 pub mod duration;
 pub mod event;
 pub mod expr;

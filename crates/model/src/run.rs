@@ -106,6 +106,8 @@ pub struct RunHeader {
     /// The organization's variables at the start.
     pub org: Value,
     pub created_at: Millis,
+    /// `run.environment`: `development`, `production`, or what the operator configured.
+    pub environment: String,
     /// Source of `uuid()` and `random()`.
     pub seed: [u8; 16],
     /// The run and step path that called this one.

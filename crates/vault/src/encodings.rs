@@ -164,7 +164,7 @@ fn unicode(rest: &[u8], out: &mut Vec<u8>) -> Option<usize> {
 
 /// Undoes percent escapes, with `form` also `+` for a space; `None` when there are none.
 pub(crate) fn percent_decoded(text: &[u8], form: bool) -> Option<Decoded> {
-    if !text.contains(&b'%') && !(form && text.contains(&b'+')) {
+    if !text.iter().any(|byte| *byte == b'%' || (form && *byte == b'+')) {
         return None;
     }
     decode(text, |rest, out| match rest[0] {

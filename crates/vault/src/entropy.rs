@@ -13,6 +13,7 @@ pub trait Entropy: Send + Sync {
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one raw draw; everybody else is handed an `Entropy`")]
     fn fill(&self, buffer: &mut [u8]) -> Result<(), VaultError> {
         getrandom::fill(buffer).map_err(|error| VaultError::NoEntropy { reason: error.to_string() })
     }

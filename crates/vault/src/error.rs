@@ -29,7 +29,9 @@ pub enum VaultError {
     #[error("key file {path}: {action} failed: {source}")]
     KeyFileIo { path: PathBuf, action: &'static str, source: std::io::Error },
     /// Data was sealed by a key that is not in the ring. The ring's own ids are listed so that the operator can tell them apart.
-    #[error("the stored data was sealed by encryption key {wanted}, which is not among the keys given ({given}); start with the key that made this data, or list it after the new one")]
+    #[error(
+        "the stored data was sealed by encryption key {wanted}, which is not among the keys given ({given}); start with the key that made this data, or list it after the new one"
+    )]
     KeyUnknown { wanted: KekId, given: String },
     /// The organization has no data key loaded (version `None`), or not the version that the value names.
     #[error("organization {org} has no data key{}", version_text(.version))]

@@ -66,7 +66,9 @@ mod tests {
 
     #[test]
     fn base32_agrees_with_rfc_4648() {
-        for (plain, text) in [("", ""), ("f", "my"), ("fo", "mzxq"), ("foo", "mzxw6"), ("foob", "mzxw6yq"), ("fooba", "mzxw6ytb"), ("foobar", "mzxw6ytboi")] {
+        for (plain, text) in
+            [("", ""), ("f", "my"), ("fo", "mzxq"), ("foo", "mzxw6"), ("foob", "mzxw6yq"), ("fooba", "mzxw6ytb"), ("foobar", "mzxw6ytboi")]
+        {
             assert_eq!(base32(plain.as_bytes()), text);
         }
     }

@@ -141,10 +141,10 @@ impl KeyRing {
     }
 
     pub(crate) fn find(&self, id: KekId) -> Result<&Kek, VaultError> {
-        self.0.iter().find(|kek| kek.id == id).ok_or_else(|| VaultError::KeyUnknown {
-            wanted: id,
-            given: self.ids().map(|id| id.to_string()).collect::<Vec<_>>().join(", "),
-        })
+        self.0
+            .iter()
+            .find(|kek| kek.id == id)
+            .ok_or_else(|| VaultError::KeyUnknown { wanted: id, given: self.ids().map(|id| id.to_string()).collect::<Vec<_>>().join(", ") })
     }
 }
 

@@ -15,7 +15,6 @@ mod key_ring;
 mod place;
 mod redactor;
 mod sealed;
-mod secret;
 mod token;
 mod vault;
 
@@ -24,9 +23,9 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::VaultError;
 pub use idempotency::{OrgKey, idempotency_key};
 pub use key_ring::{CanaryState, KekId, KeyRing};
+pub use mainspring_model::credential::Secret;
 pub use place::Place;
 pub use redactor::{MASK, Redactor};
 pub use sealed::Sealed;
-pub use secret::Secret;
 pub use token::{Token, TokenHash};
 pub use vault::Vault;

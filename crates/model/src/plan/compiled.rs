@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::inputs::InputSpec;
 use super::trigger::Trigger;
 use crate::action::Port;
 use crate::expr::{Expr, Template};
@@ -57,14 +56,6 @@ impl Plan {
             StepKind::Body(_) => true,
         })
     }
-}
-
-/// The plan's inputs: a JSON Schema object made of the declared properties, and the defaults.
-#[derive(Clone, Debug, Default)]
-pub struct InputSpec {
-    /// `{type: object, properties, required, additionalProperties: false}`; `None` when the plan declares no inputs and takes anything.
-    pub schema: Option<Value>,
-    pub defaults: Vec<(String, Value)>,
 }
 
 /// Steps whose edges run among themselves.

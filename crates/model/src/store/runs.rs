@@ -1,5 +1,7 @@
 //! Runs and their journal: what the engine needs.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{Page, Paging, StoreError};
@@ -11,7 +13,7 @@ use crate::run::{Ending, RunHeader, RunStatus, RunSummary, Slot};
 /// A run to be made. Accepted when the write that carries it is committed.
 #[derive(Clone, Debug)]
 pub struct NewRun {
-    pub header: RunHeader,
+    pub header: Arc<RunHeader>,
     /// Fills a schedule's slot: a second run for the slot is not made, and the schedule's `last_due`, `next_due` move on.
     pub slot: Option<(Slot, Option<Millis>)>,
     /// Unique within the organization: the same key gives the first run again.
@@ -50,9 +52,9 @@ pub struct RunWrite {
     pub run: RunId,
     /// From [`Claimed::epoch`]; for a write that creates the run, the epoch it is born with ([`RunStore::epoch`]).
     pub epoch: i64,
-    pub create: Option<Box<NewRun>>,
+    pub create: Option<Arc<NewRun>>,
     /// Consecutive `seq`, after those already stored. Written out by the run's own task, so that the one writer does not.
-    pub events: Vec<JournalRow>,
+    pub events: Arc<Vec<JournalRow>>,
     pub standing: Standing,
 }
 
@@ -112,6 +114,9 @@ pub trait RunStore: Send + Sync {
 
     /// Gives a held run back without a change, as on shutdown.
     async fn release(&self, run: RunId, epoch: i64) -> Result<(), StoreError>;
+
+    /// Makes a waiting run due now; nothing for any other.
+    async fn wake(&self, run: RunId) -> Result<(), StoreError>;
 
     /// Notes that somebody wants the run to end and wakes it. `false` when it had ended.
     async fn request_cancel(&self, org: OrgId, run: RunId, by: &str) -> Result<bool, StoreError>;

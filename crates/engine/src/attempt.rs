@@ -1,0 +1,139 @@
+//! One attempt: finds the action, opens the credential, bounds the time, turns panics into faults.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use mainspring_model::action::{Action, ActionResult, Context, Effect, Outcome};
+use mainspring_model::catalog::Provider;
+use mainspring_model::fault::{Code, Effected, Fault};
+use mainspring_model::problem::nearest;
+use mainspring_model::run::RunHeader;
+
+use crate::engine::Inner;
+use crate::run::{Call, Tried};
+
+/// Time for one attempt when neither the plan nor the action says.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An action that only computes, called in place: it is ready at the first poll.
+pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
+    let began = inner.clock.monotonic_us();
+    let (result, effect) = match find(inner, header, &call) {
+        Err(fault) => (Err(fault), Effect::Read),
+        Ok((_, action)) => {
+            let effect = action.effect(&call.params);
+            let cx = Context {
+                owner: header.owner,
+                run: Some(header.id),
+                step: call.path,
+                attempt: call.attempt,
+                // Nothing is sent, so nothing needs a key.
+                idempotency_key: String::new(),
+                credential: None,
+                per_item: call.per_item,
+                clock: inner.clock.clone(),
+                deadline: i64::MAX,
+                sent: Arc::new(AtomicBool::new(false)),
+            };
+            let answer = std::panic::catch_unwind(AssertUnwindSafe(|| action.call(call.params, &cx).now_or_never()));
+            let result = match answer {
+                Ok(Some(result)) => result,
+                Ok(None) => Err(Fault::internal(format!("{}.{} says it only computes, and waited", call.provider, call.action))),
+                Err(_) => Err(panicked(&call.provider, &call.action)),
+            };
+            (result, effect)
+        }
+    };
+    Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child: None }
+}
+
+/// An attempt with an outside effect or a wait.
+pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, sent: Arc<AtomicBool>) -> Tried {
+    let began = inner.clock.monotonic_us();
+    let mut effect = Effect::Read;
+    let mut child = None;
+    let mut result = attempt(&inner, &header, &call, &sent, &mut effect).await;
+    if let Ok(Outcome::Call { plan, inputs, .. }) = &result {
+        match inner.start_child(&header, &call.path, plan, inputs.clone()).await {
+            Ok(run) => child = Some(run),
+            Err(fault) => result = Err(fault),
+        }
+    }
+    Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child }
+}
+
+async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc<AtomicBool>, effect: &mut Effect) -> ActionResult {
+    let (provider, action) = find(inner, header, call)?;
+    *effect = action.effect(&call.params);
+    let credential = inner.credentials.open(&header.owner, &provider, call.credential.as_deref()).await?;
+    if credential.is_none() && action.spec().needs_credential {
+        return Err(missing_credential(&provider));
+    }
+    let secrets = credential.clone();
+    let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
+    let cx = Context {
+        owner: header.owner,
+        run: Some(header.id),
+        step: call.path.clone(),
+        attempt: call.attempt,
+        idempotency_key: inner.keys.idempotency_key(header, &call.path),
+        credential,
+        per_item: call.per_item.clone(),
+        clock: inner.clock.clone(),
+        deadline,
+        sent: sent.clone(),
+    };
+    let work = AssertUnwindSafe(action.call(call.params.clone(), &cx)).catch_unwind();
+    let result = match select(work, inner.clock.sleep_until(deadline)).await {
+        Either::Left((Ok(result), _)) => result,
+        Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(sent))),
+        Either::Right(_) => {
+            let message = format!("\"{}\" did not answer within {}", call.path, mainspring_model::duration::format(timeout));
+            Err(Fault::new(Code::TIMEOUT, message).effect(effect_of(sent)))
+        }
+    };
+    match secrets {
+        // What came back may hold what was sent: a service that echoes its headers must not put a key into the journal.
+        Some(credential) => Ok(inner.credentials.redact_result(&credential, result)?),
+        None => result,
+    }
+}
+
+fn effect_of(sent: &AtomicBool) -> Effected {
+    if sent.load(std::sync::atomic::Ordering::Acquire) { Effected::Unknown } else { Effected::Unsent }
+}
+
+fn panicked(provider: &str, action: &str) -> Fault {
+    Fault::internal(format!("{provider}.{action} failed in a way it should not; the program goes on, and its log has the place"))
+}
+
+fn missing_credential(provider: &Provider) -> Fault {
+    let fields: Vec<&str> = provider.credential.iter().map(|field| field.name.as_str()).collect();
+    let message = format!(
+        "{} needs a credential ({}); store one with \"mainspring credential set {} …\" or POST /api/provider-credentials/{}",
+        provider.id,
+        fields.join(", "),
+        provider.id,
+        provider.id
+    );
+    Fault::new(Code::MISSING_CREDENTIALS, message)
+}
+
+fn find(inner: &Inner, header: &RunHeader, call: &Call) -> Result<(Arc<Provider>, Arc<dyn Action>), Fault> {
+    let owner = &header.owner;
+    let Some(provider) = inner.catalog.provider(owner, &call.provider) else {
+        let known = inner.catalog.ids(owner);
+        let near = nearest(&call.provider, known.iter().map(String::as_str)).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        return Err(Fault::new(Code::UNKNOWN_PROVIDER, format!("there is no provider \"{}\"{near}", call.provider)));
+    };
+    let Some(action) = provider.action(&call.action).cloned() else {
+        let message = format!("{} has no action \"{}\"; it has {}", call.provider, call.action, provider.action_names().join(", "));
+        return Err(Fault::new(Code::UNKNOWN_ACTION, message));
+    };
+    Ok((provider, action))
+}

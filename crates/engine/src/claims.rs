@@ -1,0 +1,202 @@
+//! Taking up runs from the store: queued ones, waits that are due, and what a dead process left behind.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mainspring_model::event::EventBody;
+use mainspring_model::fault::{Class, Code, Fault};
+use mainspring_model::id::RunId;
+use mainspring_model::run::{Ending, RunStatus};
+use mainspring_model::store::{Claimed, RunWrite, Standing, StoreError};
+use tokio::sync::watch;
+
+use crate::driver::{Progress, Signal};
+use crate::engine::{Engine, Inner};
+use crate::journal;
+use crate::run::{Illegal, Run};
+
+/// Runs taken up in one go.
+const BATCH: usize = 256;
+/// A run in flight at this many crashes is driven alone.
+const SUSPECT: u32 = 2;
+/// After this many crashes alone it is quarantined.
+const POISON: u32 = 3;
+
+impl Engine {
+    /// Gives the runs of a process that died back to the queue. Called once, before [`Engine::serve`]; nothing waits for it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn recover(&self) -> Result<u64, StoreError> {
+        let found = self.0.marks.found();
+        self.0.store.recover(&found.in_flight, found.alone).await
+    }
+
+    /// Takes up due runs until the engine drains.
+    pub async fn serve_claims(&self) {
+        let inner = &self.0;
+        while !inner.draining.load(Ordering::Acquire) {
+            let arrived = inner.store.work_arrived();
+            match self.claim_once().await {
+                Ok(taken) if taken > 0 => continue,
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "the queue could not be read; trying again"),
+            }
+            let until = match inner.store.next_wake().await {
+                Ok(wake) => self.next_look(wake),
+                Err(_) => self.next_look(None),
+            };
+            tokio::select! {
+                () = arrived => {}
+                () = inner.clock.sleep_until(until) => {}
+                () = inner.freed.notified(), if self.room() == 0 => {}
+            }
+        }
+    }
+
+    fn next_look(&self, wake: Option<i64>) -> i64 {
+        let now = self.0.clock.now();
+        let poll = now.saturating_add(i64::try_from(self.0.settings.poll.as_millis()).unwrap_or(1_000));
+        // At least a millisecond on: a run that is due and cannot be taken must not spin.
+        wake.map_or(poll, |wake| wake.clamp(now + 1, poll))
+    }
+
+    fn room(&self) -> usize {
+        self.0.settings.max_live.saturating_sub(self.live())
+    }
+
+    /// Claims one batch and starts driving it; how many were taken.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn claim_once(&self) -> Result<usize, StoreError> {
+        let room = self.room().min(BATCH);
+        if room == 0 {
+            return Ok(0);
+        }
+        let claimed = self.0.store.claim(u32::try_from(room).expect("a small batch")).await?;
+        let count = claimed.len();
+        let (suspects, rest): (Vec<Claimed>, Vec<Claimed>) = claimed.into_iter().partition(|run| run.crashes >= SUSPECT);
+        for run in rest {
+            self.take_up(run, false).await;
+        }
+        for run in suspects {
+            if run.crashes_alone >= POISON {
+                self.quarantine(run).await;
+            } else {
+                self.drive_alone(run).await;
+            }
+        }
+        for (run, by) in self.0.store.cancel_requests().await? {
+            self.0.signal(run, Signal::Cancel { by });
+        }
+        Ok(count)
+    }
+
+    /// A run that was in flight at two crashes gets the process for itself.
+    async fn drive_alone(&self, run: Claimed) {
+        let id = run.header.id;
+        self.0.exclusive.store(true, Ordering::Release);
+        while self.live() > 0 {
+            let freed = self.0.freed.notified();
+            if self.live() == 0 {
+                break;
+            }
+            freed.await;
+        }
+        tracing::warn!(run = %id, crashes = run.crashes, "this run was in flight when the process died; it runs alone");
+        if let Some(task) = self.take_up(run, true).await
+            && let Err(error) = task.await
+        {
+            tracing::error!(run = %id, %error, "the lone run's driver failed");
+        }
+        self.0.exclusive.store(false, Ordering::Release);
+    }
+
+    async fn quarantine(&self, claimed: Claimed) {
+        let message = "a step of this run ended the whole process five times, three of them while it ran alone; it will not be run again";
+        let fault = Fault::new(Code::QUARANTINED, message).class(Class::Internal);
+        if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Quarantined, fault).await {
+            tracing::error!(run = %claimed.header.id, %error, "a run could not be quarantined");
+        }
+    }
+
+    async fn take_up(&self, claimed: Claimed, alone: bool) -> Option<tokio::task::JoinHandle<()>> {
+        let id = claimed.header.id;
+        match self.0.load(&claimed).await {
+            Ok(run) => {
+                let (progress, _) = watch::channel(Progress::default());
+                let cancelled = run.has_been_cancelled();
+                let task = self.0.spawn(run, claimed.epoch, None, progress, alone);
+                if claimed.cancel_requested && !cancelled {
+                    self.0.signal(id, Signal::Cancel { by: "a caller".to_owned() });
+                }
+                self.0.signal(id, Signal::Child);
+                Some(task)
+            }
+            Err(LoadError::Store(error)) => {
+                tracing::error!(run = %id, %error, "a run could not be read; it goes back to the queue");
+                if let Err(error) = self.0.store.release(id, claimed.epoch).await {
+                    tracing::error!(run = %id, %error, "a run could not be given back; the next start takes it up");
+                }
+                None
+            }
+            Err(LoadError::Gone(reason)) => {
+                let fault = Fault::internal(format!("the run cannot go on: {reason}"));
+                if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Error, fault).await {
+                    tracing::error!(run = %id, %error, "a run that cannot go on could not be ended");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Why a stored run did not come to life.
+pub(crate) enum LoadError {
+    Store(StoreError),
+    /// Its plan or its journal is damaged; trying again changes nothing.
+    Gone(String),
+}
+
+impl From<StoreError> for LoadError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Invalid(reason) => LoadError::Gone(reason),
+            StoreError::NotFound { what } => LoadError::Gone(format!("{what} does not exist")),
+            other => LoadError::Store(other),
+        }
+    }
+}
+
+impl From<Illegal> for LoadError {
+    fn from(illegal: Illegal) -> Self {
+        LoadError::Gone(illegal.to_string())
+    }
+}
+
+impl Inner {
+    /// Replays a claimed run.
+    pub(crate) async fn load(self: &Arc<Self>, claimed: &Claimed) -> Result<Run, LoadError> {
+        let header = &claimed.header;
+        let plan = self.plans.get(&*self.store, &*self.catalog, &header.owner, header.plan_id, header.plan_version).await?;
+        let plan = plan.ok_or_else(|| LoadError::Gone(format!("plan {} version {} is gone", header.plan_id, header.plan_version)))?;
+        if self.vault.data_key_version(header.owner.org).is_none() {
+            self.credentials.ensure_key(header.owner.org).await.map_err(|error| LoadError::Gone(error.to_string()))?;
+        }
+        let mut history = self.store.history(header.id).await?;
+        journal::hydrate(&*self.store, &mut history).await?;
+        Ok(Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?)
+    }
+
+    /// Writes a terminal event for a run that is not driven.
+    async fn end_at_once(&self, claimed: &Claimed, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
+        let id: RunId = claimed.header.id;
+        let seq = self.store.history(id).await?.last().map_or(0, |event| event.seq) + 1;
+        let ending = Ending { status, output: serde_json::Value::Null, blob: None, error: Some(fault) };
+        let event = mainspring_model::event::Event { seq, at: self.clock.now(), body: EventBody::Finished(ending.clone()) };
+        let events = Arc::new(vec![journal::plain_row(&event)]);
+        self.store.commit(RunWrite { run: id, epoch: claimed.epoch, create: None, events, standing: Standing::Ended(ending) }).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! An attempt to be made: everything the driver needs, taken out of the run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainspring_model::action::{NoPerItem, PerItem};
+use mainspring_model::clock::Millis;
+use mainspring_model::expr::Fuel;
+use mainspring_model::fault::Fault;
+use mainspring_model::plan::{ActionStep, PerItemParam, StepKind};
+use serde_json::Value;
+
+use super::scope::{Captured, ItemScope};
+use super::state::Addr;
+use super::Run;
+
+/// One attempt of one action.
+pub struct Call {
+    pub addr: Addr,
+    pub path: String,
+    pub attempt: u32,
+    pub provider: String,
+    pub action: String,
+    pub params: Value,
+    pub per_item: Arc<dyn PerItem>,
+    pub credential: Option<String>,
+    /// As the plan says; the action's own default when absent.
+    pub timeout: Option<Duration>,
+    pub computes: bool,
+    /// The journal must be durable up to here before anything leaves the process.
+    pub after: u32,
+}
+
+impl Run {
+    /// Resolves the params of a unit's next attempt.
+    pub(super) fn build_call(&self, addr: Addr, attempt: u32, now: Millis) -> Result<Call, Fault> {
+        let ix = self.step_ix(addr).ok_or_else(|| Fault::internal("the step's list is gone"))?;
+        let step = self.plan.step(ix);
+        let StepKind::Action(action) = &step.kind else { return Err(Fault::internal("the step has no action")) };
+        let scope = self.scope_of(addr, now);
+        let params = action.params.eval(&scope, &mut Fuel::default())?;
+        let per_item: Arc<dyn PerItem> =
+            if action.per_item.is_empty() { Arc::new(NoPerItem) } else { Arc::new(StepPerItem::of(action, &scope)) };
+        Ok(Call {
+            addr,
+            path: scope.path.clone(),
+            attempt,
+            provider: action.provider.clone(),
+            action: action.action.clone(),
+            params,
+            per_item,
+            credential: action.credential.clone(),
+            timeout: step.timeout,
+            computes: action.computes,
+            after: self.seq,
+        })
+    }
+}
+
+/// A step's per-item params with what they read.
+struct StepPerItem {
+    params: Vec<PerItemParam>,
+    captured: Captured,
+}
+
+impl StepPerItem {
+    fn of(action: &ActionStep, scope: &super::scope::RunScope<'_>) -> StepPerItem {
+        let references = action.per_item.iter().flat_map(|param| -> Box<dyn Iterator<Item = _>> {
+            match param {
+                PerItemParam::Expr { expr, .. } => Box::new(expr.references().iter()),
+                PerItemParam::Labelled { cases, .. } => Box::new(cases.iter().flat_map(|(_, expr)| expr.references())),
+                PerItemParam::Template { template, .. } => Box::new(template.references().map(|(_, reference)| reference)),
+            }
+        });
+        StepPerItem { captured: Captured::of(scope, references), params: action.per_item.clone() }
+    }
+}
+
+impl PerItem for StepPerItem {
+    fn eval(&self, param: &str, locals: &[(&str, &Value)]) -> Result<Value, Fault> {
+        let scope = ItemScope { captured: &self.captured, locals };
+        let mut fuel = Fuel::default();
+        for known in &self.params {
+            match known {
+                PerItemParam::Expr { name, expr } if name == param => return expr.eval(&scope, &mut fuel),
+                PerItemParam::Template { name, template } if name == param => return template.eval(&scope, &mut fuel),
+                PerItemParam::Labelled { name, cases } => {
+                    let label = param.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('.'));
+                    if let Some((_, expr)) = label.and_then(|label| cases.iter().find(|(known, _)| known == label)) {
+                        return expr.eval(&scope, &mut fuel);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(Fault::invalid_params(format!("the step has no \"{param}\"")))
+    }
+
+    fn has(&self, param: &str) -> bool {
+        self.params.iter().any(|known| known.name() == param)
+    }
+
+    fn labels(&self, param: &str) -> Vec<String> {
+        self.params
+            .iter()
+            .find_map(|known| match known {
+                PerItemParam::Labelled { name, cases } if name == param => Some(cases.iter().map(|(label, _)| label.clone()).collect()),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+}

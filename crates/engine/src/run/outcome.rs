@@ -1,0 +1,140 @@
+//! From what an action returned to what is journalled: success, a repetition, a failure, or a wait.
+
+use mainspring_model::action::{ActionResult, Effect, Outcome};
+use mainspring_model::clock::Millis;
+use mainspring_model::event::{AttemptStatus, EventBody, Mark};
+use mainspring_model::fault::{Class, Code, Effected, Fault};
+use mainspring_model::id::RunId;
+use mainspring_model::run::{Ending, RunStatus};
+use serde_json::{Value, json};
+
+use super::state::{Active, Addr, UnitState};
+use super::{Run, retry};
+
+/// One attempt as it ended.
+pub struct Tried {
+    pub result: ActionResult,
+    /// The effect of these params, as the action said.
+    pub effect: Effect,
+    pub latency_us: u64,
+    /// For [`Outcome::Call`]: the child, already accepted.
+    pub child: Option<RunId>,
+}
+
+impl Run {
+    /// The event that records an attempt's end. `None` when the unit is gone and nothing is to be recorded.
+    pub fn outcome(&self, addr: Addr, attempt: u32, tried: Tried, now: Millis) -> Option<EventBody> {
+        let mut attempted = self.attempted_base(addr, attempt)?;
+        attempted.latency_us = tried.latency_us;
+        match tried.result {
+            Ok(Outcome::SleepUntil(until)) if until > now => {
+                return Some(EventBody::Waiting { path: attempted.path, attempt, until });
+            }
+            Ok(Outcome::Call { wait: true, .. }) => match tried.child {
+                Some(child) => return Some(EventBody::Called { path: attempted.path, attempt, child }),
+                None => return Some(self.failed(addr, attempted, Fault::internal("the called plan's run was not made"), tried.effect, now)),
+            },
+            Ok(Outcome::Call { wait: false, plan, .. }) => {
+                attempted.output = json!({"run_id": tried.child, "plan": plan});
+                attempted.message = format!("started \"{plan}\"");
+            }
+            Ok(Outcome::SleepUntil(_)) => attempted.message = "the moment had passed".to_owned(),
+            Ok(Outcome::Done(output)) => {
+                attempted.port = output.port;
+                attempted.output = output.value;
+                attempted.message = output.message;
+                attempted.metadata = output.metadata;
+            }
+            Ok(Outcome::Respond { status, headers, body }) => {
+                attempted.output = json!({"status": status, "headers": headers, "body": body});
+                attempted.mark = Some(Mark::Respond);
+            }
+            Ok(Outcome::Stop(output)) => {
+                attempted.mark = Some(if output.is_some() { Mark::Stop } else { Mark::StopPlain });
+                attempted.output = output.unwrap_or(Value::Null);
+            }
+            Err(fault) => return Some(self.failed(addr, attempted, fault, tried.effect, now)),
+        }
+        Some(EventBody::Attempted(Box::new(attempted)))
+    }
+
+    fn failed(
+        &self,
+        addr: Addr,
+        mut attempted: mainspring_model::event::Attempted,
+        fault: Fault,
+        effect: Effect,
+        now: Millis,
+    ) -> EventBody {
+        let step = self.step_ix(addr).map(|ix| self.plan.step(ix));
+        let stopped = self.frame(addr.frame).is_none_or(|frame| frame.stopped);
+        attempted.status = AttemptStatus::Error;
+        if let Some(step) = step
+            && !stopped
+            && attempted.attempt < step.retry.max_attempts
+            && retry::repeats(&fault, effect, step.once, &step.retry)
+        {
+            let jitter = self.fraction(&attempted.path, attempted.attempt);
+            attempted.status = AttemptStatus::Retrying;
+            attempted.retry_at = Some(retry::next_attempt_at(&step.retry.backoff, attempted.attempt, &fault, now, jitter));
+        }
+        attempted.error = Some(fault);
+        EventBody::Attempted(Box::new(attempted))
+    }
+
+    /// The event of an attempt that was dropped in flight.
+    pub fn aborted(&self, addr: Addr, attempt: u32, sent: bool, latency_us: u64) -> Option<EventBody> {
+        let mut attempted = self.attempted_base(addr, attempt)?;
+        attempted.status = AttemptStatus::Cancelled;
+        attempted.latency_us = latency_us;
+        let effect = if sent { Effected::Unknown } else { Effected::Unsent };
+        attempted.error = Some(Fault::new(Code::CANCELLED, "the attempt was given up").class(Class::User).effect(effect));
+        Some(EventBody::Attempted(Box::new(attempted)))
+    }
+
+    /// Child runs that steps of this run wait for.
+    pub fn children(&self) -> Vec<(Addr, u32, RunId)> {
+        let mut found = Vec::new();
+        for (ix, frame) in self.frames.iter().enumerate() {
+            let Some(frame) = frame else { continue };
+            for (place, step) in frame.steps.iter().enumerate() {
+                let super::state::StepState::Active(active) = step else { continue };
+                let addr = |index| Addr {
+                    frame: u32::try_from(ix).expect("fewer than 2^32 frames"),
+                    place: u32::try_from(place).expect("at most 1,000 steps"),
+                    index,
+                };
+                let mut see = |index, unit: &super::state::Unit| {
+                    if let UnitState::Calling(child) = unit.state {
+                        found.push((addr(index), unit.attempt, child));
+                    }
+                };
+                match &**active {
+                    Active::Single(unit) => see(None, unit),
+                    Active::Each(each) => each.units.iter().for_each(|(index, unit)| see(Some(*index), unit)),
+                    Active::Repeat(repeat) => see(Some(repeat.index), &repeat.unit),
+                    Active::Handling { .. } => {}
+                }
+            }
+        }
+        found.sort_unstable_by_key(|(addr, ..)| (addr.frame, addr.place, addr.index));
+        found
+    }
+
+    /// The event of a called plan's end.
+    pub fn child_ended(&self, addr: Addr, attempt: u32, child: RunId, ending: Ending) -> Option<EventBody> {
+        let mut attempted = self.attempted_base(addr, attempt)?;
+        attempted.metadata.insert("run_id".to_owned(), json!(child));
+        if ending.status == RunStatus::Success {
+            attempted.output = ending.output;
+            attempted.message = "the called plan succeeded".to_owned();
+        } else {
+            attempted.status = AttemptStatus::Error;
+            let cause = ending.error.as_ref().map_or_else(|| ending.status.as_str().to_owned(), ToString::to_string);
+            let fault = Fault::new(Code::RUN_FAILED, format!("the called plan's run {child} ended in {}: {cause}", ending.status.as_str()))
+                .details(json!({"run_id": child, "status": ending.status, "error": ending.error}));
+            attempted.error = Some(fault);
+        }
+        Some(EventBody::Attempted(Box::new(attempted)))
+    }
+}

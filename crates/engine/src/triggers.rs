@@ -1,0 +1,86 @@
+//! From what a trigger saw to a run's inputs: the trigger's own `if` and `inputs`, then the plan's check.
+
+use mainspring_model::clock::Millis;
+use mainspring_model::expr::{Ambient, Fuel, Scope, StepField, StepKey};
+use mainspring_model::fault::Fault;
+use mainspring_model::plan::Plan;
+use mainspring_model::plan::trigger::Trigger;
+use mainspring_model::problem::Problem;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use thiserror::Error;
+
+/// Why a trigger did not give a run its inputs.
+#[derive(Debug, Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error("the inputs do not fit the plan")]
+    Inputs(Vec<Problem>),
+}
+
+/// The checked inputs; `None` when the trigger's `if` was false.
+///
+/// # Errors
+/// A fault of the trigger's expressions, or inputs that do not fit.
+pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<Value>, Refused> {
+    let scope = TriggerScope { trigger: seen, now };
+    if let Some(condition) = &trigger.condition
+        && !condition.truthy(&scope, &mut Fuel::default())?
+    {
+        return Ok(None);
+    }
+    let given = match &trigger.inputs {
+        Some(templates) => {
+            let mut given = Map::new();
+            for (name, template) in templates {
+                given.insert(name.clone(), template.eval(&scope, &mut Fuel::default())?);
+            }
+            Value::Object(given)
+        }
+        None => by_name(plan, seen),
+    };
+    plan.inputs.accept(&given).map(Some).map_err(Refused::Inputs)
+}
+
+/// The plan's inputs taken by name from the body; a plan without inputs takes anything.
+fn by_name(plan: &Plan, seen: &Value) -> Value {
+    let body = seen.get("body").and_then(Value::as_object);
+    let Some(properties) = plan.inputs.schema.as_ref().and_then(|schema| schema.get("properties")).and_then(Value::as_object) else {
+        return Value::Object(Map::new());
+    };
+    let Some(body) = body else { return Value::Object(Map::new()) };
+    Value::Object(body.iter().filter(|(name, _)| properties.contains_key(*name)).map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+struct TriggerScope<'a> {
+    trigger: &'a Value,
+    now: Millis,
+}
+
+impl Scope for TriggerScope<'_> {
+    fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
+        (name == "trigger").then_some(Cow::Borrowed(self.trigger))
+    }
+    fn root_names(&self) -> Vec<String> {
+        vec!["trigger".to_owned()]
+    }
+    fn step(&self, _: &StepKey, _: StepField) -> Option<Cow<'_, Value>> {
+        None
+    }
+    fn step_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn ambient(&self) -> &dyn Ambient {
+        self
+    }
+}
+
+impl Ambient for TriggerScope<'_> {
+    fn now(&self) -> i64 {
+        self.now
+    }
+    fn random_bits(&self, _: u32) -> u128 {
+        0
+    }
+}

@@ -1,0 +1,56 @@
+//! Compiles the expressions and templates of a document, with every problem at its place.
+
+use serde_json::Value;
+
+use super::problems::Problems;
+use super::references::{self, Known};
+use super::surroundings::Site;
+use crate::expr::{self, Expr, Template};
+
+/// Compiles within one plan. Remembers whether anything that it compiled since the last question reads `now()` and the like.
+pub(crate) struct Compiler<'p, 'd> {
+    pub known: Known<'p, 'd>,
+    pub reads_now: bool,
+}
+
+impl Compiler<'_, '_> {
+    /// An expression field.
+    pub(crate) fn expr(&mut self, value: &Value, pointer: &str, site: Site<'_>, extra: &[&str], problems: &mut Problems<'_>) -> Option<Expr> {
+        match expr::field(value) {
+            Ok(expr) => {
+                let text = value.as_str().unwrap_or_default();
+                for reference in expr.references() {
+                    references::check(&self.known, site, extra, reference, pointer, text, problems);
+                }
+                self.reads_now |= expr.uses_ambient();
+                Some(expr)
+            }
+            Err(found) => {
+                for problem in found {
+                    problems.push_expr(pointer, problem);
+                }
+                None
+            }
+        }
+    }
+
+    /// A template field.
+    pub(crate) fn template(&mut self, value: &Value, pointer: &str, site: Site<'_>, extra: &[&str], problems: &mut Problems<'_>) -> Option<Template> {
+        match Template::parse(value, pointer) {
+            Ok(template) => {
+                for (inner, reference) in template.references() {
+                    let text = value.pointer(&inner).and_then(Value::as_str).unwrap_or_default();
+                    references::check(&self.known, site, extra, reference, &format!("{pointer}{inner}"), text, problems);
+                }
+                self.reads_now |= template.uses_ambient();
+                Some(template)
+            }
+            Err(found) => {
+                for (pointer, problem) in found {
+                    problems.push_expr(&pointer, problem);
+                }
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The names of a document's fields: ours, those of a later version, and what other tools call them.
+
+/// Fields of a plan.
+pub(crate) const PLAN: &[&str] =
+    &["name", "description", "original_prompt", "inputs", "vars", "triggers", "steps", "output", "on_error", "finally", "timeout", "deadline"];
+
+/// Fields of a step. `provider` is read beside `action`.
+pub(crate) const STEP: &[&str] = &[
+    "id", "name", "notes", "action", "provider", "params", "credential", "needs", "join", "if", "for_each", "as", "max_parallel", "batch",
+    "on_item_error", "repeat", "steps", "retry", "timeout", "on_error", "once", "position",
+];
+
+/// Fields that every trigger has.
+pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs"];
+
+pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
+pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
+pub(crate) const RETRY: &[&str] = &["max_attempts", "delay", "factor", "max_delay", "jitter", "codes"];
+
+/// What an object of a document is, to name it in messages and to know its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noun {
+    Plan,
+    Step,
+    Trigger,
+    Repeat,
+    Retry,
+    Delay,
+}
+
+impl Noun {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Noun::Plan => "a plan",
+            Noun::Step => "a step",
+            Noun::Trigger => "a trigger",
+            Noun::Repeat => "repeat",
+            Noun::Retry => "retry",
+            Noun::Delay => "delay",
+        }
+    }
+
+    /// Fields that a later version knows, with what they will do.
+    pub(crate) fn later(self, name: &str) -> Option<&'static str> {
+        let table: &[(&str, &str)] = match self {
+            Noun::Plan => &[
+                ("concurrency", "limits on live runs of one plan"),
+                ("budget", "a budget for model calls"),
+                ("tests", "tests in the document"),
+                ("signature", "signed plans"),
+            ],
+            Noun::Step => &[
+                ("undo", "undoing effects of a failed run"),
+                ("rate", "rate limits across runs"),
+                ("cache", "reusing a result"),
+                ("pinned", "using a fixed output instead of calling"),
+            ],
+            Noun::Trigger => &[("signature", "checking a webhook's signature"), ("dedupe", "dropping repeated deliveries")],
+            _ => &[],
+        };
+        table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
+    }
+
+    /// What other tools write, and our way to say it.
+    pub(crate) fn foreign(self, name: &str) -> Option<Foreign> {
+        let (ours, advice) = match self {
+            Noun::Step => match name {
+                "uses" | "action_id" | "tool" | "operation" | "call" | "task" => ("action", ""),
+                "with" | "parameters" | "args" | "arguments" | "input" | "inputs" | "config" => ("params", ""),
+                "when" | "condition" | "unless" => ("if", ""),
+                "depends_on" | "dependsOn" | "after" | "requires" => ("needs", ""),
+                "foreach" | "forEach" | "for" | "loop" | "with_items" | "items" => ("for_each", ""),
+                "retries" | "max_retries" => ("retry", "write retry: {max_attempts: 3}"),
+                "continue_on_error" | "continue-on-error" | "ignore_errors" => ("on_error", "write on_error: continue"),
+                "credentials" | "connection" => ("credential", ""),
+                "timeout-minutes" | "timeout_seconds" => ("timeout", "a duration such as 5m or 30s"),
+                "description" | "comment" => ("notes", ""),
+                "do" | "body" | "jobs" => ("steps", ""),
+                "type" => ("", "a step has no type: \"action\" makes a call, \"steps\" a group, \"for_each\" and \"repeat\" a loop, \"if\" a condition"),
+                "runs-on" | "runs_on" => ("", "steps need no machine to be named: remove it"),
+                "else" | "else_jump" => ("", "write a second step with the opposite \"if\", or use logic.if and its ports"),
+                "run" | "script" => ("", "user code arrives with a later version; use an action such as logic.map"),
+                _ => return None,
+            },
+            Noun::Plan => match name {
+                "on" | "trigger" => ("triggers", ""),
+                "title" => ("name", ""),
+                "jobs" | "tasks" | "nodes" => ("steps", ""),
+                "variables" | "env" => ("vars", ""),
+                "parameters" | "params" => ("inputs", ""),
+                "on_failure" => ("on_error", ""),
+                "runs-on" | "runs_on" => ("", "steps need no machine to be named: remove it"),
+                _ => return None,
+            },
+            Noun::Trigger => match name {
+                "schedule" => ("cron", ""),
+                "when" | "condition" => ("if", ""),
+                "tz" | "time_zone" | "timeZone" => ("timezone", ""),
+                "method" => ("methods", "a list such as [POST]"),
+                "response" => ("respond", ""),
+                _ => return None,
+            },
+            Noun::Retry => match name {
+                "attempts" | "max" | "limit" | "count" => ("max_attempts", ""),
+                "backoff" => ("factor", ""),
+                _ => return None,
+            },
+            Noun::Repeat => match name {
+                "while" => ("until", "the opposite condition"),
+                "max_iterations" | "limit" => ("max", ""),
+                _ => return None,
+            },
+            Noun::Delay => return None,
+        };
+        Some(Foreign { ours, advice })
+    }
+}
+
+/// How we say what another tool calls otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// Our field; empty when there is none.
+    pub ours: &'static str,
+    pub advice: &'static str,
+}
+
+/// Triggers of a later version.
+pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
+    ("event", "starting by an event"),
+    ("poll", "starting by polling a service"),
+    ("plan_failed", "starting when another plan failed"),
+    ("plan_finished", "starting when another plan finished"),
+    ("email", "starting by mail"),
+    ("folder", "starting by a file in a folder"),
+    ("form", "starting by a form"),
+];
+
+/// Actions of a later version; a provider alone stands for all of its actions.
+pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[
+    ("logic.wait_for_event", "waiting for an event"),
+    ("logic.open_callback", "waiting for a callback"),
+    ("logic.wait_for_callback", "waiting for a callback"),
+    ("logic.approval", "waiting for an approval"),
+    ("logic.wait_for_triggers", "waiting for triggers"),
+    ("logic.emit", "emitting an event"),
+    ("logic.jq", "jq queries"),
+    ("state", "state kept between runs"),
+    ("code", "user code"),
+];

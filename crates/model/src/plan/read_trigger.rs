@@ -1,0 +1,121 @@
+//! Reads the triggers of a document, in the present form and as the earlier `{type, config: {…}}`, which `older` has unpacked.
+
+use serde_json::Value;
+
+use super::code;
+use super::document::{TriggerDoc, TriggerKindDoc};
+use super::fields::{Fields, one_of, unknown_word};
+use super::names::{self, Noun};
+use super::problems::Problems;
+use super::read_step::{credential_problem, identifier, is_plain_name};
+use super::trigger::{Respond, WebhookAuth};
+use crate::Problem;
+use crate::cron::Misfire;
+
+const TYPES: [&str; 4] = ["cron", "interval", "webhook", "manual"];
+const MISFIRE: [(&str, Misfire); 3] = [("fire_once", Misfire::FireOnce), ("skip", Misfire::Skip), ("fire_all", Misfire::FireAll)];
+const AUTH: [(&str, WebhookAuth); 3] = [("none", WebhookAuth::None), ("basic", WebhookAuth::Basic), ("header", WebhookAuth::Header)];
+const RESPOND: [(&str, Respond); 3] = [("immediately", Respond::Immediately), ("last_step", Respond::LastStep), ("step", Respond::Step)];
+
+pub(crate) fn triggers(plan: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<TriggerDoc> {
+    let Some(items) = plan.list("triggers", problems) else { return Vec::new() };
+    items.iter().enumerate().map(|(place, item)| trigger(item, &format!("/triggers/{place}"), problems)).collect()
+}
+
+fn trigger(value: &Value, pointer: &str, problems: &mut Problems<'_>) -> TriggerDoc {
+    let empty = TriggerDoc { id: None, kind: TriggerKindDoc::Manual, condition: None, key: None, credential: None, inputs: None };
+    let Some(fields) = Fields::of(Noun::Trigger, value, pointer, problems) else { return empty };
+    let Some((kind, own)) = kind(&fields, problems) else { return empty };
+    let known: Vec<&str> = names::TRIGGER.iter().chain(own).copied().collect();
+    fields.refuse_unknown(&known, problems);
+    TriggerDoc {
+        id: identifier(&fields, "id", problems),
+        kind,
+        condition: fields.filled("if", problems).cloned(),
+        key: fields.map.get("key").cloned(),
+        credential: credential(&fields, problems),
+        inputs: fields.object("inputs", problems).cloned(),
+    }
+}
+
+fn credential(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<String> {
+    let text = fields.text("credential", problems)?;
+    if !is_plain_name(&text) {
+        problems.push(credential_problem(&fields.at("credential")));
+    }
+    Some(text)
+}
+
+/// The kind and the fields that are its own.
+fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKindDoc, &'static [&'static str])> {
+    let Some(kind) = fields.get("type") else {
+        let message = format!("a trigger needs a \"type\": {}", one_of(&TYPES));
+        problems.push(Problem::new(code::MISSING_FIELD, fields.pointer.clone(), message).expected(TYPES.join(", ")));
+        return None;
+    };
+    let kind = match kind {
+        Value::String(kind) => kind.as_str(),
+        _ => fields.text("type", problems).map(|_| "")?,
+    };
+    Some(match kind {
+        "manual" => (TriggerKindDoc::Manual, &[]),
+        "cron" | "schedule" => (cron(fields, problems), &["cron", "expression", "timezone", "misfire"]),
+        "interval" => {
+            let every = needed(fields, "every", "how long from one run to the next", problems).cloned();
+            (TriggerKindDoc::Interval { every: every.unwrap_or_default() }, &["every"])
+        }
+        "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "respond"]),
+        other => {
+            let pointer = fields.at("type");
+            match names::LATER_TRIGGERS.iter().find(|(later, _)| *later == other) {
+                Some((_, what)) => {
+                    let message = format!("the trigger \"{other}\" is not yet known: {what} arrives later");
+                    problems.push(Problem::new(code::NOT_YET_SUPPORTED, pointer, message).expected(TYPES.join(", ")));
+                }
+                None => problems.push(unknown_word(&pointer, "a trigger's \"type\"", other, TYPES.into_iter())),
+            }
+            return None;
+        }
+    })
+}
+
+fn cron(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
+    let cron = match (fields.get("cron"), fields.get("expression")) {
+        (None, Some(_)) => fields.text("expression", problems),
+        (None, None) => {
+            needed(fields, "cron", "the times, such as \"0 9 * * *\"", problems);
+            None
+        }
+        (Some(_), other) => {
+            if other.is_some() {
+                let message = "\"expression\" is the earlier name of \"cron\"; write one of them";
+                problems.push_key(Problem::new(code::CONFLICTING_FIELDS, fields.at("expression"), message));
+            }
+            fields.text("cron", problems)
+        }
+    };
+    TriggerKindDoc::Cron {
+        cron: cron.unwrap_or_default(),
+        timezone: fields.text("timezone", problems),
+        misfire: fields.word("misfire", &MISFIRE, problems),
+    }
+}
+
+fn webhook(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
+    needed(fields, "path", "the part of the address after /api/webhook/", problems);
+    TriggerKindDoc::Webhook {
+        path: fields.text("path", problems).unwrap_or_default(),
+        methods: fields.texts("methods", problems),
+        auth: fields.word("auth", &AUTH, problems),
+        respond: fields.word("respond", &RESPOND, problems),
+    }
+}
+
+fn needed<'v>(fields: &Fields<'v>, name: &str, what: &str, problems: &mut Problems<'_>) -> Option<&'v Value> {
+    let value = fields.get(name);
+    if value.is_none() {
+        let message = format!("this trigger needs \"{name}\", {what}");
+        problems.push(Problem::new(code::MISSING_FIELD, fields.pointer.clone(), message).expected(name));
+    }
+    value
+}

@@ -1,0 +1,143 @@
+//! An answer whose head has come: its body is read through the counter, under the call's deadline.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, select};
+use http::{HeaderMap, StatusCode, header};
+use mainspring_model::{Code, Effected, Fault};
+use url::Url;
+
+use super::decode::Decoder;
+use super::fault::{Phase, broken_body, timed_out, undecodable};
+use super::target::Place;
+
+/// What a service answered after all redirects.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// Where the answer came from, without the secret part of the query.
+    pub url: Url,
+    pub place: Place,
+    /// A redirect led to another origin, so credentials and body stayed behind.
+    pub stripped: bool,
+    pub(super) body: Body,
+}
+
+pub(super) struct Body {
+    pub response: reqwest::Response,
+    /// Taken when the body has ended.
+    pub decoder: Option<Decoder>,
+    pub cap: usize,
+    pub read: usize,
+    pub deadline: BoxFuture<'static, ()>,
+    pub timeout: Duration,
+}
+
+impl Answer {
+    /// The next decompressed bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// `TIMEOUT`, `CONNECTION_FAILED` when the body breaks off, `PAYLOAD_TOO_LARGE` over the cap, `BAD_RESPONSE` when
+    /// its compression is damaged; all `sent`.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+        let Body { response, decoder, cap, read, deadline, timeout } = &mut self.body;
+        loop {
+            let Some(decoding) = decoder.as_mut() else { return Ok(None) };
+            let chunk = match select(std::pin::pin!(response.chunk()), &mut *deadline).await {
+                Either::Left((Ok(chunk), _)) => chunk,
+                Either::Left((Err(_), _)) => return Err(broken_body(&self.place, *read)),
+                Either::Right(((), _)) => return Err(timed_out(&self.place, *timeout, Phase::Reading(*read))),
+            };
+            let out = match chunk {
+                Some(chunk) => decoding.push(chunk),
+                None => match decoder.take() {
+                    Some(decoding) => decoding.finish(),
+                    None => return Ok(None),
+                },
+            };
+            let out = out.map_err(|error| undecodable(&self.place, &error, *cap))?;
+            *read += out.len();
+            if !out.is_empty() {
+                return Ok(Some(out));
+            }
+        }
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// As [`Answer::chunk`]; an answer that declares more than the cap is refused before it is read.
+    pub async fn bytes(&mut self) -> Result<Bytes, Fault> {
+        let declared = self.body.response.content_length().and_then(|length| usize::try_from(length).ok());
+        if let (Some(length), Some(decoder)) = (declared, &self.body.decoder)
+            && decoder.is_plain()
+            && length > self.body.cap
+        {
+            return Err(undecodable(&self.place, &super::decode::DecodeError::TooLarge, self.body.cap));
+        }
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk().await? else { return Ok(first) };
+        let mut all = BytesMut::with_capacity(declared.unwrap_or(0).min(1 << 20).max(first.len() + second.len()));
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&second);
+        while let Some(chunk) = self.chunk().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+
+    /// The body's beginning, as far as it can be read: what a fault shows of an error page.
+    pub async fn beginning(&mut self, limit: usize) -> Bytes {
+        let mut all = BytesMut::new();
+        while all.len() < limit {
+            match self.chunk().await {
+                Ok(Some(chunk)) => all.extend_from_slice(&chunk[..chunk.len().min(limit - all.len())]),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        all.freeze()
+    }
+
+    /// Decompressed bytes read so far.
+    #[expect(clippy::len_without_is_empty, reason = "it counts what was read; an answer is not a collection")]
+    pub fn len(&self) -> usize {
+        self.body.read
+    }
+
+    /// `application/json` of `application/json; charset=utf-8`, in lower case; empty when the service did not say.
+    pub fn media_type(&self) -> String {
+        media_type(&self.headers)
+    }
+
+    /// A fault about this answer, which by having come proves that the request was seen.
+    pub fn fault(&self, code: Code, text: impl std::fmt::Display) -> Fault {
+        Fault::new(code, format!("{} {text}", self.place)).effect(Effected::Sent)
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Bytes as text, by the charset that the answer names, else UTF-8 with replacement characters.
+pub fn text(headers: &HeaderMap, bytes: Bytes) -> String {
+    // Only an answer in another charset pays for the detour through reqwest's decoder.
+    let utf8 = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.to_ascii_lowercase().split_once("charset=").map(|(_, name)| name.trim_matches('"').starts_with("utf-8")))
+        .unwrap_or(true);
+    if !utf8 {
+        let mut response = http::Response::new(bytes.clone());
+        *response.headers_mut() = headers.clone();
+        // The body is there already, so its reading never waits.
+        if let Some(Ok(text)) = reqwest::Response::from(response).text().now_or_never() {
+            return text;
+        }
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,171 @@
+//! The only HTTP client: every request of every provider leaves here, judged before it connects and counted as it answers.
+//!
+//! Invariants: an address is judged in the same answer that is connected to; redirects are followed by hand, each hop
+//! judged anew; on a change of origin no credential, no body and no unknown header goes along; cookies are never kept;
+//! no proxy variable is read; decompressed bytes are counted.
+
+mod address;
+mod allowed;
+mod answer;
+mod client;
+mod decode;
+mod departure;
+mod fault;
+mod gate;
+mod policy;
+mod redirect;
+mod request;
+mod resolve;
+mod retry_after;
+mod status;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, Either, select};
+use http::header::{self, HeaderValue};
+use mainspring_model::action::Context;
+use mainspring_model::{Code, Effected, Fault};
+
+pub use address::{Kind, kind};
+pub use allowed::{AllowedHost, BadEntry};
+pub use answer::{Answer, text};
+pub use policy::{Blocked, Limits, Mode, Policy};
+pub use request::{Request, header_name, header_value};
+pub use resolve::{Lookup, SystemLookup, Unresolved};
+pub use status::{said, status_fault};
+pub use target::Place;
+
+use answer::Body;
+use client::{Clients, Key};
+use decode::Decoder;
+use departure::{DepartingBody, Departure};
+use fault::Phase;
+use gate::Gate;
+use target::Refused;
+
+/// What an answer may be packed in.
+const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("gzip, deflate");
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("Mainspring/", env!("CARGO_PKG_VERSION")));
+
+/// The way out. One per process, shared by all providers, so that connections are reused across steps and runs.
+pub struct Egress {
+    policy: Arc<Policy>,
+    clients: Clients,
+    gate: Gate,
+}
+
+/// The call's time: one deadline for all hops and the body.
+struct Time {
+    deadline: BoxFuture<'static, ()>,
+    length: Duration,
+}
+
+impl Egress {
+    /// Cheap: clients and certificates are made by the first call that needs them.
+    pub fn new(policy: Policy) -> Egress {
+        Egress::with_lookup(policy, Arc::new(SystemLookup))
+    }
+
+    /// With another resolver: a test's.
+    pub fn with_lookup(policy: Policy, lookup: Arc<dyn Lookup>) -> Egress {
+        let policy = Arc::new(policy);
+        let lookups = Arc::new(resolve::Lookups::new(lookup));
+        Egress { clients: Clients::new(policy.clone(), lookups), gate: Gate::new(policy.limits.connecting), policy }
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Sends a request and follows its redirects; gives the answer as soon as its head has come, whatever its status.
+    /// `cx.sent` is set when the first byte is about to leave.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMS` for a URL that cannot be asked, `BLOCKED_ADDRESS`, `CONNECTION_FAILED`, `TLS_FAILED`,
+    /// `TIMEOUT`, `BAD_RESPONSE`, each with `effect` as far as it is known.
+    pub async fn send(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
+        self.admit(&request)?;
+        request.url.set_fragment(None);
+        request.headers.entry(header::ACCEPT_ENCODING).or_insert(ACCEPT_ENCODING);
+        request.headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+        let mut time = time(&request, cx);
+        let mut stripped = false;
+        for hop in 0.. {
+            let place = Place::new(&request.method, &request.url);
+            let answered = self.hop(&request, &place, &mut time, cx).await;
+            // A later hop that stayed unsent does not undo that the first was answered.
+            let response = answered.map_err(|fault| if hop > 0 && fault.effect == Effected::Unsent { fault.effect(Effected::Sent) } else { fault })?;
+            if request.follow_redirects && redirect::is_redirect(response.status(), response.headers()) {
+                if hop == self.policy.max_redirects {
+                    let text = format!("{place} redirects again after {hop} redirects; write the final address into the step");
+                    return Err(Fault::new(Code::BAD_RESPONSE, text).effect(Effected::Sent));
+                }
+                stripped |= redirect::follow(&mut request, response.status(), response.headers(), &self.policy)?;
+                continue;
+            }
+            return self.answer(response, request, place, time, stripped);
+        }
+        Err(Fault::internal("the redirect loop ended without an answer"))
+    }
+
+    /// The first URL is the author's, so what is wrong with it is their param; what a redirect names is not.
+    fn admit(&self, request: &Request) -> Result<(), Fault> {
+        target::check(&request.url, &self.policy).map_err(|refused| match refused {
+            Refused::Blocked(blocked) => {
+                Fault::new(Code::BLOCKED_ADDRESS, format!("{}: {blocked}", Place::new(&request.method, &request.url)))
+            }
+            other => Fault::invalid_params(format!("url: {other}")),
+        })
+    }
+
+    async fn hop(&self, request: &Request, place: &Place, time: &mut Time, cx: &Context) -> Result<reqwest::Response, Fault> {
+        let tls = request.url.scheme() == "https";
+        let port = self.policy.ruled_port(request.url.port_or_known_default().unwrap_or(0));
+        let client = self.clients.get(Key { tls, port }).map_err(|error| fault::no_client(place, &error))?;
+        let departure = Departure::new(cx.sent.clone());
+        let body = DepartingBody { data: request.body.clone().unwrap_or_default(), departure: departure.clone() };
+        let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
+        *outgoing.headers_mut() = request.headers.clone();
+        *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
+        let origin = target::origin(&request.url);
+        let exchange = async {
+            departure.hold(self.gate.pass(&origin).await);
+            client.execute(outgoing).await
+        };
+        match select(std::pin::pin!(exchange), &mut time.deadline).await {
+            Either::Left((answer, _)) => answer.map_err(|error| fault::unanswered(place, &error, departure.has_begun(), tls)),
+            Either::Right(((), _)) => {
+                let phase = if departure.has_begun() { Phase::Waiting } else { Phase::Connecting };
+                Err(fault::timed_out(place, time.length, phase))
+            }
+        }
+    }
+
+    fn answer(&self, response: reqwest::Response, request: Request, place: Place, time: Time, stripped: bool) -> Result<Answer, Fault> {
+        let limits = &self.policy.limits;
+        let cap = request.max_bytes.unwrap_or(limits.default_body).min(limits.max_body);
+        let codings: Vec<&str> = response.headers().get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+        let decoder = Decoder::new(&codings.join(", "), cap).map_err(|coding| {
+            let text = format!("{place} answered in the content coding \"{coding}\", which was not asked for; leave Accept-Encoding to Mainspring");
+            Fault::new(Code::BAD_RESPONSE, text).effect(Effected::Sent)
+        })?;
+        Ok(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            url: request.shown_url(),
+            place,
+            stripped,
+            body: Body { response, decoder: Some(decoder), cap, read: 0, deadline: time.deadline, timeout: time.length },
+        })
+    }
+}
+
+fn time(request: &Request, cx: &Context) -> Time {
+    let now = cx.clock.now();
+    let whole = cx.deadline.saturating_sub(now).max(0);
+    let asked = request.timeout.map_or(whole, |timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX).min(whole));
+    let length = Duration::from_millis(u64::try_from(asked).unwrap_or(0));
+    Time { deadline: cx.clock.sleep_until(now.saturating_add(asked)), length }
+}

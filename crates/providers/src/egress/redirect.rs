@@ -1,0 +1,75 @@
+//! One hop of a redirect: what the next request is, and what of the first may go with it.
+
+use http::{HeaderMap, Method, StatusCode, header};
+use mainspring_model::{Code, Effected, Fault};
+use url::Url;
+
+use super::policy::Policy;
+use super::request::Request;
+use super::target::{Place, check, origin};
+
+/// Whether this answer sends the caller elsewhere.
+pub(super) fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) && headers.contains_key(header::LOCATION)
+}
+
+/// Turns `request` into the one that the redirect asks for. Gives whether the origin changed, so that credentials stayed behind.
+///
+/// Methods change as in browsers: 303 makes everything but HEAD a GET, 301 and 302 make a POST a GET; a GET has no
+/// body. 307 and 308 keep both, but a body never goes to another origin: sending the request without it would do
+/// something that nobody asked for, so that is a fault.
+pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &HeaderMap, policy: &Policy) -> Result<bool, Fault> {
+    let place = Place::new(&request.method, &request.url);
+    let fault = |code: Code, text: String| Fault::new(code, format!("{place} {text}")).effect(Effected::Sent);
+    let location = headers.get(header::LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+    let next = request.url.join(location.trim());
+    let mut next = next.map_err(|error| fault(Code::BAD_RESPONSE, format!("answered {status} with a Location that is no URL: {error}")))?;
+    // The answer to a redirect that is refused names the target's host, never its query.
+    check(&next, policy).map_err(|refused| fault(Code::BLOCKED_ADDRESS, format!("redirects to an address that is not followed: {refused}")))?;
+
+    let to_get = match status.as_u16() {
+        303 => request.method != Method::HEAD,
+        301 | 302 => request.method == Method::POST,
+        _ => false,
+    };
+    if to_get {
+        request.method = Method::GET;
+        request.body = None;
+        request.headers.remove(header::CONTENT_TYPE);
+        request.headers.remove(header::CONTENT_ENCODING);
+    }
+    let moved = origin(&next) != origin(&request.url);
+    if moved {
+        if request.body.is_some() {
+            let target = Place::new(&request.method, &next);
+            let text = format!("redirects ({status}) to another origin, where the body is not sent; write the final address into the step: {target}");
+            return Err(fault(Code::BAD_RESPONSE, text));
+        }
+        strip_query(&mut next, request);
+        request.strip_for_other_origin();
+        request.secret_query.clear();
+    }
+    next.set_fragment(None);
+    request.url = next;
+    Ok(moved)
+}
+
+/// Drops what a service echoed of our secret query parameters: by name, and by value under whatever name.
+fn strip_query(next: &mut Url, request: &Request) {
+    if next.query().is_none() || request.secret_query.is_empty() {
+        return;
+    }
+    let secret: Vec<String> =
+        request.url.query_pairs().filter(|(name, _)| request.secret_query.iter().any(|other| other == name)).map(|(_, value)| value.into()).collect();
+    let kept: Vec<(String, String)> = next
+        .query_pairs()
+        .filter(|(name, value)| !request.secret_query.iter().any(|other| other == name) && !secret.iter().any(|other| value.contains(other.as_str())))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    match kept.is_empty() {
+        true => next.set_query(None),
+        false => {
+            next.query_pairs_mut().clear().extend_pairs(kept);
+        }
+    }
+}

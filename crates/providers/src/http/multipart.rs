@@ -1,0 +1,102 @@
+//! `multipart/form-data` (RFC 7578). Written here because a retried or redirected body must be the same bytes again,
+//! which a random boundary is not.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use bytes::Bytes;
+use mainspring_model::Fault;
+use mainspring_model::value::type_name;
+use serde_json::{Map, Value};
+
+use super::body::{Encoded, decode};
+use super::query::scalar;
+
+struct Part<'a> {
+    name: &'a str,
+    file: Option<String>,
+    content_type: Option<String>,
+    data: Bytes,
+}
+
+pub(super) fn encode(fields: &Map<String, Value>) -> Result<Encoded, Fault> {
+    let mut parts = Vec::new();
+    for (name, value) in fields {
+        let items = match value {
+            Value::Null => &[],
+            Value::Array(items) => items.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        for item in items {
+            parts.push(part(name, item)?);
+        }
+    }
+    let boundary = boundary(&parts);
+    let mut out = Vec::new();
+    for part in &parts {
+        out.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", escaped(part.name)).as_bytes());
+        if let Some(file) = &part.file {
+            out.extend_from_slice(format!("; filename=\"{}\"", escaped(file)).as_bytes());
+        }
+        if let Some(content_type) = &part.content_type {
+            out.extend_from_slice(format!("\r\nContent-Type: {content_type}").as_bytes());
+        }
+        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(&part.data);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok(Encoded { bytes: out.into(), content_type: format!("multipart/form-data; boundary={boundary}") })
+}
+
+fn part<'a>(name: &'a str, value: &Value) -> Result<Part<'a>, Fault> {
+    let Value::Object(file) = value else {
+        let data = scalar(value).ok_or_else(|| Fault::invalid_params(format!("body.{name} must be a value or a file; this is {}", type_name(value))))?;
+        return Ok(Part { name, file: None, content_type: None, data: Bytes::from(data.into_owned()) });
+    };
+    let text = |key: &str| match file.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(other) => Err(Fault::invalid_params(format!("body.{name}.{key} must be text; this is {}", type_name(other)))),
+    };
+    if let Some(unknown) = file.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let message = format!("body.{name} has the unknown field \"{unknown}\"; a file has filename, content_type and text or base64");
+        return Err(Fault::invalid_params(message));
+    }
+    let data = match (text("base64")?, text("text")?) {
+        (Some(coded), None) => decode(&format!("body.{name}.base64"), coded)?,
+        (None, Some(plain)) => Bytes::from(plain.to_owned()),
+        _ => return Err(Fault::invalid_params(format!("body.{name} needs text or base64: one of the two"))),
+    };
+    let content_type = text("content_type")?.or(text("media_type")?).unwrap_or("application/octet-stream");
+    if content_type.chars().any(char::is_control) {
+        return Err(Fault::invalid_params(format!("body.{name}.content_type holds a line break or another control character")));
+    }
+    let file = text("filename")?.unwrap_or(name).to_owned();
+    Ok(Part { name, file: Some(file), content_type: Some(content_type.to_owned()), data })
+}
+
+/// What a file may hold. `media_type` and `size` are there so that a binary answer can be passed on as it is.
+const KEYS: [&str; 6] = ["filename", "content_type", "media_type", "text", "base64", "size"];
+
+/// A text that stands in none of the parts, the same for the same parts.
+fn boundary(parts: &[Part<'_>]) -> String {
+    for salt in 0_u64.. {
+        let mut hash = DefaultHasher::new();
+        salt.hash(&mut hash);
+        parts.iter().for_each(|part| part.data.hash(&mut hash));
+        let boundary = format!("mainspring-{:016x}", hash.finish());
+        if !parts.iter().any(|part| contains(&part.data, boundary.as_bytes())) {
+            return boundary;
+        }
+    }
+    String::from("mainspring")
+}
+
+fn contains(data: &[u8], text: &[u8]) -> bool {
+    data.windows(text.len()).any(|window| window == text)
+}
+
+/// As browsers escape names (HTML, multipart/form-data encoding algorithm).
+fn escaped(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}

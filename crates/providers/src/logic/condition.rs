@@ -1,0 +1,27 @@
+//! What counts as true: truthiness as in JavaScript, except that a condition refuses text.
+
+use mainspring_model::Fault;
+use mainspring_model::value::preview;
+use serde_json::Value;
+
+pub(crate) fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64().is_none_or(|number| number != 0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+/// Whether a condition holds. Text is refused: `"false"` is truthy, and a condition that was meant as an expression but
+/// written without `${}` arrives as text.
+pub(crate) fn holds(name: &str, value: &Value) -> Result<bool, Fault> {
+    match value {
+        Value::String(_) => Err(Fault::invalid_params(format!(
+            "\"{name}\" is text (\"{}\"); it must be a condition, such as item.total > 100 or inputs.name != ''",
+            preview(value, 60)
+        ))),
+        other => Ok(truthy(other)),
+    }
+}

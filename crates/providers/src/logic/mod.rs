@@ -1,0 +1,69 @@
+//! Provider `logic`: the actions that steer a plan and work on lists, without any service behind them.
+
+mod aggregate;
+mod aggregate_op;
+pub(crate) mod bounds;
+mod call;
+mod compare;
+mod condition;
+mod each;
+mod fail;
+mod filter;
+mod group;
+mod r#if;
+mod limit;
+pub(crate) mod list;
+mod map;
+mod merge;
+mod merge_join;
+pub(crate) mod path;
+pub(crate) mod pure;
+mod respond;
+mod set;
+mod sleep;
+mod sort;
+mod stop;
+mod switch;
+mod transform;
+mod unique;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mainspring_model::action::erase;
+use mainspring_model::catalog::Provider;
+
+use list::over_items;
+use pure::pure;
+
+/// The provider, actions in the order that documents show them.
+pub fn provider() -> Provider {
+    Provider {
+        id: "logic".to_owned(),
+        title: "Logic".to_owned(),
+        category: "Flow".to_owned(),
+        version: 1,
+        description: "Branch, wait, answer and stop; filter, map, sort, group and merge lists.".to_owned(),
+        credential: Vec::new(),
+        actions: vec![
+            erase(r#if::If),
+            erase(switch::Switch),
+            Arc::new(set::Set::new()),
+            pure(transform::Transform),
+            over_items(filter::Filter),
+            over_items(map::MapItems),
+            over_items(sort::Sort),
+            over_items(group::Group),
+            over_items(aggregate::Aggregate),
+            over_items(unique::Unique),
+            over_items(limit::Limit),
+            pure(merge::Merge),
+            erase(sleep::Sleep),
+            erase(call::Call),
+            erase(respond::Respond),
+            erase(stop::Stop),
+            erase(fail::Fail),
+        ],
+        aliases: BTreeMap::new(),
+    }
+}

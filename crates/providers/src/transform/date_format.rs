@@ -1,0 +1,60 @@
+//! `transform.date_format`: writes a moment in a form and time zone of choice.
+
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use mainspring_model::Fault;
+use mainspring_model::action::ActionSpec;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::date_read::read;
+use crate::logic::pure::Pure;
+
+pub(super) struct DateFormat;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Params {
+    /// A date or moment: RFC 3339, a date alone, an e-mail date, Unix seconds or (from 100,000,000,000) milliseconds.
+    #[schemars(extend("type" = ["string", "number"]))]
+    date: Value,
+    /// The form to read `date` by, when it is none of those: %d.%m.%Y. A form without an offset is read in `timezone`.
+    input_format: Option<String>,
+    /// The form to write: %Y year, %m month, %d day, %H hour, %M minute, %S second, %B month name, %A day name, %z offset.
+    #[serde(default = "iso_date")]
+    format: String,
+    /// The time zone to write in: Europe/Oslo.
+    #[serde(default = "utc")]
+    timezone: String,
+}
+
+fn iso_date() -> String {
+    "%Y-%m-%d".to_owned()
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl Pure for DateFormat {
+    type Params = Params;
+
+    fn spec(&self) -> ActionSpec {
+        ActionSpec {
+            output: Some(json!({"type": "string"})),
+            example: json!({"date": "2026-03-01T23:30:00Z", "format": "%A, %d %B %Y, %H:%M", "timezone": "Europe/Oslo"}),
+            ..ActionSpec::of::<Params>("date_format", "Format date", "Writes a date in another form or time zone.")
+        }
+    }
+
+    fn run(&self, params: Params) -> Result<Value, Fault> {
+        let zone = TimeZone::get(&params.timezone)
+            .map_err(|_| Fault::invalid_params(format!("\"timezone\" is \"{}\", not a time zone such as Europe/Oslo", params.timezone)))?;
+        let moment = read(&params.date, params.input_format.as_deref(), &zone)?;
+        let moment = moment.to_zoned(zone);
+        let text = strtime::format(&params.format, &moment)
+            .map_err(|error| Fault::invalid_params(format!("\"format\" is \"{}\": {error}", params.format)))?;
+        Ok(Value::String(text))
+    }
+}

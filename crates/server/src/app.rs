@@ -1,0 +1,48 @@
+//! The running program's parts, as handlers and commands get them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mainspring_engine::Engine;
+use mainspring_model::clock::Clock;
+use mainspring_model::store::Store;
+use mainspring_providers::egress::Egress;
+use mainspring_vault::{Redactor, Vault};
+
+use crate::catalog::ServerCatalog;
+use crate::webhooks::WebhookRoutes;
+
+/// Everything that was wired together at start. Shared by all handlers.
+pub struct App {
+    pub engine: Engine,
+    pub store: Arc<dyn Store>,
+    /// Built-in providers and every owner's custom integrations.
+    pub catalog: Arc<ServerCatalog>,
+    /// Webhook path → plan triggers, in memory.
+    pub webhooks: WebhookRoutes,
+    pub vault: Arc<Vault>,
+    pub redactor: Arc<Redactor>,
+    pub egress: Arc<Egress>,
+    pub clock: Arc<dyn Clock>,
+    pub mode: Mode,
+}
+
+/// What the program was told about how to serve.
+#[derive(Clone, Debug)]
+pub struct Mode {
+    /// The caller on loopback is the local owner; no key is asked for.
+    pub dev: bool,
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    /// `development`, `production`, …
+    pub environment: String,
+    /// Largest request body, in bytes.
+    pub max_body: usize,
+    /// Origins that browsers may call from, beside our own.
+    pub cors_origins: Vec<String>,
+    /// How long `wait: true` and webhooks hold the caller, in milliseconds.
+    pub answer_within: i64,
+    /// Unix milliseconds of the start.
+    pub started_at: i64,
+}

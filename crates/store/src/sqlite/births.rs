@@ -1,0 +1,158 @@
+//! New runs: their rows, the numbers of their organization and plan, and which run there is already in a new one's place.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::TryStreamExt;
+use mainspring_model::clock::Millis;
+use mainspring_model::id::{OrgId, PlanId, RunId, ScheduleId};
+use mainspring_model::run::RunStatus;
+use sqlx::{Row, SqliteConnection};
+
+use super::draft::{Birth, Stand};
+use super::error::Fail;
+use super::judge::Known;
+use super::values::{Bound, Rows, take};
+use super::{bytes, hex_list, uuid};
+
+/// A new run with the standing that its first batch leaves it in.
+pub(super) struct Newborn<'a> {
+    pub(super) run: RunId,
+    pub(super) birth: &'a Birth,
+    pub(super) known: &'a Known,
+    pub(super) stand: &'a Stand,
+}
+
+static INSERT: Rows = Rows::new(
+    "insert into runs (id, org_no, plan_no, status, epoch, due_at, created_at, started_at, finished_at, user_id, plan_version, \
+     parent_id, parent_path, slot_schedule, slot_due, idempotency_key, seed, plan_name, trigger_data, org_data, inputs, ending) values ",
+    22,
+    " on conflict do nothing returning no, id",
+);
+
+/// Inserts what is not there yet and gives the numbers of the rows it made.
+pub(super) async fn insert(
+    newborns: &[Newborn<'_>],
+    now: Millis,
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<RunId, i64>, Fail> {
+    let mut made = HashMap::with_capacity(newborns.len());
+    let mut left = newborns;
+    while !left.is_empty() {
+        let (some, rest) = left.split_at(take(left.len()));
+        let mut bound = Bound::default();
+        for newborn in some {
+            bind(newborn, now, &mut bound);
+        }
+        let mut rows = sqlx::query_with(INSERT.sql(some.len()), bound.0).fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            made.insert(RunId(uuid(&row, 1)?), row.try_get(0)?);
+        }
+        left = rest;
+    }
+    Ok(made)
+}
+
+fn bind(newborn: &Newborn<'_>, now: Millis, bound: &mut Bound) {
+    let Newborn { run, birth, known, stand } = newborn;
+    let queued = stand.status == RunStatus::Queued;
+    bound.add(bytes(run.0)).add(known.org_no).add(known.plan_no).add(stand.status.as_str()).add(known.epoch);
+    bound.add(if queued { Some(now) } else { stand.until }).add(birth.created_at);
+    bound.add((!queued).then_some(now)).add(stand.status.is_terminal().then_some(now));
+    bound.add(bytes(birth.user.0)).add(i64::from(birth.plan_version));
+    bound.add(birth.parent.as_ref().map(|(parent, _)| bytes(parent.0))).add(birth.parent.as_ref().map(|(_, path)| path.clone()));
+    bound.add(birth.slot.map(|(slot, _)| bytes(slot.schedule.0))).add(birth.slot.map(|(slot, _)| slot.due_at));
+    bound.add(birth.key.clone()).add(birth.seed.to_vec()).add(birth.plan_name.clone());
+    bound.add(birth.trigger.clone()).add(birth.org_data.clone()).add(birth.inputs.clone()).add(stand.ending.clone());
+}
+
+/// Which run has the key, the slot or the id of one that could not be inserted.
+pub(super) async fn in_place_of(
+    run: RunId,
+    birth: &Birth,
+    org_no: i64,
+    connection: &mut SqliteConnection,
+) -> Result<RunId, Fail> {
+    let row = sqlx::query(
+        "select id, 0 as rank from runs where org_no = ?1 and idempotency_key = ?2 \
+         union all select id, 1 as rank from runs where slot_schedule = ?3 and slot_due = ?4 \
+         union all select id, 2 as rank from runs where id = ?5 order by rank limit 1",
+    )
+    .bind(org_no)
+    .bind(birth.key.as_deref())
+    .bind(birth.slot.map(|(slot, _)| bytes(slot.schedule.0)))
+    .bind(birth.slot.map(|(slot, _)| slot.due_at))
+    .bind(bytes(run.0))
+    .fetch_one(connection)
+    .await?;
+    Ok(RunId(uuid(&row, 0)?))
+}
+
+/// The schedules among `asked` that exist: a slot of one that was removed meanwhile is not filled.
+pub(super) async fn living_schedules(
+    asked: impl Iterator<Item = ScheduleId>,
+    connection: &mut SqliteConnection,
+) -> Result<HashSet<ScheduleId>, Fail> {
+    let asked = hex_list(asked.map(|id| id.0));
+    if asked == "[]" {
+        return Ok(HashSet::new());
+    }
+    let rows = sqlx::query("select id from schedules where id in (select unhex(value) from json_each(?1))")
+        .bind(asked)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok(ScheduleId(uuid(row, 0)?))).collect()
+}
+
+static MOVE_ON: Rows = Rows::new(
+    "update schedules set last_due = v.column2, next_due = v.column3 from (values ",
+    3,
+    ") as v where schedules.id = v.column1 and (schedules.last_due is null or schedules.last_due <= v.column2)",
+);
+
+/// Moves the schedules on whose slots were filled. Several slots of one schedule in one batch: the latest counts.
+pub(super) async fn move_schedules(
+    filled: impl Iterator<Item = &Birth>,
+    connection: &mut SqliteConnection,
+) -> Result<(), Fail> {
+    let mut latest: HashMap<ScheduleId, (Millis, Option<Millis>)> = HashMap::new();
+    for (slot, next_due) in filled.filter_map(|birth| birth.slot) {
+        let entry = latest.entry(slot.schedule).or_insert((slot.due_at, next_due));
+        if slot.due_at >= entry.0 {
+            *entry = (slot.due_at, next_due);
+        }
+    }
+    let moves: Vec<_> = latest.into_iter().collect();
+    let mut left = moves.as_slice();
+    while !left.is_empty() {
+        let (some, rest) = left.split_at(take(left.len()));
+        let mut bound = Bound::default();
+        for (schedule, (last_due, next_due)) in some {
+            bound.add(bytes(schedule.0)).add(*last_due).add(*next_due);
+        }
+        sqlx::query_with(MOVE_ON.sql(some.len()), bound.0).execute(&mut *connection).await?;
+        left = rest;
+    }
+    Ok(())
+}
+
+/// The number of an organization, given out on its first run.
+pub(super) async fn number_of_org(org: OrgId, connection: &mut SqliteConnection) -> Result<i64, Fail> {
+    let row = sqlx::query(
+        "insert into organization_totals (org_id) values (?1) on conflict (org_id) do update set org_id = excluded.org_id returning no",
+    )
+    .bind(bytes(org.0))
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// The number of a plan, given out on its first run.
+pub(super) async fn number_of_plan(plan: PlanId, connection: &mut SqliteConnection) -> Result<i64, Fail> {
+    let row = sqlx::query(
+        "insert into plan_numbers (plan_id) values (?1) on conflict (plan_id) do update set plan_id = excluded.plan_id returning no",
+    )
+    .bind(bytes(plan.0))
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get(0)?)
+}

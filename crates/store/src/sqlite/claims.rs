@@ -1,0 +1,123 @@
+//! Holding runs: claims by age, giving back what a dead process held, and requests to cancel.
+
+use mainspring_model::clock::Millis;
+use mainspring_model::id::{OrgId, RunId};
+use mainspring_model::run::RunStatus;
+use mainspring_model::store::{Claimed, StoreError};
+use sqlx::{Row, SqliteConnection};
+
+use super::error::Fail;
+use super::runs::{header, header_columns, status, with_owner};
+use super::{bytes, hex_list, number_list, uuid};
+
+/// Queued runs whatever the clock says, so that one that was set back holds nobody up; waiting ones when they are due.
+const DUE: &str = concat!(
+    "select ",
+    header_columns!(),
+    ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone",
+    with_owner!(),
+    "where r.no in (select no from (select no, due_at from (select no, due_at from runs \
+     where status = 'queued' and due_at is not null order by due_at limit ?2) union all select no, due_at from (select no, due_at \
+     from runs where status = 'waiting' and due_at <= ?1 order by due_at limit ?2) order by due_at, no limit ?2)) \
+     and (select generation from store_state where only_row = 1) = ?3 order by r.due_at, r.no"
+);
+
+/// Takes up to `max` runs for this generation, oldest due first; none when another process has begun a generation.
+pub(super) async fn claim(epoch: i64, now: Millis, max: u32, connection: &mut SqliteConnection) -> Result<Vec<Claimed>, Fail> {
+    let rows = sqlx::query(DUE).bind(now).bind(i64::from(max)).bind(epoch).fetch_all(&mut *connection).await?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    let mut numbers = Vec::with_capacity(rows.len());
+    for row in &rows {
+        numbers.push(row.try_get(13)?);
+        claimed.push(Claimed {
+            header: header(row)?,
+            epoch,
+            cancel_requested: row.try_get(14)?,
+            crashes: row.try_get(15)?,
+            crashes_alone: row.try_get(16)?,
+        });
+    }
+    if !numbers.is_empty() {
+        sqlx::query(
+            "update runs set status = 'running', epoch = ?1, due_at = null, signalled = 0, started_at = coalesce(started_at, ?2) \
+             where no in (select value from json_each(?3))",
+        )
+        .bind(epoch)
+        .bind(now)
+        .bind(number_list(numbers))
+        .execute(connection)
+        .await?;
+    }
+    Ok(claimed)
+}
+
+pub(super) async fn next_wake(connection: &mut SqliteConnection) -> Result<Option<Millis>, Fail> {
+    let row = sqlx::query("select min(due_at) from runs where status = 'waiting' and due_at is not null").fetch_one(connection).await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Queues what older generations hold. Epoch 0 in the row: whoever held it is late from here on, whatever process it is.
+pub(super) async fn recover(
+    epoch: i64,
+    now: Millis,
+    in_flight: &[RunId],
+    alone: Option<RunId>,
+    connection: &mut SqliteConnection,
+) -> Result<u64, Fail> {
+    let done = sqlx::query(
+        "update runs set status = 'queued', due_at = ?2, epoch = 0, \
+         crashes = crashes + (id in (select unhex(value) from json_each(?3))), \
+         crashes_alone = crashes_alone + coalesce(id = ?4, 0) \
+         where status = 'running' and status <> 'success' and epoch < ?1",
+    )
+    .bind(epoch)
+    .bind(now)
+    .bind(hex_list(in_flight.iter().map(|run| run.0)))
+    .bind(alone.map(|run| bytes(run.0)))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// The first who asks is remembered. A run that waits is due now; one that is held learns it at its next wait at the latest.
+pub(super) async fn request_cancel(
+    org: OrgId,
+    run: RunId,
+    by: &str,
+    now: Millis,
+    connection: &mut SqliteConnection,
+) -> Result<bool, Fail> {
+    let row = sqlx::query(
+        "select r.no, r.status from runs as r join organization_totals as o on o.no = r.org_no where r.id = ?1 and o.org_id = ?2",
+    )
+    .bind(bytes(run.0))
+    .bind(bytes(org.0))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Err(StoreError::NotFound { what: format!("the run {run}") }.into()) };
+    let (no, status): (i64, RunStatus) = (row.try_get(0)?, status(row.try_get(1)?)?);
+    if status.is_terminal() {
+        return Ok(false);
+    }
+    sqlx::query(
+        "update runs set cancel_by = coalesce(cancel_by, ?2), signalled = case status when 'running' then 1 else signalled end, \
+         due_at = case status when 'waiting' then min(coalesce(due_at, ?3), ?3) when 'paused' then ?3 else due_at end, \
+         status = case status when 'paused' then 'queued' else status end where no = ?1",
+    )
+    .bind(no)
+    .bind(by)
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(true)
+}
+
+pub(super) async fn cancel_requests(epoch: i64, connection: &mut SqliteConnection) -> Result<Vec<(RunId, String)>, Fail> {
+    let rows = sqlx::query(
+        "select id, cancel_by from runs where cancel_by is not null and status = 'running' and epoch = ?1 order by no",
+    )
+    .bind(epoch)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((RunId(uuid(row, 0)?), row.try_get(1)?))).collect()
+}

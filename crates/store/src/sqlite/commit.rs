@@ -1,0 +1,234 @@
+//! A group of run writes inside one transaction: judged in order, then one statement per table for all of them.
+
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use mainspring_model::clock::Millis;
+use mainspring_model::id::RunId;
+use mainspring_model::run::RunStatus;
+use mainspring_model::store::Committed;
+use sqlx::{Row, SqliteConnection};
+
+use super::births::{self, Newborn};
+use super::draft::{Birth, Draft, Stand};
+use super::error::Fail;
+use super::judge::{Change, Known, Verdict, judge};
+use super::ledger::{Effects, Ledger};
+use super::rows;
+use super::runs::status;
+use super::{hex_list, id_of, uuid};
+
+/// The run writes of one transaction.
+pub(super) struct Group<'a> {
+    pub(super) drafts: &'a [&'a Draft],
+    pub(super) ledger: &'a Ledger,
+    pub(super) now: Millis,
+    /// As read in this transaction.
+    pub(super) generation: i64,
+}
+
+/// One run's part in the group.
+pub(super) struct Entry {
+    run: RunId,
+    drafts: Vec<usize>,
+    pub(super) known: Option<Known>,
+    pub(super) change: Change,
+    pub(super) born: bool,
+    pub(super) ended: bool,
+}
+
+impl Group<'_> {
+    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<Effects, Fail> {
+        let mut effects = Effects::default();
+        // Late until judged: a run that nobody finds is late as well.
+        effects.verdicts.extend(self.drafts.iter().map(|_| Ok(Committed::Late)));
+        let deposed = self.ledger.epoch != 0 && self.ledger.epoch != self.generation;
+        if self.drafts.is_empty() || deposed {
+            return Ok(effects);
+        }
+        let mut entries = self.entries();
+        self.give_birth(&mut entries, &mut effects, connection).await?;
+        self.recall(&mut entries, connection).await?;
+        for entry in entries.iter_mut().filter(|entry| !entry.born) {
+            self.judge_all(entry, &mut effects);
+        }
+        rows::insert_rows(self, &entries, &effects, connection).await?;
+        rows::insert_blobs(self, &entries, &effects, connection).await?;
+        effects.arrived |= rows::update_runs(&entries, self.now, connection).await?;
+        rows::count(&entries, connection).await?;
+        effects.arrived |= rows::wake_parents(&entries, self.now, connection).await?;
+        effects.held = entries.into_iter().filter_map(|entry| Some((entry.run, entry.known?))).collect();
+        Ok(effects)
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let mut places = HashMap::with_capacity(self.drafts.len());
+        let mut entries: Vec<Entry> = Vec::with_capacity(self.drafts.len());
+        for (index, draft) in self.drafts.iter().enumerate() {
+            let place = *places.entry(draft.run).or_insert_with(|| {
+                entries.push(Entry {
+                    run: draft.run,
+                    drafts: Vec::with_capacity(1),
+                    known: None,
+                    change: Change::default(),
+                    born: false,
+                    ended: false,
+                });
+                entries.len() - 1
+            });
+            entries[place].drafts.push(index);
+        }
+        entries
+    }
+
+    /// Judges the writes of one run in order, against what is known of it.
+    fn judge_all(&self, entry: &mut Entry, effects: &mut Effects) {
+        let Some(known) = &mut entry.known else { return };
+        let was_terminal = known.status.is_terminal();
+        for (nth, index) in entry.drafts.iter().enumerate() {
+            let draft = self.drafts[*index];
+            effects.verdicts[*index] = if draft.birth.is_some() && !(entry.born && nth == 0) {
+                Ok(Committed::Exists(entry.run))
+            } else {
+                match judge(known, &mut entry.change, draft) {
+                    Verdict::Accepted => Ok(Committed::Done),
+                    Verdict::Late => Ok(Committed::Late),
+                    Verdict::Refused(error) => Err(error),
+                }
+            };
+        }
+        entry.ended = known.status.is_terminal() && !was_terminal;
+    }
+
+    /// Inserts the runs that the group makes. One that is not made leaves its entry as if nobody had tried.
+    async fn give_birth(&self, entries: &mut [Entry], effects: &mut Effects, connection: &mut SqliteConnection) -> Result<(), Fail> {
+        let births: Vec<usize> = (0..entries.len()).filter(|i| self.drafts[entries[*i].drafts[0]].birth.is_some()).collect();
+        if births.is_empty() {
+            return Ok(());
+        }
+        let slots = births.iter().filter_map(|i| self.first_birth(&entries[*i])?.slot.map(|(slot, _)| slot.schedule));
+        let schedules = births::living_schedules(slots, connection).await?;
+        let mut candidates = Vec::with_capacity(births.len());
+        for i in births {
+            let draft = self.drafts[entries[i].drafts[0]];
+            let birth = draft.birth.as_ref().expect("only entries that begin with a birth were chosen");
+            if draft.epoch != self.ledger.epoch || birth.slot.is_some_and(|(slot, _)| !schedules.contains(&slot.schedule)) {
+                continue;
+            }
+            let org_no = self.ledger.org_no(birth.org, effects, connection).await?;
+            let plan_no = self.ledger.plan_no(birth.plan, effects, connection).await?;
+            let entry = &mut entries[i];
+            entry.born = true;
+            entry.known = Some(Known {
+                no: 0,
+                org_no,
+                plan_no,
+                status: RunStatus::Running,
+                epoch: draft.epoch,
+                seq: 0,
+                crashed: false,
+                parent: birth.parent.as_ref().map(|(parent, _)| *parent),
+            });
+            self.judge_all(entry, effects);
+            if effects.verdicts[entry.drafts[0]].is_ok() {
+                candidates.push(i);
+            } else {
+                forget(entry);
+                entry.drafts[1..].iter().for_each(|index| effects.verdicts[*index] = Ok(Committed::Late));
+            }
+        }
+        const HELD: Stand = Stand { status: RunStatus::Running, until: None, ending: None };
+        let newborns: Vec<Newborn<'_>> = candidates
+            .iter()
+            .map(|i| {
+                let entry = &entries[*i];
+                Newborn {
+                    run: entry.run,
+                    birth: self.first_birth(entry).expect("a candidate begins with a birth"),
+                    known: entry.known.as_ref().expect("a candidate was judged"),
+                    stand: entry.change.stand.as_ref().unwrap_or(&HELD),
+                }
+            })
+            .collect();
+        let made = births::insert(&newborns, self.now, connection).await?;
+        drop(newborns);
+        let mut filled = Vec::new();
+        for i in candidates {
+            let entry = &mut entries[i];
+            let birth = self.first_birth(entry).expect("a candidate begins with a birth");
+            let known = entry.known.as_mut().expect("a candidate was judged");
+            if let Some(no) = made.get(&entry.run) {
+                known.no = *no;
+                effects.arrived |= known.status == RunStatus::Queued;
+                filled.push(birth);
+                continue;
+            }
+            let there = births::in_place_of(entry.run, birth, known.org_no, connection).await?;
+            forget(entry);
+            for index in &entry.drafts {
+                effects.verdicts[*index] = Ok(Committed::Late);
+            }
+            effects.verdicts[entry.drafts[0]] = Ok(Committed::Exists(there));
+        }
+        births::move_schedules(filled.into_iter(), connection).await
+    }
+
+    fn first_birth(&self, entry: &Entry) -> Option<&Birth> {
+        self.drafts[entry.drafts[0]].birth.as_deref()
+    }
+
+    /// What is known of the runs that are not new: from memory when this process holds them, else from their rows.
+    async fn recall(&self, entries: &mut [Entry], connection: &mut SqliteConnection) -> Result<(), Fail> {
+        let mut unknown = HashMap::new();
+        for (i, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| entry.known.is_none()) {
+            match self.ledger.held.get(&entry.run) {
+                Some(known) => entry.known = Some(known.clone()),
+                None => {
+                    unknown.insert(entry.run, i);
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let asked = hex_list(unknown.keys().map(|run| run.0));
+        let mut rows = sqlx::query(
+            "select id, no, org_no, plan_no, status, epoch, \
+             coalesce((select max(j.seq) from journal as j where j.run_no = runs.no), 0), crashes + crashes_alone > 0, parent_id \
+             from runs where id in (select unhex(value) from json_each(?1))",
+        )
+        .bind(asked)
+        .fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            let known = Known {
+                no: row.try_get(1)?,
+                org_no: row.try_get(2)?,
+                plan_no: row.try_get(3)?,
+                status: status(row.try_get(4)?)?,
+                epoch: row.try_get(5)?,
+                seq: row.try_get(6)?,
+                crashed: row.try_get(7)?,
+                parent: row.try_get::<Option<&[u8]>, _>(8)?.map(id_of).transpose()?.map(RunId),
+            };
+            if let Some(i) = unknown.get(&RunId(uuid(&row, 0)?)) {
+                entries[*i].known = Some(known);
+            }
+        }
+        Ok(())
+    }
+
+    /// Accepted drafts with what is known of their run.
+    pub(super) fn accepted<'e>(&'e self, entries: &'e [Entry], effects: &'e Effects) -> impl Iterator<Item = (&'e Known, &'e Draft)> {
+        let accepted = |index: &&usize| matches!(effects.verdicts[**index], Ok(Committed::Done));
+        entries.iter().filter_map(|entry| Some((entry, entry.known.as_ref()?))).flat_map(move |(entry, known)| {
+            entry.drafts.iter().filter(accepted).map(move |index| (known, self.drafts[*index]))
+        })
+    }
+}
+
+fn forget(entry: &mut Entry) {
+    entry.born = false;
+    entry.ended = false;
+    entry.known = None;
+    entry.change = Change::default();
+}

@@ -1,0 +1,159 @@
+//! A run's write as it waits in the queue: already serialised, by the caller's task and not by the writer.
+
+use std::sync::{Arc, LazyLock};
+
+use mainspring_model::clock::Millis;
+use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
+use mainspring_model::id::{OrgId, PlanId, RunId, UserId};
+use mainspring_model::run::{RunStatus, Slot};
+use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+
+use super::error::Fail;
+use super::text_of;
+
+/// A [`RunWrite`], ready to be bound.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) run: RunId,
+    pub(super) epoch: i64,
+    pub(super) birth: Option<Box<Birth>>,
+    pub(super) rows: Vec<JournalRow>,
+    /// Addresses of the blobs that the events refer to.
+    pub(super) blobs: Vec<String>,
+    pub(super) stand: Stand,
+    /// A step was finished: crashes before it count no more.
+    pub(super) calms: bool,
+    /// About how many bytes the rows take.
+    pub(super) size: usize,
+}
+
+/// A journal row but for the numbers that only the writer knows.
+#[derive(Debug)]
+pub(super) struct JournalRow {
+    pub(super) seq: u32,
+    pub(super) at: Millis,
+    /// Provider and status of an attempt.
+    pub(super) attempt: Option<(Arc<str>, Arc<str>)>,
+    pub(super) body: Arc<str>,
+}
+
+/// The columns of a new run's row.
+#[derive(Debug)]
+pub(super) struct Birth {
+    pub(super) org: OrgId,
+    pub(super) user: UserId,
+    pub(super) plan: PlanId,
+    pub(super) plan_version: u32,
+    pub(super) plan_name: Arc<str>,
+    pub(super) created_at: Millis,
+    pub(super) seed: [u8; 16],
+    pub(super) parent: Option<(RunId, String)>,
+    pub(super) slot: Option<(Slot, Option<Millis>)>,
+    pub(super) key: Option<String>,
+    pub(super) inputs: Arc<str>,
+    pub(super) trigger: Arc<str>,
+    pub(super) org_data: Arc<str>,
+}
+
+/// A [`Standing`] as columns.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stand {
+    pub(super) status: RunStatus,
+    /// Only of a wait.
+    pub(super) until: Option<Millis>,
+    pub(super) ending: Option<Arc<str>>,
+}
+
+impl Draft {
+    /// # Errors
+    /// A value that is not JSON, a gap among the write's own `seq`, an ending that is none.
+    pub(super) fn of(write: RunWrite) -> Result<Draft, Fail> {
+        let mut size = 0;
+        let mut rows = Vec::with_capacity(write.events.len());
+        let mut blobs = Vec::new();
+        let mut calms = false;
+        for event in &write.events {
+            let body: Arc<str> = text_of(&event.body)?.into();
+            size += body.len() + 64;
+            let mut attempt = None;
+            match &event.body {
+                EventBody::Attempted(attempted) => {
+                    attempt = Some((Arc::from(attempted.provider.as_str()), status_text(attempted.status)));
+                    calms |= matches!(attempted.status, AttemptStatus::Success | AttemptStatus::Error);
+                    note(&mut blobs, attempted.blob.as_ref());
+                }
+                EventBody::Finished(ending) => note(&mut blobs, ending.blob.as_ref()),
+                _ => {}
+            }
+            rows.push(JournalRow { seq: event.seq, at: event.at, attempt, body });
+        }
+        if rows.windows(2).any(|pair| pair[0].seq.checked_add(1) != Some(pair[1].seq)) {
+            return Err(failed(write.run, "the events of one write do not follow one another"));
+        }
+        let stand = match write.standing {
+            Standing::Queued => Stand { status: RunStatus::Queued, until: None, ending: None },
+            Standing::Running => Stand { status: RunStatus::Running, until: None, ending: None },
+            Standing::Waiting(until) => Stand { status: RunStatus::Waiting, until, ending: None },
+            Standing::Ended(ending) if ending.status.is_terminal() => {
+                note(&mut blobs, ending.blob.as_ref());
+                Stand { status: ending.status, until: None, ending: Some(text_of(&ending)?.into()) }
+            }
+            Standing::Ended(_) => return Err(failed(write.run, "its ending has a status that is not terminal")),
+        };
+        let birth = match write.create {
+            None => None,
+            Some(new) if new.header.id == write.run => Some(Box::new(Birth::of(*new)?)),
+            Some(_) => return Err(failed(write.run, "the header of a new run has another id")),
+        };
+        size += birth.as_ref().map_or(0, |birth| birth.inputs.len() + birth.trigger.len() + birth.org_data.len() + 256);
+        size += stand.ending.as_ref().map_or(0, |ending| ending.len());
+        Ok(Draft { run: write.run, epoch: write.epoch, birth, rows, blobs, stand, calms, size })
+    }
+}
+
+impl Birth {
+    fn of(new: NewRun) -> Result<Birth, Fail> {
+        let header = new.header;
+        Ok(Birth {
+            org: header.owner.org,
+            user: header.owner.user,
+            plan: header.plan_id,
+            plan_version: header.plan_version,
+            plan_name: header.plan_name.into(),
+            created_at: header.created_at,
+            seed: header.seed,
+            parent: header.parent,
+            slot: new.slot,
+            key: new.key,
+            inputs: text_of(&header.inputs)?.into(),
+            trigger: text_of(&header.trigger)?.into(),
+            org_data: text_of(&header.org)?.into(),
+        })
+    }
+}
+
+fn note(blobs: &mut Vec<String>, blob: Option<&BlobRef>) {
+    if let Some(blob) = blob
+        && !blobs.contains(&blob.sha256)
+    {
+        blobs.push(blob.sha256.clone());
+    }
+}
+
+fn failed(run: RunId, what: &str) -> Fail {
+    Fail::Store(StoreError::Failed(format!("the write for run {run} is refused: {what}")))
+}
+
+/// Shared, because there is one for every attempt.
+fn status_text(status: AttemptStatus) -> Arc<str> {
+    static TEXTS: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| {
+        [AttemptStatus::Success, AttemptStatus::Error, AttemptStatus::Retrying, AttemptStatus::Cancelled].map(|s| Arc::from(s.as_str()))
+    });
+    let index = match status {
+        AttemptStatus::Success => 0,
+        AttemptStatus::Error => 1,
+        AttemptStatus::Retrying => 2,
+        AttemptStatus::Cancelled => 3,
+    };
+    Arc::clone(&TEXTS[index])
+}

@@ -1,0 +1,61 @@
+//! How the store is, and its orderly end; blobs pass through here to the folder beside the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mainspring_model::store::{Blobs, Health, StoreError};
+use sqlx::Row;
+
+use super::{SqliteStore, migrations};
+
+/// A probe that takes longer than this says that the store is ill.
+const PROBE: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl Health for SqliteStore {
+    async fn probe(&self) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        let probe = async {
+            self.write(async move |connection| {
+                sqlx::query("update store_state set probed_at = ?1 where only_row = 1").bind(now).execute(connection).await?;
+                Ok(())
+            })
+            .await?;
+            self.read(|connection| {
+                Box::pin(async move {
+                    let row = sqlx::query("select probed_at from store_state where only_row = 1").fetch_one(connection).await?;
+                    Ok(row.try_get::<i64, _>(0)?)
+                })
+            })
+            .await
+        };
+        match tokio::time::timeout(PROBE, probe).await {
+            Ok(read) => read.map(|_| ()),
+            Err(_) => Err(StoreError::Failed(format!("{} did not answer a probe within {} s", self.place, PROBE.as_secs()))),
+        }
+    }
+
+    async fn migrations(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| Box::pin(migrations::applied(connection))).await
+    }
+
+    async fn close(&self) {
+        // Readers first: the last connection to leave moves the write-ahead log into the database, and that is the writer.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Blobs for SqliteStore {
+    async fn put_blob(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
+        let (blobs, now) = (Arc::clone(&self.blobs), self.now_ms());
+        tokio::task::spawn_blocking(move || blobs.put(&bytes, now)).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn get_blob(&self, sha256: &str) -> Result<Vec<u8>, StoreError> {
+        let (blobs, sha256) = (Arc::clone(&self.blobs), sha256.to_owned());
+        tokio::task::spawn_blocking(move || blobs.get(&sha256)).await.unwrap_or(Err(StoreError::Closed))
+    }
+}

@@ -1,0 +1,127 @@
+//! Migrations: ordered texts inside the program, each applied once, none changed after that.
+
+use std::collections::HashMap;
+
+use mainspring_model::clock::Millis;
+use mainspring_model::store::StoreError;
+use sha2::{Digest, Sha256};
+use sqlx::{Row, SqliteConnection};
+
+use super::error::Fail;
+use crate::blobs::hex;
+
+/// One migration: its name in the database and its text.
+pub(super) struct Migration {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// In order. A text is never edited once it was released: a later one changes what it made.
+pub(super) const ALL: &[Migration] = &[
+    Migration { name: "0001_runs", text: include_str!("../../migrations/sqlite/0001_runs.sql") },
+    Migration { name: "0002_plans", text: include_str!("../../migrations/sqlite/0002_plans.sql") },
+    Migration { name: "0003_access", text: include_str!("../../migrations/sqlite/0003_access.sql") },
+];
+
+/// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
+const REQUIRED: &[&str] = &[
+    "api_keys",
+    "credentials",
+    "data_keys",
+    "execution_logs",
+    "idempotency",
+    "integrations",
+    "journal",
+    "organization_totals",
+    "plan_numbers",
+    "plan_versions",
+    "plans",
+    "run_blobs",
+    "runs",
+    "schedules",
+    "schema_migrations",
+    "store_state",
+    "webhook_routes",
+];
+
+/// Brings the database to this version's shape, or says why it must not be touched.
+pub(super) async fn migrate(now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    migrate_to(ALL, now, connection).await?;
+    require(connection).await
+}
+
+async fn migrate_to(all: &[Migration], now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    if pending(all, connection).await?.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("begin immediate").execute(&mut *connection).await?;
+    let done = apply(all, now, connection).await;
+    let end = if done.is_ok() { "commit" } else { "rollback" };
+    sqlx::query(end).execute(&mut *connection).await?;
+    done
+}
+
+async fn apply(all: &[Migration], now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    sqlx::raw_sql(
+        "create table if not exists schema_migrations (\
+         migration_name text not null unique, applied_at integer not null, checksum text not null) strict",
+    )
+    .execute(&mut *connection)
+    .await?;
+    // Asked again inside the transaction: another process may have been first.
+    for migration in pending(all, connection).await? {
+        sqlx::raw_sql(migration.text).execute(&mut *connection).await?;
+        sqlx::query("insert into schema_migrations (migration_name, applied_at, checksum) values (?1, ?2, ?3)")
+            .bind(migration.name)
+            .bind(now)
+            .bind(checksum(migration))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What is not applied yet, after comparing what is.
+async fn pending<'a>(all: &'a [Migration], connection: &mut SqliteConnection) -> Result<Vec<&'a Migration>, Fail> {
+    let exists = sqlx::query("select 1 from sqlite_schema where name = 'schema_migrations'").fetch_optional(&mut *connection).await?;
+    let mut found: HashMap<String, String> = HashMap::new();
+    if exists.is_some() {
+        let rows = sqlx::query("select migration_name, checksum from schema_migrations").fetch_all(&mut *connection).await?;
+        for row in rows {
+            found.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+    }
+    let mut pending = Vec::new();
+    for migration in all {
+        match found.remove(migration.name) {
+            None => pending.push(migration),
+            Some(text) if text == checksum(migration) => {}
+            Some(_) => return Err(StoreError::ChangedMigration { name: migration.name.to_owned() }.into()),
+        }
+    }
+    match found.into_keys().max() {
+        Some(found) => Err(StoreError::Newer { found }.into()),
+        None => Ok(pending),
+    }
+}
+
+async fn require(connection: &mut SqliteConnection) -> Result<(), Fail> {
+    let rows = sqlx::query("select name from sqlite_schema where type in ('table', 'view')").fetch_all(connection).await?;
+    let found = rows.iter().map(|row| row.try_get::<&str, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    let missing: Vec<&str> = REQUIRED.iter().filter(|name| !found.contains(name)).copied().collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::Failed(format!("the database lacks {}; restore it from a whole backup", missing.join(", "))).into())
+    }
+}
+
+/// Names of what was applied, in order.
+pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, Fail> {
+    let rows = sqlx::query("select migration_name from schema_migrations order by migration_name").fetch_all(connection).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+fn checksum(migration: &Migration) -> String {
+    hex(&Sha256::digest(migration.text))
+}

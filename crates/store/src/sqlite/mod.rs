@@ -1,0 +1,107 @@
+//! The embedded store: one SQLite file in WAL mode, one writing connection, a few reading ones.
+
+mod births;
+mod claims;
+mod commit;
+mod draft;
+mod error;
+mod health;
+mod judge;
+mod ledger;
+mod migrations;
+mod open;
+mod queue;
+mod rows;
+mod runs;
+mod values;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+
+use futures_util::future::BoxFuture;
+use mainspring_model::clock::{Clock, Millis};
+use mainspring_model::store::StoreError;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, SqlitePool};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::blobs::BlobFolder;
+use error::Fail;
+use writer::Writer;
+
+pub use open::{DATABASE_FILE, OpenOptions};
+
+/// A store in one data folder. Cheap to share; dropping the last reference ends the writer after what it has accepted.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: SqlitePool,
+    clock: Arc<dyn Clock>,
+    blobs: Arc<BlobFolder>,
+    /// The generation this process drives runs in; 0 when it does not hold the engine lock.
+    epoch: i64,
+    arrived: Arc<Notify>,
+    /// The database file, for messages.
+    place: Arc<str>,
+    /// The next blob folder that the sweep looks into.
+    sweep: AtomicU8,
+}
+
+impl SqliteStore {
+    fn now_ms(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Runs `body` inside the writer's next transaction. It may be run again when a neighbour in that transaction fails.
+    async fn write<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: AsyncFn(&mut SqliteConnection) -> Result<T, Fail> + Send + 'static,
+    {
+        self.writer.run(body).await
+    }
+
+    /// Runs `body` on a reading connection.
+    async fn read<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, Fail>>,
+    {
+        let mut connection = self.readers.acquire().await.map_err(|error| Fail::Sql(error).stored(&self.place))?;
+        body(&mut connection).await.map_err(|fail| fail.stored(&self.place))
+    }
+}
+
+/// An id from its 16 bytes.
+fn uuid(row: &SqliteRow, column: usize) -> Result<Uuid, Fail> {
+    id_of(row.try_get::<&[u8], _>(column)?)
+}
+
+fn id_of(bytes: &[u8]) -> Result<Uuid, Fail> {
+    Uuid::from_slice(bytes).map_err(|_| Fail::damaged("an id"))
+}
+
+/// An id as it is bound.
+fn bytes(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+/// A JSON array of ids in hex, for `select unhex(value) from json_each(?)`.
+fn hex_list(ids: impl IntoIterator<Item = Uuid>) -> String {
+    let ids: Vec<String> = ids.into_iter().map(|id| format!("\"{}\"", id.as_simple())).collect();
+    format!("[{}]", ids.join(","))
+}
+
+/// A JSON array of row numbers, for `select value from json_each(?)`. SQLite reads integers exactly.
+fn number_list(numbers: impl IntoIterator<Item = i64>) -> String {
+    let numbers: Vec<String> = numbers.into_iter().map(|number| number.to_string()).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fail> {
+    serde_json::from_str(text).map_err(|error| Fail::Store(StoreError::Invalid(format!("stored JSON: {error}"))))
+}
+
+fn text_of<T: serde::Serialize>(value: &T) -> Result<String, Fail> {
+    serde_json::to_string(value).map_err(|error| Fail::Store(StoreError::Invalid(format!("a value that is not JSON: {error}"))))
+}

@@ -1,0 +1,11 @@
+//! The vault's outside behaviour: keys, envelopes, tokens, idempotency keys and redaction.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod envelope;
+mod idempotency;
+mod key_file;
+mod key_ring;
+mod redactor;
+mod support;
+mod token;
