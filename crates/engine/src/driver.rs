@@ -317,7 +317,7 @@ impl Driver {
     }
 
     /// Records the ends of child runs; whether any had ended.
-    pub(crate) async fn look_at_children(&mut self) -> Result<bool, Stop> {
+    async fn look_at_children(&mut self) -> Result<bool, Stop> {
         let mut any = false;
         for (addr, attempt, child) in self.run.children() {
             let ending = match self.inner.store.ending(child).await {

@@ -122,10 +122,10 @@ impl RunHandle {
 
     /// The progress once `enough` holds, or the last there will be.
     pub async fn until(&mut self, enough: impl FnMut(&Progress) -> bool) -> Progress {
-        match self.progress.wait_for(enough).await {
-            Ok(progress) => progress.clone(),
-            Err(_) => self.progress.borrow().clone(),
+        if let Ok(progress) = self.progress.wait_for(enough).await {
+            return progress.clone();
         }
+        self.progress.borrow().clone()
     }
 }
 

@@ -117,6 +117,9 @@ pub struct Attempted {
     pub error: Option<Fault>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Millis>,
+    /// Paths of attempts in flight when this one ended the list around them: they finish, so a crash must repeat them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
     /// `logic.respond` and `logic.stop` leave a mark for the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,

@@ -4,3 +4,5 @@
 
 mod cron;
 mod cron_gate;
+mod expr;
+mod plan;

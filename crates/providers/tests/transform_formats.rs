@@ -29,7 +29,7 @@ fn dates_are_read_in_many_forms() {
 fn dates_have_a_zone_and_a_form() {
     for (params, text) in [
         (json!({"date": "2026-03-29T02:30:00", "timezone": "Europe/Oslo", "format": "%H:%M %z"}), "03:30 +0200"),
-        (json!({"date": "31.12.2025", "input_format": "%d.%m.%Y", "format": "%j", "timezone": "Asia/Tokyo"}), "365"),
+        (json!({"date": "31.12.2025", "input_format": "dd.MM.yyyy", "format": "%j", "timezone": "Asia/Tokyo"}), "365"),
         (
             json!({"date": "12/31/2025 11:30 PM", "input_format": "%m/%d/%Y %I:%M %p", "timezone": "America/New_York", "format": "%Y-%m-%d %H:%M %Z"}),
             "2025-12-31 23:30 EST",
@@ -54,6 +54,17 @@ fn dates_name_what_is_wrong() {
     ] {
         assert_eq!(error("transform.date_format", params), message);
     }
+    for (form, what) in [
+        ("yyyy-QQ", "\"QQ\" is no part of a form; words stand in single quotes, parts are yyyy MM dd HH mm ss"),
+        ("yyyy 'of", "a quote is never closed"),
+    ] {
+        let message = error("transform.date_format", json!({"date": 0, "format": form}));
+        assert_eq!(message, format!("INVALID_PARAMS: \"format\" is \"{form}\": {what}"));
+        let message = error("transform.date_format", json!({"date": "x", "input_format": form}));
+        assert_eq!(message, format!("INVALID_PARAMS: \"input_format\" is \"{form}\": {what}"));
+    }
+    let written = value("transform.date_format", json!({"date": 0, "format": "yyyy-MM-dd'T'HH:mm:ss.SSSZZ h a ''EEE'' d MMM yy 'at'"}));
+    assert_eq!(written, json!("1970-01-01T00:00:00.000+00:00 12 AM 'Thu' 1 Jan 70 at"));
     let message = error("transform.date_format", json!({"date": 0, "format": "%!"}));
     assert!(message.starts_with("INVALID_PARAMS: \"format\" is \"%!\": "), "{message}");
     let message = error("transform.date_format", json!({"date": "2025", "input_format": "%d.%m"}));

@@ -45,8 +45,8 @@ impl Run {
             }
             EventBody::Opened { path, items, .. } => {
                 let addr = self.locate(&path)?;
-                let stash = self.take_items(addr, items);
-                if !self.open_each(addr, items, stash) {
+                let list = self.take_items(addr, items)?;
+                if !self.open_each(addr, items, list) {
                     return Err(self.illegal(format!("\"{path}\" is not ready to loop")));
                 }
             }
@@ -105,6 +105,7 @@ impl Run {
             Err(_) if attempted.status == AttemptStatus::Cancelled => return Ok(()),
             Err(illegal) => return Err(illegal),
         };
+        self.owe(&attempted.beside)?;
         self.once_open.remove(&attempted.path);
         self.flying_once.remove(&attempted.path);
         let Some(unit) = self.unit(addr) else {
@@ -115,6 +116,8 @@ impl Run {
         };
         let was_flying = matches!(unit.state, UnitState::InFlight);
         unit.attempt = attempted.attempt;
+        // In a replay nothing says that the attempt was in flight before this, its end.
+        unit.state = UnitState::InFlight;
         match attempted.status {
             AttemptStatus::Retrying => {
                 let retry_at = attempted.retry_at.unwrap_or(at);
@@ -123,7 +126,6 @@ impl Run {
                 self.timer(retry_at, Timer::Unit(timer_addr(addr)));
             }
             AttemptStatus::Success => {
-                unit.state = UnitState::InFlight;
                 let (mark, output) = (attempted.mark, attempted.output);
                 if mark == Some(Mark::Respond) && self.responded.is_none() {
                     self.responded = Some(output.clone());

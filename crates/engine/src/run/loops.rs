@@ -9,7 +9,7 @@ use super::{Run, Task};
 
 impl Run {
     /// The `for_each` saw `total` items.
-    pub(super) fn open_each(&mut self, addr: Addr, total: u32, items: Option<Vec<Value>>) -> bool {
+    pub(super) fn open_each(&mut self, addr: Addr, total: u32, items: Vec<Value>) -> bool {
         let each = EachState {
             total,
             items,
@@ -98,16 +98,19 @@ impl Run {
     }
 
     /// Ends the loop when its last item ended.
-    fn check_each(&mut self, addr: Addr) {
+    pub(super) fn check_each(&mut self, addr: Addr) {
         let frame_stopped = self.frame(addr.frame).is_none_or(|frame| frame.stopped);
         let addr = Addr { index: None, ..addr };
+        if self.is_ahead(addr) {
+            return;
+        }
         let Some(each) = self.each(addr) else { return };
         let done = each.results.iter().all(Option::is_some);
         if each.running > 0 || !(done || each.failed || each.stopped || frame_stopped) {
             return;
         }
         let attempts = each.attempts;
-        let items = each.items.take();
+        let items = std::mem::take(&mut each.items);
         let results = std::mem::take(&mut each.results);
         let failed = each.failed;
         let mut errors = Vec::new();
@@ -117,7 +120,7 @@ impl Run {
             match result {
                 Some(Ok(output)) => outputs.push(output),
                 Some(Err(failure)) => {
-                    let item = items.as_ref().and_then(|items| items.get(index)).cloned().unwrap_or(Value::Null);
+                    let item = items.get(index).cloned().unwrap_or(Value::Null);
                     errors.push(json!({"index": index, "item": item, "error": failure.to_value()}));
                     first.get_or_insert(failure);
                     outputs.push(Value::Null);

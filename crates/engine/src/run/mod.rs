@@ -1,7 +1,8 @@
 //! A run as a fold over its journal: `apply` is the only way its state changes, `next` says what to do. No I/O, no clock.
 //!
-//! Decisions that need an expression (`if`, `for_each`, `until`) are journalled, so replaying evaluates nothing and a
-//! newer evaluator cannot rewrite what an older one decided. Decisions that follow from the graph alone are not.
+//! Decisions that need an expression (`if`, `until`, whether to loop and over how many items) are journalled, so that a newer
+//! evaluator cannot rewrite what an older one decided; only a loop's list is read again, from the same recorded results.
+//! Decisions that follow from the graph alone are not journalled.
 
 mod apply;
 mod call;
@@ -32,6 +33,7 @@ use thiserror::Error;
 pub use call::Call;
 pub use next::Todo;
 pub use outcome::Tried;
+pub(crate) use scope::rfc3339;
 pub use state::{Addr, Failure};
 use state::{Ended, Frame, FrameIx, FrameOwner};
 
@@ -214,7 +216,6 @@ impl Run {
             run.apply(event)?;
         }
         run.in_flight = 0;
-        run.after_replay().map_err(illegal)?;
         Ok(run)
     }
 

@@ -12,7 +12,7 @@ use mainspring_model::value::type_name;
 use serde_json::Value;
 
 use super::state::{Active, Addr, StepState, UnitState};
-use super::{Call, Phase, Run, Task, Timer, addr_of, retry, timer_addr};
+use super::{Call, Illegal, Phase, Run, Task, Timer, addr_of, retry, timer_addr};
 
 /// The most items a `for_each` may have.
 pub const MAX_ITEMS: usize = 100_000;
@@ -122,6 +122,7 @@ impl Run {
             Task::Unit(addr) => self.begin_unit(addr, now),
             Task::Feed(addr) => {
                 self.feed(addr);
+                self.check_each(addr);
                 None
             }
             Task::Between(addr) => self.between_passes(addr, now),
@@ -216,11 +217,9 @@ impl Run {
 
     /// A ready unit: its marker when it needs one, then the attempt, or the body.
     fn begin_unit(&mut self, addr: Addr, now: Millis) -> Option<Todo> {
-        if self.frame(addr.frame)?.stopped {
-            return None;
-        }
+        let stopped = self.frame(addr.frame)?.stopped;
         let unit = self.active_mut(addr)?.unit_mut(addr.index)?;
-        if !matches!(unit.state, UnitState::Ready) {
+        if !matches!(unit.state, UnitState::Ready) || (stopped && !unit.owed) {
             return None;
         }
         let attempt = unit.attempt;
@@ -299,40 +298,17 @@ impl Run {
         })
     }
 
-    /// Items evaluated by `begin_step` for the event that is now applied.
-    pub(super) fn take_items(&mut self, addr: Addr, count: u32) -> Option<Vec<Value>> {
+    /// The list of the loop that opens: as `begin_step` just saw it, or, in a replay, read again from the same recorded results.
+    pub(super) fn take_items(&mut self, addr: Addr, count: u32) -> Result<Vec<Value>, Illegal> {
         let path = self.step_path(addr);
-        match self.stash.take() {
-            Some((stashed, items)) if stashed == path && items.len() == count as usize => Some(items),
-            _ => None,
+        let items = match self.stash.take() {
+            Some((stashed, items)) if stashed == path => items,
+            _ => self.items(addr, self.last_at).map_err(|fault| self.illegal(fault.message))?,
+        };
+        if items.len() != count as usize {
+            return Err(self.illegal(format!("the list of \"{path}\" has {} items, and {count} were recorded", items.len())));
         }
-    }
-
-    /// After a replay: lists of the loops under way, which no event carries, are worked out again; decisions taken up.
-    pub(super) fn after_replay(&mut self) -> Result<(), Fault> {
-        let mut found = Vec::new();
-        for (ix, frame) in self.frames.iter().enumerate() {
-            let Some(frame) = frame else { continue };
-            for (place, step) in frame.steps.iter().enumerate() {
-                if let StepState::Active(active) = step
-                    && let Active::Each(each) = &**active
-                    && each.items.is_none()
-                {
-                    let frame = u32::try_from(ix).expect("fewer than 2^32 frames");
-                    found.push(Addr { frame, place: u32::try_from(place).expect("at most 1,000 steps"), index: None });
-                }
-            }
-        }
-        for addr in found {
-            let items = self.items(addr, self.last_at)?;
-            if let Some(Active::Each(each)) = self.active_mut(addr) {
-                if items.len() != each.total as usize {
-                    return Err(Fault::internal("a loop's list is not the one that was recorded"));
-                }
-                each.items = Some(items);
-            }
-        }
-        Ok(())
+        Ok(items)
     }
 
     /// A pass ended: `until`, then the next pass, at once or after the delay.
@@ -445,6 +421,7 @@ impl Run {
             metadata: serde_json::Map::new(),
             error: None,
             retry_at: None,
+            beside: Vec::new(),
             mark: None,
         })
     }

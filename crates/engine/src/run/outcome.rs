@@ -5,6 +5,7 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::{AttemptStatus, EventBody, Mark};
 use mainspring_model::fault::{Class, Code, Effected, Fault};
 use mainspring_model::id::RunId;
+use mainspring_model::plan::{Loop, OnError, OnItemError, Step};
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::{Value, json};
 
@@ -50,6 +51,7 @@ impl Run {
                 attempted.mark = Some(Mark::Respond);
             }
             Ok(Outcome::Stop(output)) => {
+                attempted.beside = self.flying_beside(addr);
                 attempted.mark = Some(if output.is_some() { Mark::Stop } else { Mark::StopPlain });
                 attempted.output = output.unwrap_or(Value::Null);
             }
@@ -77,6 +79,8 @@ impl Run {
             let jitter = self.fraction(&attempted.path, attempted.attempt);
             attempted.status = AttemptStatus::Retrying;
             attempted.retry_at = Some(retry::next_attempt_at(&step.retry.backoff, attempted.attempt, &fault, now, jitter));
+        } else if step.is_some_and(ends_its_list) {
+            attempted.beside = self.flying_beside(addr);
         }
         attempted.error = Some(fault);
         EventBody::Attempted(Box::new(attempted))
@@ -137,4 +141,10 @@ impl Run {
         }
         Some(EventBody::Attempted(Box::new(attempted)))
     }
+}
+
+/// Whether a failed unit of this step stops what runs beside it.
+fn ends_its_list(step: &Step) -> bool {
+    let item_goes_on = matches!(&step.looped, Loop::ForEach(each) if each.on_item_error == OnItemError::Continue);
+    !item_goes_on && (matches!(step.looped, Loop::ForEach(_)) || (step.on_error == OnError::Fail && !step.error_handled))
 }

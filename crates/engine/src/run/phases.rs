@@ -2,7 +2,7 @@
 
 use mainspring_model::event::TimeLimit;
 use mainspring_model::fault::{Class, Code, Fault};
-use mainspring_model::plan::{ListId, Plan};
+use mainspring_model::plan::ListId;
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::Value;
 
@@ -185,10 +185,5 @@ impl Run {
     /// The status that `finally` sees.
     pub(super) fn status_so_far(&self) -> RunStatus {
         if self.phase == Phase::Main { RunStatus::Running } else { self.verdict.status }
-    }
-
-    /// The top list, which the plan's own lists look into.
-    pub(super) fn is_top(&self, frame: FrameIx) -> bool {
-        self.frame(frame).is_some_and(|frame| frame.list == Plan::TOP)
     }
 }

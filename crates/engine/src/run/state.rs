@@ -73,6 +73,8 @@ pub struct Unit {
     /// The current or next attempt, from 1.
     pub attempt: u32,
     pub state: UnitState,
+    /// Its attempt was in flight when its list stopped: it finishes, after a crash by being repeated.
+    pub owed: bool,
 }
 
 pub enum UnitState {
@@ -90,8 +92,7 @@ pub enum UnitState {
 
 pub struct EachState {
     pub total: u32,
-    /// Evaluated when first needed after a replay.
-    pub items: Option<Vec<Value>>,
+    pub items: Vec<Value>,
     /// First index that was not started.
     pub next: u32,
     pub running: u32,
@@ -184,7 +185,7 @@ impl Unit {
     }
 
     pub fn ready() -> Unit {
-        Unit { attempt: 1, state: UnitState::Ready }
+        Unit { attempt: 1, state: UnitState::Ready, owed: false }
     }
 }
 

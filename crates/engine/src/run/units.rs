@@ -34,7 +34,13 @@ impl Run {
             let (place, list) = (step.place, step.list);
             let frame = match (addr, self.plan.list(list).role) {
                 (None, ListRole::Top) => Some(0),
-                (None, ListRole::PlanError | ListRole::Finally) => Some(self.current),
+                (None, ListRole::PlanError | ListRole::Finally) => {
+                    // The turn of the plan's own lists has no event of its own.
+                    if self.frame(self.current).is_none_or(|frame| frame.list != list) {
+                        self.advance_phase();
+                    }
+                    Some(self.current)
+                }
                 (Some(outer), ListRole::Body(_)) => self.enter_body(outer),
                 (Some(outer), ListRole::StepError(_)) => self.handler_of(outer),
                 _ => None,
@@ -186,27 +192,39 @@ impl Run {
             passes,
             ..Ended::blank()
         };
+        // The step ends before its list stops: stopping must not drop the very step that failed.
+        if !self.mark_ended(addr, ended) {
+            return;
+        }
         if !handled && let Some(frame) = self.frame_mut(addr.frame) {
             frame.failure.get_or_insert(failure);
             self.stop_frame(addr.frame);
         }
-        self.close_step(addr, ended);
+        self.decide_dependents(addr.frame, ix);
+        self.check_over(addr.frame);
     }
 
-    /// The one place where a step ends: its dependents are decided, and its list may be over.
+    /// A step's end: its dependents are decided, and its list may be over.
     pub(super) fn close_step(&mut self, addr: Addr, ended: Ended) {
         let Some(ix) = self.step_ix(addr) else { return };
-        let Some(frame) = self.frame_mut(addr.frame) else { return };
+        if self.mark_ended(addr, ended) {
+            self.decide_dependents(addr.frame, ix);
+            self.check_over(addr.frame);
+        }
+    }
+
+    /// The one place where a step becomes ended; `false` when it was.
+    fn mark_ended(&mut self, addr: Addr, ended: Ended) -> bool {
+        let Some(frame) = self.frame_mut(addr.frame) else { return false };
         let state = &mut frame.steps[addr.place as usize];
         match state {
             StepState::Active(_) => frame.active -= 1,
             StepState::Ready | StepState::Pending => {}
-            StepState::Ended(_) | StepState::NotReached => return,
+            StepState::Ended(_) | StepState::NotReached => return false,
         }
         *state = StepState::Ended(Box::new(ended));
         frame.open -= 1;
-        self.decide_dependents(addr.frame, ix);
-        self.check_over(addr.frame);
+        true
     }
 
     /// Ends the frame when nothing of it goes on any more.
@@ -293,6 +311,10 @@ impl Run {
             // Replaying: this step was under way when its list stopped, and its end is still to come.
             self.activate(addr);
         }
+        if self.frame(addr.frame).is_some_and(|frame| matches!(frame.steps[addr.place as usize], StepState::Ready)) {
+            // Live, a ready step is begun at once; in a replay it may have been in flight. Both read the same afterwards.
+            return self.close_step(addr, Ended::cancelled());
+        }
         let Some(active) = self.active(addr) else { return };
         match active {
             Active::Single(unit) => {
@@ -326,7 +348,7 @@ impl Run {
         }
         let ahead = self.is_ahead(addr);
         let Some(unit) = self.unit(addr) else { return };
-        if !matches!(unit.state, UnitState::InFlight) && !ahead {
+        if !matches!(unit.state, UnitState::InFlight) && !ahead && !unit.owed {
             self.end_unit_dropped(addr);
         }
     }
@@ -353,6 +375,47 @@ impl Run {
         Failure { fault, step: self.unit_path(addr), item: self.item_of(addr), attempts }
     }
 
+    /// Paths of the attempts in flight, but for the one at `addr`.
+    pub(super) fn flying_beside(&self, addr: Addr) -> Vec<String> {
+        if self.in_flight < 2 {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (ix, frame) in self.frames.iter().enumerate() {
+            let Some(frame) = frame else { continue };
+            for place in 0..frame.steps.len() {
+                let at = |index| Addr { frame: ix as FrameIx, place: place as u32, index };
+                let flies = |unit: &Unit| matches!(unit.state, UnitState::InFlight);
+                match &frame.steps[place] {
+                    StepState::Active(active) => match &**active {
+                        Active::Single(unit) if flies(unit) => found.push(at(None)),
+                        Active::Each(each) => found.extend(each.units.iter().filter(|(_, unit)| flies(unit)).map(|(index, _)| at(Some(*index)))),
+                        Active::Repeat(repeat) if flies(&repeat.unit) => found.push(at(Some(repeat.index))),
+                        _ => {}
+                    },
+                    _ => continue,
+                }
+            }
+        }
+        found.retain(|other| *other != addr);
+        found.sort_unstable_by_key(|addr| (addr.frame, addr.place, addr.index));
+        found.into_iter().map(|addr| self.unit_path(addr)).collect()
+    }
+
+    /// Marks attempts that were in flight when their list stopped.
+    pub(super) fn owe(&mut self, paths: &[String]) -> Result<(), Illegal> {
+        for path in paths {
+            let addr = self.locate(path)?;
+            if let Some(unit) = self.unit(addr) {
+                unit.owed = true;
+                if matches!(unit.state, UnitState::Ready) {
+                    self.agenda.push_back(Task::Unit(addr));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// When a body's attempt began, for its `timeout`.
     pub(super) fn body_began(&mut self, addr: Addr, at: Millis) {
         self.body_began.insert(self.unit_path(addr), at);
@@ -361,7 +424,7 @@ impl Run {
     pub(super) fn item_of(&self, addr: Addr) -> Value {
         match (self.active(addr), addr.index) {
             (Some(Active::Each(each)), Some(index)) => {
-                each.items.as_ref().and_then(|items| items.get(index as usize)).cloned().unwrap_or(Value::Null)
+                each.items.get(index as usize).cloned().unwrap_or(Value::Null)
             }
             (Some(Active::Repeat(repeat)), Some(_)) => json!({"index": repeat.index, "value": repeat.value}),
             _ => Value::Null,

@@ -116,6 +116,10 @@ impl<'p> Lower<'p> {
 
     fn number(&mut self, literal: &NumericLiteral) -> Node {
         let raw = literal.raw.map_or(String::new(), |raw| raw.replace('_', ""));
+        if raw.len() > 1 && raw.starts_with('0') && raw.as_bytes()[1].is_ascii_digit() {
+            let problem = self.problem(SYNTAX, literal.span, format!("{raw} begins with a 0; a number does not, and a code of digits is text"));
+            return self.refuse(problem.fix(format!("'{raw}'")));
+        }
         let (digits, radix) = match raw.get(0..2).map(str::to_ascii_lowercase).as_deref() {
             Some("0x") => (&raw[2..], 16),
             Some("0o") => (&raw[2..], 8),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::function::{self, Function};
 use super::lower::{Lower, bare};
+use super::prepare::DEFAULT;
 use super::problem::{SYNTAX, UNKNOWN_FIELD, UNKNOWN_FUNCTION, UNSUPPORTED};
 use super::reference::{PathPart, Reference, ReferenceKind};
 use super::scope::{StepField, StepKey};
@@ -193,6 +194,7 @@ impl Lower<'_> {
                 let problem = self.problem(UNSUPPORTED, name.span, format!("`{}` is a value, not a function", name.name));
                 self.refuse(problem)
             }
+            Expression::Identifier(name) if name.name.as_str() == DEFAULT => self.function("default", name.span, call),
             Expression::Identifier(name) => self.function(name.name.as_str(), name.span, call),
             Expression::StaticMemberExpression(member) => {
                 let method = member.property.name.as_str();

@@ -40,17 +40,33 @@ pub(crate) fn prepare(text: &str) -> Result<Prepared, Vec<ExprProblem>> {
         problems.truncate(MAX_PROBLEMS);
         return Err(problems);
     }
+    Ok(rewritten(text, &tokens))
+}
+
+/// What the parser sees in place of `default`, a reserved word; no name of an author's begins with `$`.
+pub(super) const DEFAULT: &str = "$efault";
+
+fn rewritten(text: &str, tokens: &[Token]) -> Prepared {
     let (mut code, mut inserted, mut copied) = (String::with_capacity(text.len() + 8), Vec::new(), 0);
-    for token in tokens.iter().filter(|token| token.kind == Kind::DotIndex) {
-        code.push_str(&text[copied..token.start]);
-        code.push('[');
-        code.push_str(&text[token.start + 1..token.end]);
-        inserted.push(code.len());
-        code.push(']');
+    for (i, token) in tokens.iter().enumerate() {
+        let word = token.text(text);
+        let next_to = |at: Option<usize>, words: &[&str]| at.and_then(|at| tokens.get(at)).is_some_and(|token| words.contains(&token.text(text)));
+        if token.kind == Kind::DotIndex {
+            code.push_str(&text[copied..token.start]);
+            code.push('[');
+            code.push_str(&word[1..]);
+            inserted.push(code.len());
+            code.push(']');
+        } else if word == "default" && next_to(Some(i + 1), &["("]) && !next_to(i.checked_sub(1), &[".", "?."]) {
+            code.push_str(&text[copied..token.start]);
+            code.push_str(DEFAULT);
+        } else {
+            continue;
+        }
         copied = token.end;
     }
     code.push_str(&text[copied..]);
-    Ok(Prepared { code, inserted })
+    Prepared { code, inserted }
 }
 
 /// As many problems as help; a text in another language has hundreds.

@@ -116,8 +116,8 @@ impl<'t> Scanner<'t> {
     /// `//…`, `/*…*/` and `<!--…`.
     fn comment(&mut self) -> Option<Token> {
         let rest = self.rest();
-        if rest.starts_with("/*") {
-            return Some(match rest[2..].find("*/") {
+        if let Some(inside) = rest.strip_prefix("/*") {
+            return Some(match inside.find("*/") {
                 Some(end) => self.take(Kind::Comment, end + 4),
                 None => self.take(Kind::Unclosed, rest.len()),
             });

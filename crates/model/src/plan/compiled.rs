@@ -155,7 +155,7 @@ pub struct Edge {
     pub ports: Vec<EdgePort>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EdgePort {
     /// Live when the source passed.
     Plain,

@@ -43,8 +43,10 @@ impl<'s> Problems<'s> {
         Problems { source, origins, found: Vec::new(), unlisted: 0 }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+    /// The same problems, for pointers into the translated document from here on.
+    pub(crate) fn moved(mut self, origins: Origins) -> Problems<'s> {
+        self.origins = origins;
+        self
     }
 
     /// How many were found so far, to tell whether a part of the document had any.

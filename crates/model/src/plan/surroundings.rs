@@ -46,7 +46,7 @@ impl Surroundings<'_, '_> {
         let run = ["inputs", "vars", "org", "steps", "trigger", "run"];
         let (mut names, ix, own_loop) = match site {
             Site::Trigger => return vec!["trigger", "org"],
-            Site::Var { above } if above.is_empty() => return vec!["inputs", "org"],
+            Site::Var { above: [] } => return vec!["inputs", "org"],
             Site::Var { .. } => return vec!["inputs", "org", "vars"],
             Site::Output => return run.to_vec(),
             Site::Step { ix, looped } => (run.to_vec(), ix, looped),
@@ -109,7 +109,7 @@ impl Surroundings<'_, '_> {
         let (wanted, mut encloses) = (self.layout.step(target).list, false);
         loop {
             if wanted == list {
-                let Some(reader) = reader else { return None };
+                let reader = reader?;
                 let (reader_laid, target_laid) = (self.layout.step(reader), self.layout.step(target));
                 return match () {
                     () if target == reader && own => None,

@@ -90,7 +90,7 @@ pub(super) enum Phase {
 
 pub(super) fn timed_out(place: &Place, after: Duration, phase: Phase) -> Fault {
     let after = after.as_millis();
-    let after = if after % 1_000 == 0 { format!("{} s", after / 1_000) } else { format!("{after} ms") };
+    let after = if after.is_multiple_of(1_000) { format!("{} s", after / 1_000) } else { format!("{after} ms") };
     let (text, effect) = match phase {
         Phase::Connecting => (format!("no connection within {after}"), Effected::Unsent),
         Phase::Waiting => {
@@ -149,8 +149,8 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// `10 MiB`, `512 bytes`.
 pub(super) fn size(bytes: usize) -> String {
     match bytes {
-        b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MiB", b >> 20),
-        b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KiB", b >> 10),
+        b if b >= 1 << 20 && b.is_multiple_of(1 << 20) => format!("{} MiB", b >> 20),
+        b if b >= 1 << 10 && b.is_multiple_of(1 << 10) => format!("{} KiB", b >> 10),
         b => format!("{b} bytes"),
     }
 }

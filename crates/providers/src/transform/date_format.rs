@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::date_form::form;
 use super::date_read::read;
 use crate::logic::pure::Pure;
 
@@ -19,9 +20,10 @@ pub(super) struct Params {
     /// A date or moment: RFC 3339, a date alone, an e-mail date, Unix seconds or (from 100,000,000,000) milliseconds.
     #[schemars(extend("type" = ["string", "number"]))]
     date: Value,
-    /// The form to read `date` by, when it is none of those: %d.%m.%Y. A form without an offset is read in `timezone`.
+    /// The form to read `date` by, when it is none of those: dd.MM.yyyy. A form without an offset is read in `timezone`.
     input_format: Option<String>,
-    /// The form to write: %Y year, %m month, %d day, %H hour, %M minute, %S second, %B month name, %A day name, %z offset.
+    /// The form to write, in the letters of formatDate: yyyy MM dd HH mm ss, MMMM month name, EEEE day name, ZZ offset, 'words' in
+    /// quotes. With a % in it, those of strftime: %Y-%m-%d.
     #[serde(default = "iso_date")]
     format: String,
     /// The time zone to write in: Europe/Oslo.
@@ -30,7 +32,7 @@ pub(super) struct Params {
 }
 
 fn iso_date() -> String {
-    "%Y-%m-%d".to_owned()
+    "yyyy-MM-dd".to_owned()
 }
 
 fn utc() -> String {
@@ -43,7 +45,7 @@ impl Pure for DateFormat {
     fn spec(&self) -> ActionSpec {
         ActionSpec {
             output: Some(json!({"type": "string"})),
-            example: json!({"date": "2026-03-01T23:30:00Z", "format": "%A, %d %B %Y, %H:%M", "timezone": "Europe/Oslo"}),
+            example: json!({"date": "2026-03-01T23:30:00Z", "format": "EEEE, dd MMMM yyyy, HH:mm", "timezone": "Europe/Oslo"}),
             ..ActionSpec::of::<Params>("date_format", "Format date", "Writes a date in another form or time zone.")
         }
     }
@@ -53,8 +55,9 @@ impl Pure for DateFormat {
             .map_err(|_| Fault::invalid_params(format!("\"timezone\" is \"{}\", not a time zone such as Europe/Oslo", params.timezone)))?;
         let moment = read(&params.date, params.input_format.as_deref(), &zone)?;
         let moment = moment.to_zoned(zone);
-        let text = strtime::format(&params.format, &moment)
-            .map_err(|error| Fault::invalid_params(format!("\"format\" is \"{}\": {error}", params.format)))?;
+        let refuse = |error: String| Fault::invalid_params(format!("\"format\" is \"{}\": {error}", params.format));
+        let letters = form(&params.format).map_err(refuse)?;
+        let text = strtime::format(&*letters, &moment).map_err(|error| refuse(error.to_string()))?;
         Ok(Value::String(text))
     }
 }

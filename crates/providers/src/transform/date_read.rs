@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 
 use crate::logic::bounds::kind;
 
+use super::date_form::form;
 use super::invalid_input;
 
 /// From this many on, Unix time is in milliseconds: as seconds it would be the year 5138.
@@ -53,9 +54,10 @@ fn plain(text: &str, zone: &TimeZone) -> Result<Timestamp, Fault> {
     )))
 }
 
-fn by_form(text: &str, form: &str, zone: &TimeZone) -> Result<Timestamp, Fault> {
-    let refuse = |what: String| invalid_input(format!("\"{}\" does not fit the form \"{form}\": {what}", short(text)));
-    let parts = strtime::parse(form, text).map_err(|error| refuse(error.to_string()))?;
+fn by_form(text: &str, written: &str, zone: &TimeZone) -> Result<Timestamp, Fault> {
+    let refuse = |what: String| invalid_input(format!("\"{}\" does not fit the form \"{written}\": {what}", short(text)));
+    let letters = form(written).map_err(|error| Fault::invalid_params(format!("\"input_format\" is \"{written}\": {error}")))?;
+    let parts = strtime::parse(&*letters, text.trim()).map_err(|error| refuse(error.to_string()))?;
     if parts.offset().is_some() || parts.iana_time_zone().is_some() {
         return parts
             .to_zoned()

@@ -6,6 +6,7 @@ mod csv_cells;
 mod csv_format;
 mod csv_parse;
 mod csv_reader;
+mod date_form;
 mod date_format;
 mod date_read;
 mod flatten;

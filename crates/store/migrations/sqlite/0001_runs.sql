@@ -54,6 +54,7 @@ create table runs (
     idempotency_key text,
     seed blob not null,
     plan_name text not null,
+    environment text not null,
     trigger_data text not null,
     org_data text not null,
     inputs text not null,

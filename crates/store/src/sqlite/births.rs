@@ -24,8 +24,8 @@ pub(super) struct Newborn<'a> {
 
 static INSERT: Rows = Rows::new(
     "insert into runs (id, org_no, plan_no, status, epoch, due_at, created_at, started_at, finished_at, user_id, plan_version, \
-     parent_id, parent_path, slot_schedule, slot_due, idempotency_key, seed, plan_name, trigger_data, org_data, inputs, ending) values ",
-    22,
+     parent_id, parent_path, slot_schedule, slot_due, idempotency_key, seed, plan_name, environment, trigger_data, org_data, inputs, ending) values ",
+    23,
     " on conflict do nothing returning no, id",
 );
 
@@ -61,7 +61,7 @@ fn bind(newborn: &Newborn<'_>, now: Millis, bound: &mut Bound) {
     bound.add(bytes(birth.user.0)).add(i64::from(birth.plan_version));
     bound.add(birth.parent.as_ref().map(|(parent, _)| bytes(parent.0))).add(birth.parent.as_ref().map(|(_, path)| path.clone()));
     bound.add(birth.slot.map(|(slot, _)| bytes(slot.schedule.0))).add(birth.slot.map(|(slot, _)| slot.due_at));
-    bound.add(birth.key.clone()).add(birth.seed.to_vec()).add(birth.plan_name.clone());
+    bound.add(birth.key.clone()).add(birth.seed.to_vec()).add(birth.plan_name.clone()).add(birth.environment.clone());
     bound.add(birth.trigger.clone()).add(birth.org_data.clone()).add(birth.inputs.clone()).add(stand.ending.clone());
 }
 

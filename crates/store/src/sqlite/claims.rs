@@ -28,13 +28,13 @@ pub(super) async fn claim(epoch: i64, now: Millis, max: u32, connection: &mut Sq
     let mut claimed = Vec::with_capacity(rows.len());
     let mut numbers = Vec::with_capacity(rows.len());
     for row in &rows {
-        numbers.push(row.try_get(13)?);
+        numbers.push(row.try_get(14)?);
         claimed.push(Claimed {
             header: header(row)?,
             epoch,
-            cancel_requested: row.try_get(14)?,
-            crashes: row.try_get(15)?,
-            crashes_alone: row.try_get(16)?,
+            cancel_requested: row.try_get(15)?,
+            crashes: row.try_get(16)?,
+            crashes_alone: row.try_get(17)?,
         });
     }
     if !numbers.is_empty() {
@@ -77,6 +77,16 @@ pub(super) async fn recover(
     .execute(connection)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Whether there was a wait to cut short.
+pub(super) async fn wake(run: RunId, now: Millis, connection: &mut SqliteConnection) -> Result<bool, Fail> {
+    let done = sqlx::query("update runs set due_at = min(coalesce(due_at, ?2), ?2) where id = ?1 and status = 'waiting'")
+        .bind(bytes(run.0))
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// The first who asks is remembered. A run that waits is due now; one that is held learns it at its next wait at the latest.

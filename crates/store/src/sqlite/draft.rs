@@ -1,12 +1,13 @@
 //! A run's write as it waits in the queue: already serialised, by the caller's task and not by the writer.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use mainspring_model::clock::Millis;
-use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
 use mainspring_model::id::{OrgId, PlanId, RunId, UserId};
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use serde::Deserialize;
 
 use super::error::Fail;
 use super::text_of;
@@ -17,7 +18,7 @@ pub(super) struct Draft {
     pub(super) run: RunId,
     pub(super) epoch: i64,
     pub(super) birth: Option<Box<Birth>>,
-    pub(super) rows: Vec<JournalRow>,
+    pub(super) rows: Vec<DraftRow>,
     /// Addresses of the blobs that the events refer to.
     pub(super) blobs: Vec<String>,
     pub(super) stand: Stand,
@@ -29,7 +30,7 @@ pub(super) struct Draft {
 
 /// A journal row but for the numbers that only the writer knows.
 #[derive(Debug)]
-pub(super) struct JournalRow {
+pub(super) struct DraftRow {
     pub(super) seq: u32,
     pub(super) at: Millis,
     /// Provider and status of an attempt.
@@ -45,6 +46,7 @@ pub(super) struct Birth {
     pub(super) plan: PlanId,
     pub(super) plan_version: u32,
     pub(super) plan_name: Arc<str>,
+    pub(super) environment: Arc<str>,
     pub(super) created_at: Millis,
     pub(super) seed: [u8; 16],
     pub(super) parent: Option<(RunId, String)>,
@@ -66,27 +68,22 @@ pub(super) struct Stand {
 
 impl Draft {
     /// # Errors
-    /// A value that is not JSON, a gap among the write's own `seq`, an ending that is none.
+    /// A body that is not an event's JSON, a gap among the write's own `seq`, an ending that is none.
     pub(super) fn of(write: RunWrite) -> Result<Draft, Fail> {
         let mut size = 0;
         let mut rows = Vec::with_capacity(write.events.len());
         let mut blobs = Vec::new();
-        let mut calms = false;
-        for event in &write.events {
-            let body: Arc<str> = text_of(&event.body)?.into();
-            size += body.len() + 64;
+        for event in write.events.iter() {
+            size += event.body.len() + 64;
             let mut attempt = None;
-            match &event.body {
-                EventBody::Attempted(attempted) => {
-                    attempt = Some((Arc::from(attempted.provider.as_str()), status_text(attempted.status)));
-                    calms |= matches!(attempted.status, AttemptStatus::Success | AttemptStatus::Error);
-                    note(&mut blobs, attempted.blob.as_ref());
-                }
-                EventBody::Finished(ending) => note(&mut blobs, ending.blob.as_ref()),
-                _ => {}
+            if matches!(event.kind, "attempted" | "finished") {
+                let seen: Seen<'_> = serde_json::from_str(&event.body).map_err(|_| failed(write.run, "an event's body is not its JSON"))?;
+                note(&mut blobs, seen.blob.map(|blob| blob.sha256));
+                attempt = if event.kind == "attempted" { seen.provider.map(Arc::from).zip(seen.status.map(|s| shared(&s))) } else { None };
             }
-            rows.push(JournalRow { seq: event.seq, at: event.at, attempt, body });
+            rows.push(DraftRow { seq: event.seq, at: event.at, attempt, body: Arc::from(event.body.as_str()) });
         }
+        let calms = write.events.iter().any(|event| event.progress);
         if rows.windows(2).any(|pair| pair[0].seq.checked_add(1) != Some(pair[1].seq)) {
             return Err(failed(write.run, "the events of one write do not follow one another"));
         }
@@ -95,14 +92,14 @@ impl Draft {
             Standing::Running => Stand { status: RunStatus::Running, until: None, ending: None },
             Standing::Waiting(until) => Stand { status: RunStatus::Waiting, until, ending: None },
             Standing::Ended(ending) if ending.status.is_terminal() => {
-                note(&mut blobs, ending.blob.as_ref());
+                note(&mut blobs, ending.blob.as_ref().map(|blob| blob.sha256.as_str().into()));
                 Stand { status: ending.status, until: None, ending: Some(text_of(&ending)?.into()) }
             }
             Standing::Ended(_) => return Err(failed(write.run, "its ending has a status that is not terminal")),
         };
         let birth = match write.create {
             None => None,
-            Some(new) if new.header.id == write.run => Some(Box::new(Birth::of(*new)?)),
+            Some(new) if new.header.id == write.run => Some(Box::new(Birth::of(&new)?)),
             Some(_) => return Err(failed(write.run, "the header of a new run has another id")),
         };
         size += birth.as_ref().map_or(0, |birth| birth.inputs.len() + birth.trigger.len() + birth.org_data.len() + 256);
@@ -112,19 +109,20 @@ impl Draft {
 }
 
 impl Birth {
-    fn of(new: NewRun) -> Result<Birth, Fail> {
-        let header = new.header;
+    fn of(new: &NewRun) -> Result<Birth, Fail> {
+        let header = &*new.header;
         Ok(Birth {
             org: header.owner.org,
             user: header.owner.user,
             plan: header.plan_id,
             plan_version: header.plan_version,
-            plan_name: header.plan_name.into(),
+            plan_name: header.plan_name.as_str().into(),
+            environment: header.environment.as_str().into(),
             created_at: header.created_at,
             seed: header.seed,
-            parent: header.parent,
+            parent: header.parent.clone(),
             slot: new.slot,
-            key: new.key,
+            key: new.key.clone(),
             inputs: text_of(&header.inputs)?.into(),
             trigger: text_of(&header.trigger)?.into(),
             org_data: text_of(&header.org)?.into(),
@@ -132,11 +130,28 @@ impl Birth {
     }
 }
 
-fn note(blobs: &mut Vec<String>, blob: Option<&BlobRef>) {
-    if let Some(blob) = blob
-        && !blobs.contains(&blob.sha256)
+/// What the store reads of an event's body; the rest is skipped without being kept.
+#[derive(Deserialize)]
+struct Seen<'a> {
+    #[serde(borrow, default)]
+    provider: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    status: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    blob: Option<SeenBlob<'a>>,
+}
+
+#[derive(Deserialize)]
+struct SeenBlob<'a> {
+    #[serde(borrow)]
+    sha256: Cow<'a, str>,
+}
+
+fn note(blobs: &mut Vec<String>, sha256: Option<Cow<'_, str>>) {
+    if let Some(sha256) = sha256
+        && !blobs.iter().any(|blob| *blob == sha256)
     {
-        blobs.push(blob.sha256.clone());
+        blobs.push(sha256.into_owned());
     }
 }
 
@@ -144,16 +159,8 @@ fn failed(run: RunId, what: &str) -> Fail {
     Fail::Store(StoreError::Failed(format!("the write for run {run} is refused: {what}")))
 }
 
-/// Shared, because there is one for every attempt.
-fn status_text(status: AttemptStatus) -> Arc<str> {
-    static TEXTS: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| {
-        [AttemptStatus::Success, AttemptStatus::Error, AttemptStatus::Retrying, AttemptStatus::Cancelled].map(|s| Arc::from(s.as_str()))
-    });
-    let index = match status {
-        AttemptStatus::Success => 0,
-        AttemptStatus::Error => 1,
-        AttemptStatus::Retrying => 2,
-        AttemptStatus::Cancelled => 3,
-    };
-    Arc::clone(&TEXTS[index])
+/// The text, shared when it is the usual one: there is one for every attempt.
+fn shared(status: &str) -> Arc<str> {
+    static SUCCESS: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("success"));
+    if status == &**SUCCESS { Arc::clone(&SUCCESS) } else { Arc::from(status) }
 }

@@ -68,7 +68,7 @@ pub(super) fn judge(known: &mut Known, change: &mut Change, draft: &Draft) -> Ve
 mod tests {
     use std::sync::Arc;
 
-    use super::super::draft::JournalRow;
+    use super::super::draft::DraftRow;
     use super::*;
 
     fn known(status: RunStatus) -> Known {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     fn draft(epoch: i64, seqs: &[u32], status: RunStatus) -> Draft {
-        let rows = seqs.iter().map(|seq| JournalRow { seq: *seq, at: 0, attempt: None, body: Arc::from("{}") }).collect();
+        let rows = seqs.iter().map(|seq| DraftRow { seq: *seq, at: 0, attempt: None, body: Arc::from("{}") }).collect();
         let stand = Stand { status, until: None, ending: None };
         Draft { run: RunId(uuid::Uuid::nil()), epoch, birth: None, rows, blobs: vec![], stand, calms: true, size: 0 }
     }

@@ -1,5 +1,7 @@
 //! Runs: the `RunStore`, and how a run's row is read.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mainspring_model::clock::Millis;
@@ -57,9 +59,17 @@ impl RunStore for SqliteStore {
     }
 
     async fn release(&self, run: RunId, epoch: i64) -> Result<(), StoreError> {
-        let write = RunWrite { run, epoch, create: None, events: vec![], standing: Standing::Queued };
+        let write = RunWrite { run, epoch, create: None, events: Arc::default(), standing: Standing::Queued };
         // Late means that there was nothing to give back.
         self.commit(write).await.map(|_| ())
+    }
+
+    async fn wake(&self, run: RunId) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        if self.write(async move |connection| claims::wake(run, now, connection).await).await? {
+            self.arrived.notify_one();
+        }
+        Ok(())
     }
 
     async fn request_cancel(&self, org: OrgId, run: RunId, by: &str) -> Result<bool, StoreError> {
@@ -134,7 +144,7 @@ async fn history(run: RunId, connection: &mut SqliteConnection) -> Result<Vec<Ev
 macro_rules! header_columns {
     () => {
         "r.id, o.org_id, r.user_id, p.plan_id, r.plan_version, r.plan_name, r.inputs, r.trigger_data, r.org_data, r.created_at, \
-         r.seed, r.parent_id, r.parent_path"
+         r.seed, r.environment, r.parent_id, r.parent_path"
     };
 }
 macro_rules! with_owner {
@@ -147,8 +157,8 @@ pub(super) use {header_columns, with_owner};
 const HEADER_BY_ID: &str = concat!("select ", header_columns!(), with_owner!(), "where r.id = ?1");
 
 pub(super) fn header(row: &SqliteRow) -> Result<RunHeader, Fail> {
-    let parent = match row.try_get::<Option<&[u8]>, _>(11)? {
-        Some(id) => Some((RunId(id_of(id)?), row.try_get(12)?)),
+    let parent = match row.try_get::<Option<&[u8]>, _>(12)? {
+        Some(id) => Some((RunId(id_of(id)?), row.try_get(13)?)),
         None => None,
     };
     Ok(RunHeader {
@@ -162,6 +172,7 @@ pub(super) fn header(row: &SqliteRow) -> Result<RunHeader, Fail> {
         org: json(row.try_get(8)?)?,
         created_at: row.try_get(9)?,
         seed: row.try_get::<&[u8], _>(10)?.try_into().map_err(|_| Fail::damaged("a seed"))?,
+        environment: row.try_get(11)?,
         parent,
     })
 }

@@ -36,7 +36,8 @@ impl Writer {
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
         let Beginning { connection, epoch, clock, arrived, place, lock } = beginning;
         let mut desk = Desk { connection, ledger: Ledger::new(epoch), clock, arrived, place };
-        let work = async move {
+        // Made on the thread, so that what it awaits need not be able to move between threads.
+        let work = move || async move {
             let closed = desk.work(jobs).await;
             if let Err(error) = desk.connection.close().await {
                 tracing::warn!(%error, "the database was not closed in order; the next start repairs it");
@@ -47,7 +48,7 @@ impl Writer {
                 let _ = closed.send(());
             }
         };
-        thread::Builder::new().name("store-writer".to_owned()).spawn(move || runtime.block_on(work)).map_err(failed)?;
+        thread::Builder::new().name("store-writer".to_owned()).spawn(move || runtime.block_on(work())).map_err(failed)?;
         Ok(Writer { queue })
     }
 

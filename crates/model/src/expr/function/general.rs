@@ -84,7 +84,8 @@ fn number_of<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
 }
 
 /// The number that is the whole of `text`; integers stay exact, and fail when they do not fit.
-pub(super) fn parse(text: &str, args: &Args) -> Result<Option<Value>, Stop> {
+pub(super) fn parse(text: &str, args: &mut Args) -> Result<Option<Value>, Stop> {
+    args.fuel.spend(1 + text.len() as u64 / 16)?;
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         let exact = text.parse::<i128>().ok().and_then(number::from_int);

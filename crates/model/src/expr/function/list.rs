@@ -143,8 +143,7 @@ fn reduce<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
         let index = Value::from(i);
         let next = args.call(0, [Some(&gathered), Some(item), Some(&index)])?;
         args.fuel.weigh(&next)?;
-        let next = next.into_owned();
-        gathered = next;
+        gathered = next.into_owned();
     }
     Ok(Cow::Owned(gathered))
 }
@@ -286,8 +285,7 @@ fn range<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
     if step == 0 {
         return Err(args.failed("the step is not 0"));
     }
-    let mut made = Made::new();
-    let mut at = start;
+    let (mut made, mut at) = (Made::new(), start);
     while (step > 0 && at < end) || (step < 0 && at > end) {
         made.add(Cow::Owned(Value::from(at)), args)?;
         let Some(next) = at.checked_add(step) else { break };

@@ -186,14 +186,28 @@ fn parse_float<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
         other => return Err(args.failed(format!("{} is no text; write `x ?? …` for what may be missing", words::kind(other)))),
     };
     args.scan(text)?;
-    let plain = text.find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c)).unwrap_or(text.len());
-    // a number is at most 400 characters here, so the search for its end is short
-    for end in (1..=plain.min(400)).rev() {
-        if let Some(number) = parse(&text[..end], args)? {
-            return Ok(Cow::Owned(number));
-        }
+    match parse(&text[..float_length(text)], args)? {
+        Some(number) => Ok(Cow::Owned(number)),
+        None => Err(args.failed(format!("{:?} does not begin with a number", words::shorten(text, 40)))),
     }
-    Err(args.failed(format!("{:?} does not begin with a number", words::shorten(text, 40))))
+}
+
+/// How many bytes at the start of a text are a number.
+fn float_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let sign = |at: usize| usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
+    let mut end = sign(0);
+    end += digits(end);
+    if bytes.get(end) == Some(&b'.') {
+        end += 1 + digits(end + 1);
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let exponent = end + 1 + sign(end + 1);
+        let count = digits(exponent);
+        end = if count > 0 { exponent + count } else { end };
+    }
+    end
 }
 
 fn is_integer<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {

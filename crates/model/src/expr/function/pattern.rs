@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Match, Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::text::texts;
 use super::{Args, Function, Of, bool_value, text_value};
 use crate::expr::eval::{Out, push};
 use crate::expr::fuel::Stop;
@@ -91,17 +90,16 @@ fn all<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
     let (text, regex) = prepare(args, 2)?;
     let (mut made, mut size) = (Vec::new(), 0);
     for found in regex.captures_iter(&text) {
-        between(&found, &text, args)?;
+        onwards(&found.get(0).expect("group 0 is the match"), &text, args)?;
         let groups = groups(&found, args)?;
         push(&mut made, groups, &mut size, args.fuel)?;
     }
     Ok(Cow::Owned(Value::Array(made)))
 }
 
-/// Looking on after a match may read to the end of the text again and again: each match pays for what it read at least.
-fn between(found: &Captures, text: &str, args: &mut Args) -> Result<(), Stop> {
-    let at = found.get(0).map_or(0, |whole| whole.end());
-    args.fuel.spend(1 + (text.len() - at) as u64 / 16)
+/// Looking on after a match may read to the end of the text again and again, so each match pays for some of what is left.
+fn onwards(found: &Match, text: &str, args: &mut Args) -> Result<(), Stop> {
+    args.fuel.spend(1 + (text.len() - found.end()) as u64 / 64)
 }
 
 fn replace<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
@@ -109,8 +107,8 @@ fn replace<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
     let to = args.text(2)?;
     let (mut made, mut copied) = (String::new(), 0);
     for found in regex.captures_iter(&text) {
-        between(&found, &text, args)?;
         let whole = found.get(0).expect("group 0 is the match");
+        onwards(&whole, &text, args)?;
         words::push(&mut made, &text[copied..whole.start()], args.fuel)?;
         expand(&to, &found, &mut made, args)?;
         copied = whole.end();
@@ -141,5 +139,12 @@ fn expand(to: &str, found: &Captures, made: &mut String, args: &mut Args) -> Res
 
 fn split<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
     let (text, regex) = prepare(args, 2)?;
-    texts(regex.split(&text), args)
+    let (mut list, mut size, mut copied) = (Vec::new(), 0, 0);
+    for found in regex.find_iter(&text) {
+        onwards(&found, &text, args)?;
+        push(&mut list, Cow::Owned(Value::from(&text[copied..found.start()])), &mut size, args.fuel)?;
+        copied = found.end();
+    }
+    push(&mut list, Cow::Owned(Value::from(&text[copied..])), &mut size, args.fuel)?;
+    Ok(Cow::Owned(Value::Array(list)))
 }

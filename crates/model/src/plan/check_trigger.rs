@@ -1,0 +1,162 @@
+//! Checks and compiles a plan's triggers.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::actions::meant;
+use super::code;
+use super::compile::Compiler;
+use super::document::{TriggerDoc, TriggerKindDoc};
+use super::fields::unknown_word;
+use super::inputs::InputSpec;
+use super::policy;
+use super::problems::Problems;
+use super::surroundings::Site;
+use super::trigger::{Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
+use crate::Problem;
+use crate::cron::{Cron, CronField};
+use crate::problem::nearest;
+use crate::value::pointer_join;
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+/// The shortest interval: below it a run would begin before the one before has its answer.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_PATH: usize = 200;
+
+pub(crate) fn compile(docs: &[TriggerDoc], inputs: &InputSpec, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Vec<Trigger> {
+    let mut ids = HashSet::new();
+    let triggers: Vec<Trigger> = docs
+        .iter()
+        .enumerate()
+        .map(|(place, doc)| {
+            let pointer = format!("/triggers/{place}");
+            let trigger = trigger(doc, place, &pointer, inputs, compiler, problems);
+            if !ids.insert(trigger.id.clone()) {
+                let at = if doc.id.is_some() { format!("{pointer}/id") } else { pointer };
+                problems.push(Problem::new(code::DUPLICATE_ID, at, format!("the id \"{}\" is taken by another trigger", trigger.id)));
+            }
+            trigger
+        })
+        .collect();
+    own_paths(&triggers, problems);
+    triggers
+}
+
+fn trigger(doc: &TriggerDoc, place: usize, pointer: &str, inputs: &InputSpec, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Trigger {
+    let condition = doc.condition.as_ref().and_then(|value| compiler.expr(value, &format!("{pointer}/if"), Site::Trigger, &[], problems));
+    let key = doc.key.as_ref().and_then(|value| compiler.template(value, &format!("{pointer}/key"), Site::Trigger, &[], problems));
+    let declared = inputs.names();
+    let given = doc.inputs.as_ref().map(|given| {
+        let each = given.iter().filter_map(|(name, value)| {
+            let at = pointer_join(&format!("{pointer}/inputs"), name);
+            if inputs.schema.is_some() && !declared.contains(&name.as_str()) {
+                let near = nearest(name, declared.iter().copied());
+                let problem = Problem::new(code::INVALID_INPUT, at.clone(), meant(format!("the plan has no input \"{name}\""), near)).expected(declared.join(", "));
+                problems.push_key(near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near)));
+            }
+            Some((name.clone(), compiler.template(value, &at, Site::Trigger, &[], problems)?))
+        });
+        each.collect()
+    });
+    Trigger {
+        id: doc.id.clone().unwrap_or_else(|| format!("trigger_{}", place + 1)),
+        kind: kind(doc, pointer, problems),
+        condition,
+        inputs: given,
+        key,
+        credential: doc.credential.clone(),
+    }
+}
+
+fn kind(doc: &TriggerDoc, pointer: &str, problems: &mut Problems<'_>) -> TriggerKind {
+    match &doc.kind {
+        TriggerKindDoc::Manual => TriggerKind::Manual,
+        TriggerKindDoc::Cron { cron, .. } if cron.is_empty() => TriggerKind::Manual,
+        TriggerKindDoc::Cron { cron: expression, timezone, misfire } => match Cron::parse(expression, timezone.as_deref()) {
+            Ok(cron) => {
+                TriggerKind::Cron { cron: Box::new(cron), expression: expression.clone(), timezone: timezone.clone(), misfire: misfire.unwrap_or_default() }
+            }
+            Err(problem) => {
+                let field = if problem.field == Some(CronField::Timezone) { "timezone" } else { "cron" };
+                problems.push(problem.at(format!("{pointer}/{field}")));
+                TriggerKind::Manual
+            }
+        },
+        // A missing one has been reported.
+        TriggerKindDoc::Interval { every: Value::Null } => TriggerKind::Manual,
+        TriggerKindDoc::Interval { every } => match policy::span(Some(every), LEAST_INTERVAL, &format!("{pointer}/every"), problems) {
+            Some(every) => TriggerKind::Interval { every },
+            None => TriggerKind::Manual,
+        },
+        TriggerKindDoc::Webhook { path, methods, auth, respond } => {
+            let auth = auth.unwrap_or_default();
+            if auth != WebhookAuth::None && doc.credential.is_none() {
+                let message = "\"auth\" needs a \"credential\" to compare the caller's with";
+                problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
+            }
+            TriggerKind::Webhook(Webhook {
+                path: webhook_path(path, &format!("{pointer}/path"), problems),
+                methods: webhook_methods(methods.as_deref(), &format!("{pointer}/methods"), problems),
+                auth,
+                respond: respond.unwrap_or_default(),
+            })
+        }
+    }
+}
+
+/// The path without slashes around it.
+fn webhook_path(path: &str, pointer: &str, problems: &mut Problems<'_>) -> String {
+    let trimmed = path.trim_matches('/');
+    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '~' | '/');
+    let reason = match trimmed {
+        // A missing one has been reported.
+        "" if path.is_empty() => return String::new(),
+        "" => Some("is empty".to_owned()),
+        text if text.len() > MAX_PATH => Some(format!("has {} characters; at most {MAX_PATH} are allowed", text.len())),
+        text if text.split('/').any(|part| matches!(part, "" | "." | "..")) => Some("has an empty part, \".\" or \"..\"".to_owned()),
+        text => text.chars().find(|character| !allowed(*character)).map(|character| format!("has the character \"{}\"", character.escape_debug())),
+    };
+    if let Some(reason) = reason {
+        let message = format!("the webhook's path {reason}");
+        problems.push(Problem::new(code::INVALID_VALUE, pointer, message).expected("letters, digits, - _ . ~ in parts joined by /, such as orders/new"));
+    }
+    trimmed.to_owned()
+}
+
+fn webhook_methods(methods: Option<&[String]>, pointer: &str, problems: &mut Problems<'_>) -> Vec<String> {
+    let Some(methods) = methods else { return vec!["POST".to_owned()] };
+    if methods.is_empty() {
+        problems.push(Problem::new(code::INVALID_VALUE, pointer, "\"methods\" is empty; nothing could call this webhook").expected(METHODS.join(", ")));
+    }
+    let mut known: Vec<String> = Vec::new();
+    for (place, method) in methods.iter().enumerate() {
+        let upper = method.to_ascii_uppercase();
+        if !METHODS.contains(&upper.as_str()) {
+            problems.push(unknown_word(&format!("{pointer}/{place}"), "a webhook's method", method, METHODS.into_iter()));
+        } else if !known.contains(&upper) {
+            known.push(upper);
+        }
+    }
+    known
+}
+
+/// A webhook that answers with the run's result has its path and method to itself.
+fn own_paths(triggers: &[Trigger], problems: &mut Problems<'_>) {
+    for (place, trigger) in triggers.iter().enumerate() {
+        let TriggerKind::Webhook(webhook) = &trigger.kind else { continue };
+        let shared = triggers[..place].iter().find(|other| match &other.kind {
+            TriggerKind::Webhook(other) => {
+                other.path == webhook.path
+                    && other.methods.iter().any(|method| webhook.methods.contains(method))
+                    && (other.respond != Respond::Immediately || webhook.respond != Respond::Immediately)
+            }
+            _ => false,
+        });
+        if let Some(other) = shared.filter(|_| !webhook.path.is_empty()) {
+            let message = format!("the trigger \"{}\" has this path and method, and one of the two answers with its run; it needs them for itself", other.id);
+            problems.push(Problem::new(code::CONFLICTING_FIELDS, format!("/triggers/{place}/path"), message));
+        }
+    }
+}

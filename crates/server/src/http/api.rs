@@ -1,0 +1,34 @@
+//! What handlers share: the program's parts, and the few things that only serving needs.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::extract::State;
+use tokio_util::sync::CancellationToken;
+
+use super::caller::KeyCache;
+use crate::app::App;
+
+/// One per listening server.
+pub struct Api {
+    pub app: Arc<App>,
+    pub keys: KeyCache,
+    /// A `user_id` was ignored and the log says so once.
+    pub warned_of_user_id: AtomicBool,
+    /// The server takes no new requests; streams end and long waits are cut short.
+    pub closing: CancellationToken,
+    pub document: utoipa::openapi::OpenApi,
+    /// `/api/openapi.json`, and `/api/docs` made from it.
+    pub written: super::Written,
+}
+
+pub type Shared = State<Arc<Api>>;
+
+impl Deref for Api {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}

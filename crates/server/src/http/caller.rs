@@ -1,0 +1,116 @@
+//! Who asks: in dev mode the local owner, otherwise the owner of the API key. Nothing else in a request names anybody.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use mainspring_model::clock::Millis;
+use mainspring_model::id::{Owner, UserId};
+use mainspring_vault::Token;
+
+use super::api::Api;
+use super::problem::{Problem, Refusable};
+
+/// Who asks, on behalf of which organization.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    pub owner: Owner,
+}
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = Box<Problem>;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Box<Problem>> {
+        let caller = identify(api, &parts.headers).await?;
+        if let Some(user) = parts.uri.query().and_then(user_in_query) {
+            caller.is(api, &user)?;
+        }
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    /// Earlier callers also send `user_id`: it must be the caller's own and grants nothing.
+    pub fn is(&self, api: &Api, user_id: &str) -> Refusable<()> {
+        if api.mode.dev {
+            if !api.warned_of_user_id.swap(true, Ordering::Relaxed) {
+                tracing::warn!("a caller sends user_id; in dev mode the caller is the local owner whatever it says");
+            }
+            return Ok(());
+        }
+        match user_id.parse::<UserId>() {
+            Ok(user) if user == self.owner.user => Ok(()),
+            _ => Err(Problem::forbidden("user_id is not the caller's; leave it out, the key says who asks")),
+        }
+    }
+}
+
+async fn identify(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
+    let caller = if api.mode.dev { Caller { owner: Owner::LOCAL } } else { bearer(api, headers).await? };
+    if let Some(wanted) = headers.get("x-organization")
+        && wanted.to_str().map_or(true, |wanted| wanted != caller.owner.org.to_string())
+    {
+        return Err(Problem::forbidden("X-Organization: the caller is no member of such an organization"));
+    }
+    Ok(caller)
+}
+
+async fn bearer(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
+    let given = headers.get(header::AUTHORIZATION).ok_or_else(|| unauthorized("an API key is needed: send Authorization: Bearer msk_…"))?;
+    let token = given
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token)
+        .ok_or_else(|| unauthorized("Authorization is not \"Bearer <API key>\""))?;
+    // The checksum tells a mistyped key without a look at the store.
+    let token = Token::parse(Token::API_KEY, token).map_err(|error| unauthorized(format!("the API key cannot be right: {error}")))?;
+    let hash = token.hash().0;
+    let now = api.clock.now();
+    if let Some(owner) = api.keys.get(&hash, now) {
+        return Ok(Caller { owner });
+    }
+    let record = api.store.api_key_by_hash(&hash).await?;
+    let record = record.filter(|record| record.expires_at.is_none_or(|until| until > now));
+    let record = record.ok_or_else(|| unauthorized("the API key is unknown, was removed or has expired"))?;
+    api.keys.put(hash, record.owner, now, record.expires_at);
+    Ok(Caller { owner: record.owner })
+}
+
+fn unauthorized(detail: impl Into<String>) -> Box<Problem> {
+    Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", detail)
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mainspring\""))
+}
+
+fn user_in_query(query: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "user_id").map(|(_, value)| value.into_owned())
+}
+
+/// Keys seen lately, by hash. Short, because a removed key must stop working at once for all that a person can tell.
+#[derive(Default)]
+pub struct KeyCache(Mutex<HashMap<[u8; 32], (Owner, Millis)>>);
+
+const KEEP: Millis = 5_000;
+const CAPACITY: usize = 1_024;
+
+impl KeyCache {
+    fn get(&self, hash: &[u8; 32], now: Millis) -> Option<Owner> {
+        self.lock().get(hash).filter(|(_, until)| *until > now).map(|(owner, _)| *owner)
+    }
+
+    fn put(&self, hash: [u8; 32], owner: Owner, now: Millis, expires_at: Option<Millis>) {
+        let mut keys = self.lock();
+        if keys.len() >= CAPACITY {
+            keys.clear();
+        }
+        keys.insert(hash, (owner, expires_at.map_or(now + KEEP, |at| at.min(now + KEEP))));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Owner, Millis)>> {
+        self.0.lock().expect("no panic happens while the keys are held")
+    }
+}

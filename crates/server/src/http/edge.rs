@@ -1,0 +1,100 @@
+//! The one way in and out of every request: who may come in, how large, and what each answer carries.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tower::Service;
+
+use super::api::Api;
+use super::problem::{Problem, Refusable};
+use super::{body, origin};
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Answers one request. Plain calls instead of layers: each layer would box a future per request.
+pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, request: Request) -> Response {
+    let request_id = api.engine.new_id().to_string();
+    let listed = origin::listed(&api.mode, request.headers());
+    // Only a problem tells its path, but by then the request is gone.
+    let path = request.uri().clone();
+    tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
+    let mut response = match admit(api, peer, &request) {
+        Err(problem) => problem.into_response(),
+        Ok(()) => match origin::preflight(&api.mode, &request) {
+            Some(response) => response,
+            None => match AssertUnwindSafe(routes.call(request)).catch_unwind().await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                // The panic's own text went to the log by the panic hook.
+                Err(_) => Problem::internal("a handler panicked").into_response(),
+            },
+        },
+    };
+    let problem = response.extensions_mut().remove::<Box<Problem>>().or_else(|| bare(&response));
+    if let Some(problem) = problem {
+        response = write_out(&problem, response, path.path(), &request_id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    if let Some(origin) = listed {
+        origin::allow(headers, origin);
+    }
+    response
+}
+
+fn admit(api: &Api, peer: Option<SocketAddr>, request: &Request) -> Refusable<()> {
+    origin::check(&api.mode, peer, request)?;
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > api.mode.max_body as u64) {
+        return Err(body::too_large(api.mode.max_body));
+    }
+    Ok(())
+}
+
+/// The router's own refusals have a status and nothing to read.
+fn bare(response: &Response) -> Option<Box<Problem>> {
+    (response.status() == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(header::CONTENT_TYPE)).then(|| {
+        let allowed = response.headers().get(header::ALLOW).and_then(|allowed| allowed.to_str().ok()).unwrap_or_default();
+        method_not_allowed(allowed)
+    })
+}
+
+pub fn method_not_allowed(allowed: &str) -> Box<Problem> {
+    let detail = format!("this address does not take that method; it takes {}", allowed.replace(',', ", "));
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+    match HeaderValue::from_str(allowed) {
+        Ok(allowed) => problem.header(header::ALLOW, allowed),
+        Err(_) => problem,
+    }
+}
+
+fn write_out(problem: &Problem, mut response: Response, path: &str, request_id: &str) -> Response {
+    if problem.status.is_server_error() {
+        let cause = problem.cause.as_deref().unwrap_or(&problem.detail);
+        tracing::error!(request_id, path, code = %problem.code, cause, "a request failed");
+    }
+    let body = serde_json::to_vec(&problem.body(path, request_id)).unwrap_or_default();
+    *response.body_mut() = Body::from(body);
+    *response.status_mut() = problem.status;
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, PROBLEM);
+    for (name, value) in &problem.headers {
+        headers.insert(name.clone(), value.clone());
+    }
+    response
+}

@@ -1,0 +1,135 @@
+//! The HTTP interface: a file per resource, handlers as plain functions beside their types, and here the one list of all routes.
+
+mod api;
+mod body;
+mod caller;
+mod credentials;
+mod docs;
+mod edge;
+mod events;
+mod execute;
+mod execution;
+mod health;
+mod history;
+mod idempotency;
+mod integration_body;
+mod integrations;
+mod logs;
+mod monitoring;
+mod openapi;
+mod origin;
+mod path;
+mod plan_body;
+mod plans;
+mod problem;
+mod providers;
+mod query;
+mod reply;
+mod runs;
+mod schedules;
+mod schemas;
+mod server;
+mod shape;
+mod step;
+mod step_plan;
+mod versions;
+mod webhook;
+mod webhook_answer;
+mod webhook_auth;
+mod webhook_request;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::Request;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use server::serve;
+
+use api::Api;
+use caller::KeyCache;
+use problem::Problem;
+
+use crate::app::App;
+
+/// Every operation. What is not here does not exist; what is here is in the OpenAPI document by the same line.
+fn operations() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(health::check_health))
+        .routes(routes!(health::check_liveness))
+        .routes(routes!(health::check_readiness))
+        .routes(routes!(health::check_migrations))
+        .routes(routes!(openapi::get_document))
+        .routes(routes!(docs::get_page))
+        .routes(routes!(schemas::get_plan_schema))
+        .routes(routes!(providers::list_providers))
+        .routes(routes!(providers::get_provider))
+        .routes(routes!(plans::list_plans, plans::create_plan))
+        .routes(routes!(plans::get_plan, plans::update_plan, plans::delete_plan))
+        .routes(routes!(plans::validate_plan))
+        .routes(routes!(versions::list_versions))
+        .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
+        .routes(routes!(schedules::unschedule_plan))
+        .routes(routes!(schedules::list_jobs))
+        .routes(routes!(execute::execute_plan))
+        .routes(routes!(step::execute_step))
+        .routes(routes!(runs::list_runs))
+        .routes(routes!(runs::get_run))
+        .routes(routes!(runs::cancel_run))
+        .routes(routes!(events::stream_events))
+        .routes(routes!(logs::list_logs))
+        .routes(routes!(monitoring::get_status))
+        .routes(routes!(credentials::list_credentials))
+        .routes(routes!(credentials::get_credentials, credentials::put_credential, credentials::delete_credentials))
+        .routes(routes!(integrations::list_integrations, integrations::create_integration))
+        .routes(routes!(integrations::get_integration, integrations::update_integration, integrations::delete_integration))
+        .routes(routes!(integrations::put_integration_credential))
+        .routes(routes!(integrations::test_integration))
+        .routes(routes!(webhook::call_webhook))
+        // The second family of names.
+        .routes(routes!(plans::list_execution_plans, plans::create_execution_plan))
+        .routes(routes!(plans::get_execution_plan, plans::update_execution_plan, plans::delete_execution_plan))
+        .routes(routes!(schedules::schedule_execution_plan, schedules::remove_execution_schedule))
+        .routes(routes!(schedules::unschedule_execution_plan))
+        .routes(routes!(execute::execute_execution_plan))
+        .fallback(not_found)
+}
+
+async fn not_found(request: Request) -> Box<Problem> {
+    Problem::not_found(format_args!("the address {}", request.uri().path()))
+}
+
+/// The whole interface as one service, for tests and for whoever brings a listener of their own.
+pub fn router(app: Arc<App>) -> Router {
+    let (api, routes) = build(app);
+    let service = tower::service_fn(move |request: Request| {
+        let (api, routes) = (api.clone(), routes.clone());
+        async move { Ok::<_, std::convert::Infallible>(edge::answer(&api, routes, None, request).await) }
+    });
+    Router::new().fallback_service(service)
+}
+
+/// The OpenAPI document, for `mainspring schema` and for clients that are generated from it.
+pub fn openapi_document() -> String {
+    openapi::text(&operations().split_for_parts().1)
+}
+
+fn build(app: Arc<App>) -> (Arc<Api>, Router) {
+    let (routes, document) = operations().split_for_parts();
+    let api = Arc::new(Api {
+        app,
+        keys: KeyCache::default(),
+        warned_of_user_id: false.into(),
+        closing: CancellationToken::new(),
+        document,
+        written: OnceLock::new(),
+    });
+    let routes = routes.with_state(api.clone());
+    (api, routes)
+}
+
+/// The document and its page, written out when somebody first asks: a start does not wait for them.
+type Written = OnceLock<(Bytes, Bytes)>;

@@ -1,0 +1,90 @@
+//! The OpenAPI 3.1 document, gathered from the handlers, and put right where the macros cannot say it.
+
+use bytes::Bytes;
+use http::header;
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+
+use super::api::{Api, Shared};
+use super::docs;
+use super::problem::ProblemBody;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Mainspring", description = "Durable workflow automation: plans, runs, schedules, webhooks and credentials."),
+    components(schemas(ProblemBody)),
+    security(("bearer" = [])),
+    tags(
+        (name = "plans", description = "Plans, their versions and schedules."),
+        (name = "runs", description = "Starting plans and seeing what each step did."),
+        (name = "providers", description = "What steps can do, and the credentials that they use."),
+        (name = "webhooks", description = "Runs that other systems start."),
+        (name = "server", description = "The server itself."),
+        (name = "earlier names", description = "The same operations under the names of the earlier system."),
+    )
+)]
+struct Frame;
+
+/// The document before any operation is in it.
+pub fn frame() -> utoipa::openapi::OpenApi {
+    let mut document = Frame::openapi();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, `msk_…`. In dev mode none is needed.")).build();
+    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    document
+}
+
+/// The document as it is served.
+pub fn text(document: &utoipa::openapi::OpenApi) -> String {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+        // The router's spelling of "the rest of the path" is not OpenAPI's.
+        *paths = std::mem::take(paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+        for (path, item) in paths.iter_mut() {
+            let operations: Vec<(String, &mut Value)> = item.as_object_mut().into_iter().flatten().map(|(method, operation)| (method.clone(), operation)).collect();
+            let several = operations.len() > 1;
+            for (method, operation) in operations {
+                put_right(operation, path, several.then_some(method.as_str()));
+            }
+        }
+    }
+    document.to_string()
+}
+
+/// Every operation can be refused in the same form; and an id names one operation only.
+fn put_right(operation: &mut Value, path: &str, method: Option<&str>) {
+    let Some(operation) = operation.as_object_mut() else { return };
+    if path.starts_with("/api/webhook/")
+        && let Some(method) = method
+        && let Some(Value::String(id)) = operation.get("operationId")
+    {
+        let id = format!("{id}_{method}");
+        operation.insert("operationId".to_owned(), Value::String(id));
+    }
+    if path.starts_with("/api/")
+        && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
+    {
+        let refusal = json!({
+            "description": "Refused: the code says why.",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
+        responses.entry("default").or_insert(refusal);
+    }
+}
+
+/// The OpenAPI document of this interface
+#[utoipa::path(get, path = "/api/openapi.json", tag = "server", security(()), responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]
+pub async fn get_document(State(api): Shared) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], written(&api).0.clone()).into_response()
+}
+
+pub fn written(api: &Api) -> &(Bytes, Bytes) {
+    api.written.get_or_init(|| {
+        let text = text(&api.document);
+        let page = docs::page(&serde_json::from_str(&text).unwrap_or_default());
+        (Bytes::from(text), Bytes::from(page))
+    })
+}

@@ -1,0 +1,108 @@
+//! Saving plans, for the HTTP interface, the command line and plan files alike: from a checked document to its routes and schedules.
+
+use mainspring_engine::Engine;
+use mainspring_model::clock::Millis;
+use mainspring_model::cron::Misfire;
+use mainspring_model::duration;
+use mainspring_model::id::{Owner, PlanId, ScheduleId};
+use mainspring_model::plan::Checked;
+use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook};
+use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, ScheduleRecord, StoreError, WebhookRoute};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::app::App;
+
+/// A plan as the store takes it: its document, its webhook routes, and a schedule for each cron and interval trigger.
+pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource, now: Millis, new_id: impl Fn() -> Uuid) -> NewPlan {
+    let plan = &checked.plan;
+    let schedule = |trigger: &str, expression: String, timezone: Option<String>, misfire: Misfire| ScheduleRecord {
+        id: ScheduleId(new_id()),
+        plan: id,
+        plan_name: plan.name.clone(),
+        owner,
+        trigger: trigger.to_owned(),
+        next_due: Engine::first_slot(&expression, timezone.as_deref(), now),
+        expression,
+        timezone,
+        misfire,
+        last_due: None,
+        last_status: None,
+    };
+    let (mut webhooks, mut schedules) = (Vec::new(), Vec::new());
+    for trigger in &plan.triggers {
+        match &trigger.kind {
+            TriggerKind::Manual => {}
+            TriggerKind::Cron { expression, timezone, misfire, .. } => {
+                schedules.push(schedule(&trigger.id, expression.clone(), timezone.clone(), *misfire));
+            }
+            TriggerKind::Interval { every } => {
+                schedules.push(schedule(&trigger.id, format!("every {}", duration::format(*every)), None, Misfire::default()));
+            }
+            TriggerKind::Webhook(webhook) => webhooks.extend(routes(webhook, &trigger.id, id, owner)),
+        }
+    }
+    NewPlan { owner, name: plan.name.clone(), source, document: checked.document.clone(), webhooks, schedules }
+}
+
+fn routes<'a>(webhook: &'a Webhook, trigger: &'a str, plan: PlanId, owner: Owner) -> impl Iterator<Item = WebhookRoute> + 'a {
+    webhook.methods.iter().map(move |method| WebhookRoute {
+        plan,
+        org: owner.org,
+        path: webhook.path.clone(),
+        method: method.clone(),
+        trigger: trigger.to_owned(),
+        exclusive: webhook.respond != Respond::Immediately,
+    })
+}
+
+/// Stores a new plan; its webhooks answer when this returns.
+///
+/// # Errors
+/// The store's: `Conflict` when an exclusive webhook path, or a plan file's name, is taken.
+pub async fn create(app: &App, owner: Owner, source: PlanSource, checked: &Checked) -> Result<PlanRecord, StoreError> {
+    let id = PlanId(app.engine.new_id());
+    let new = new_plan(checked, id, owner, source, app.clock.now(), || app.engine.new_id());
+    let routed = !new.webhooks.is_empty();
+    let record = app.store.create_plan(id, new).await?;
+    if routed {
+        reroute(app).await;
+    }
+    Ok(record)
+}
+
+/// Stores a new version of `known`. `expected`: the version that the caller saw, when it said.
+///
+/// # Errors
+/// The store's: `NotFound`, `Stale`, `Conflict`.
+pub async fn update(app: &App, known: &PlanRecord, expected: Option<u32>, checked: &Checked) -> Result<PlanRecord, StoreError> {
+    let new = new_plan(checked, known.id, known.owner, known.source, app.clock.now(), || app.engine.new_id());
+    let routed = !new.webhooks.is_empty() || has_webhooks(&known.document);
+    let record = app.store.update_plan(known.id, expected, new).await?;
+    if routed {
+        reroute(app).await;
+    }
+    Ok(record)
+}
+
+/// Removes a plan with its schedules and webhooks; runs stay.
+///
+/// # Errors
+/// The store's: `NotFound`.
+pub async fn delete(app: &App, owner: Owner, id: PlanId) -> Result<(), StoreError> {
+    app.store.delete_plan(owner.org, id).await?;
+    reroute(app).await;
+    Ok(())
+}
+
+/// Whether a document has a trigger of this type; a hint that spares a reload, so a wrong `true` costs nothing.
+fn has_webhooks(document: &Value) -> bool {
+    document.get("triggers").and_then(Value::as_array).is_some_and(|triggers| triggers.iter().any(|trigger| trigger["type"] == "webhook"))
+}
+
+async fn reroute(app: &App) {
+    if let Err(error) = app.webhooks.reload(&*app.store).await {
+        // The plan is stored; the follower of changes will see it within its next look.
+        tracing::warn!(%error, "webhook routes were not read anew; trying again shortly");
+    }
+}
