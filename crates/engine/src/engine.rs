@@ -253,6 +253,11 @@ impl Engine {
         for sender in self.0.lock_live().values() {
             drop(sender.send(Signal::Shutdown));
         }
+        self.idle().await;
+    }
+
+    /// Resolves when this process drives no run: each has ended or waits as a row.
+    pub async fn idle(&self) {
         while self.live() > 0 {
             let freed = self.0.freed.notified();
             if self.live() == 0 {

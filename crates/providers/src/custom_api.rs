@@ -116,7 +116,9 @@ impl TypedAction for Call {
         let body = params.body.or(from_text("body_json", params.body_json)?).filter(|body| !body.is_null());
         match body {
             Some(Value::Object(query)) if request.method == Method::GET => add_query(&mut request.url, &query)?,
-            Some(_) if request.method == Method::GET => return Err(Fault::invalid_params("body: with GET it is the query, so it must be an object")),
+            Some(_) if request.method == Method::GET => {
+                return Err(Fault::invalid_params("body: with GET it is the query, so it must be an object"));
+            }
             Some(body) => attach(&mut request, encode(&body, None)?)?,
             None => {}
         }

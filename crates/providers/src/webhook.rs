@@ -61,7 +61,11 @@ impl TypedAction for PostRequest {
         ActionSpec {
             effect: Effect::Write,
             example: json!({"url": "https://hooks.example.com/orders", "payload": {"order": 17, "state": "paid"}}),
-            ..ActionSpec::of::<Params>("post_request", "Post a payload", "Posts JSON and gives the answer's JSON, or {status: \"ok\"} when it has none.")
+            ..ActionSpec::of::<Params>(
+                "post_request",
+                "Post a payload",
+                "Posts JSON and gives the answer's JSON, or {status: \"ok\"} when it has none.",
+            )
         }
     }
 

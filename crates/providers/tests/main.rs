@@ -1,6 +1,12 @@
 //! One test binary for the crate: a module per noun.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod catalogue;
+mod chat;
+mod custom;
 mod egress;
+mod http;
 mod logic;
 mod logic_aggregate;
 mod logic_examples;

@@ -71,11 +71,14 @@ pub async fn create(app: &App, owner: Owner, source: PlanSource, checked: &Check
     Ok(record)
 }
 
-/// Stores a new version of `known`. `expected`: the version that the caller saw, when it said.
+/// Stores a new version of `known`, unless its document is this one already. `expected`: the version that the caller saw, when it said.
 ///
 /// # Errors
 /// The store's: `NotFound`, `Stale`, `Conflict`.
 pub async fn update(app: &App, known: &PlanRecord, expected: Option<u32>, checked: &Checked) -> Result<PlanRecord, StoreError> {
+    if checked.document == known.document && expected.is_none_or(|expected| expected == known.version) {
+        return Ok(known.clone());
+    }
     let new = new_plan(checked, known.id, known.owner, known.source, app.clock.now(), || app.engine.new_id());
     let routed = !new.webhooks.is_empty() || has_webhooks(&known.document);
     let record = app.store.update_plan(known.id, expected, new).await?;

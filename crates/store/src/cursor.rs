@@ -14,7 +14,7 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// Before everything.
-    const TOP: Cursor = Cursor { at: i64::MAX, no: i64::MAX };
+    pub(crate) const TOP: Cursor = Cursor { at: i64::MAX, no: i64::MAX };
 
     pub(crate) fn of(paging: &Paging) -> Result<Cursor, StoreError> {
         let Some(text) = &paging.cursor else { return Ok(Cursor::TOP) };

@@ -1,5 +1,8 @@
 //! Fuel: what one evaluation may spend, so that no expression runs long or grows large.
 
+use std::sync::Arc;
+
+use regex::Regex;
 use serde_json::Value;
 
 use crate::{Code, Fault};
@@ -41,6 +44,8 @@ pub struct Fuel {
     random: u32,
     /// Greater than zero under the left side of `??` or inside `default()`.
     pub(super) soft: u32,
+    /// The last pattern that was no constant, so that one filter over many items compiles it once.
+    pub(super) pattern: Option<(String, Arc<Regex>)>,
 }
 
 impl Fuel {
@@ -49,7 +54,7 @@ impl Fuel {
 
     /// Fuel for `steps` units of work.
     pub fn new(steps: u64) -> Fuel {
-        Fuel { left: steps, random: 0, soft: 0 }
+        Fuel { left: steps, random: 0, soft: 0, pattern: None }
     }
 
     /// The units not yet spent.

@@ -1,5 +1,6 @@
 //! Finds each step's action in the catalogue, and the ports that the step can end in.
 
+use super::near::{meant, nearest, shown, some_of};
 use super::code;
 use super::layout::Laid;
 use super::names::LATER_ACTIONS;
@@ -8,7 +9,6 @@ use crate::Problem;
 use crate::action::Port;
 use crate::catalog::Catalog;
 use crate::id::Owner;
-use crate::problem::nearest;
 
 /// A written action: `slack@2.post_message`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) fn resolve(step: &mut Laid<'_>, catalog: &dyn Catalog, owner: &Owner,
     let Some(text) = step.doc.action.as_deref() else { return };
     let pointer = format!("{}/action", step.pointer);
     let Some(name) = ActionName::parse(text) else {
-        let problem = Problem::new(code::INVALID_VALUE, pointer, format!("\"action\" is written provider.action; \"{text}\" is not")).expected("provider.action");
+        let problem = Problem::new(code::INVALID_VALUE, pointer, format!("\"action\" is written provider.action; \"{}\" is not", shown(text))).expected("provider.action");
         problems.push(match by_action(text, catalog, owner) {
             Some(full) => problem.fix(full),
             None => problem,
@@ -45,7 +45,7 @@ pub(crate) fn resolve(step: &mut Laid<'_>, catalog: &dyn Catalog, owner: &Owner,
     if let (Some(provider), Some(version)) = (&found, name.version)
         && provider.version.to_string() != version
     {
-        let message = format!("the provider \"{}\" is here in version {}, not {version}", name.provider, provider.version);
+        let message = format!("the provider \"{}\" is here in version {}, not {}", name.provider, provider.version, shown(version));
         problems.push(Problem::new(code::UNKNOWN_VERSION, pointer, message).fix(format!("{}@{}.{}", name.provider, provider.version, name.action)));
         return;
     }
@@ -57,6 +57,7 @@ pub(crate) fn resolve(step: &mut Laid<'_>, catalog: &dyn Catalog, owner: &Owner,
                 if step.ports.iter().all(|port| port.name != "success") {
                     step.ports.push(Port::main("success"));
                 }
+                step.port_names = step.ports.iter().map(|port| port.name.clone()).collect();
             }
             step.action = Some((provider, action));
         }
@@ -68,41 +69,23 @@ pub(crate) fn resolve(step: &mut Laid<'_>, catalog: &dyn Catalog, owner: &Owner,
 fn unknown(pointer: &str, name: ActionName<'_>, actions: Option<Vec<String>>, catalog: &dyn Catalog, owner: &Owner) -> Problem {
     let full = format!("{}.{}", name.provider, name.action);
     if let Some((_, what)) = LATER_ACTIONS.iter().find(|(later, _)| *later == full || (*later == name.provider && actions.is_none())) {
-        return Problem::new(code::NOT_YET_SUPPORTED, pointer, format!("\"{full}\" is not yet known: {what} arrives later"));
+        return Problem::new(code::NOT_YET_SUPPORTED, pointer, format!("\"{}\" is not yet known: {what} arrives later", shown(&full)));
     }
     match actions {
         Some(actions) => {
-            let message = format!("the provider \"{}\" has no action \"{}\"", name.provider, name.action);
+            let message = format!("the provider \"{}\" has no action \"{}\"", name.provider, shown(name.action));
             let near = nearest(name.action, actions.iter().map(String::as_str));
-            let problem = Problem::new(code::UNKNOWN_ACTION, pointer, meant(message, near)).expected(actions.join(", "));
+            let problem = Problem::new(code::UNKNOWN_ACTION, pointer, meant(message, near)).expected(some_of(actions.iter().map(String::as_str)));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(format!("{}.{near}", name.provider)))
         }
         None => {
             let ids = catalog.ids(owner);
             let near = nearest(name.provider, ids.iter().map(String::as_str));
-            let message = meant(format!("there is no provider \"{}\"", name.provider), near);
-            let problem = Problem::new(code::UNKNOWN_PROVIDER, pointer, message).expected(some_of(&ids));
+            let message = meant(format!("there is no provider \"{}\"", shown(name.provider)), near);
+            let problem = Problem::new(code::UNKNOWN_PROVIDER, pointer, message).expected(some_of(ids.iter().map(String::as_str)));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(format!("{near}.{}", name.action)))
         }
     }
-}
-
-/// A sentence with the name that was probably meant.
-pub(crate) fn meant(message: String, near: Option<&str>) -> String {
-    match near {
-        Some(near) => format!("{message}; did you mean \"{near}\"?"),
-        None => message,
-    }
-}
-
-/// Names in a row, cut off where nobody reads on.
-pub(crate) fn some_of(names: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let mut text = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
-    }
-    text
 }
 
 /// `http.request` for `request`, when one provider alone has such an action.

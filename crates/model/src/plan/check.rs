@@ -8,7 +8,7 @@ use super::check_trigger;
 use super::compile::Compiler;
 use super::compiled::{List, ListId, Plan, StepIx};
 use super::document::PlanDoc;
-use super::graph::Graph;
+use super::graph::{self, Graph};
 use super::inputs;
 use super::join;
 use super::layout::{Layout, index};
@@ -50,10 +50,12 @@ pub fn check(doc: &PlanDoc, source: Option<&Source>, catalog: &dyn Catalog, owne
 pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode: Mode, problems: &mut Problems<'_>) -> Plan {
     let lenient = mode == Mode::Lenient;
     let mut layout = Layout::of(doc, problems);
+    let wired = graph::is_small(&layout, problems);
     for step in &mut layout.steps {
         actions::resolve(step, catalog, owner, lenient, problems);
     }
-    let graphs: Vec<Graph> = (0..layout.lists.len()).map(|list| Graph::of(&layout, ListId(index(list)), problems)).collect();
+    let graphs: Vec<Graph> =
+        (0..layout.lists.len()).map(|list| if wired { Graph::of(&layout, ListId(index(list)), problems) } else { Graph::unknown(&layout, ListId(index(list))) }).collect();
     for (list, graph) in graphs.iter().enumerate().filter(|(_, graph)| graph.sound) {
         join::check(&layout, ListId(index(list)), graph, problems);
     }

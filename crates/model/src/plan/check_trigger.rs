@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::actions::meant;
+use super::near::{meant, nearest};
 use super::code;
 use super::compile::Compiler;
 use super::document::{TriggerDoc, TriggerKindDoc};
@@ -17,7 +17,6 @@ use super::surroundings::Site;
 use super::trigger::{Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
 use crate::Problem;
 use crate::cron::{Cron, CronField};
-use crate::problem::nearest;
 use crate::value::pointer_join;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -6,6 +6,7 @@ use super::problems::Problems;
 use super::references::{self, Known};
 use super::surroundings::Site;
 use crate::expr::{self, Expr, Template};
+use crate::value::pointer_join;
 
 /// Compiles within one plan. Remembers whether anything that it compiled since the last question reads `now()` and the like.
 pub(crate) struct Compiler<'p, 'd> {
@@ -49,8 +50,32 @@ impl Compiler<'_, '_> {
                 for (pointer, problem) in found {
                     problems.push_expr(&pointer, problem);
                 }
+                self.parts(value, pointer, site, extra, problems);
                 None
             }
+        }
+    }
+
+    /// Of a template that does not parse, checks what the texts read that do.
+    fn parts(&mut self, value: &Value, pointer: &str, site: Site<'_>, extra: &[&str], problems: &mut Problems<'_>) {
+        match value {
+            Value::Array(items) => {
+                for (place, item) in items.iter().enumerate() {
+                    self.parts(item, &format!("{pointer}/{place}"), site, extra, problems);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    self.parts(field, &pointer_join(pointer, name), site, extra, problems);
+                }
+            }
+            Value::String(text) => {
+                let parsed = Template::parse(value, "");
+                for (_, reference) in parsed.iter().flat_map(Template::references) {
+                    references::check(&self.known, site, extra, reference, pointer, text, problems);
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::cron::Misfire;
 
 /// What starts a run. Starting by hand always works.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct TriggerDoc {
     /// `trigger_<n>` by its place unless written.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::near::{nearest, shown};
 use super::code;
 use super::names::Noun;
 use super::problems::Problems;
 use crate::Problem;
-use crate::problem::nearest;
 use crate::value::{pointer_join, preview, type_name};
 
 /// An object of the document while it is read.
@@ -41,7 +41,7 @@ impl<'v> Fields<'v> {
     pub(crate) fn filled(&self, name: &str, problems: &mut Problems<'_>) -> Option<&'v Value> {
         let value = self.map.get(name)?;
         if value.is_null() {
-            problems.push(Problem::new(code::WRONG_TYPE, self.at(name), format!("\"{name}\" is empty; write its value or remove it")));
+            problems.push_key(Problem::new(code::WRONG_TYPE, self.at(name), format!("\"{name}\" is empty; write its value or remove it")));
             return None;
         }
         Some(value)
@@ -146,6 +146,9 @@ impl<'v> Fields<'v> {
     /// Problems for all fields that are not among `known`.
     pub(crate) fn refuse_unknown(&self, known: &[&str], problems: &mut Problems<'_>) {
         for name in self.map.keys().filter(|name| !known.contains(&name.as_str())) {
+            if problems.is_full() {
+                return;
+            }
             problems.push_key(self.unknown(name, known));
         }
     }
@@ -170,7 +173,7 @@ impl<'v> Fields<'v> {
         match nearest(name, known.iter().copied()) {
             Some(near) => Problem { message: format!("{noun} has no field \"{name}\"; did you mean \"{near}\"?"), ..problem }.fix(near),
             None if name == "<<" => Problem { message: "merge keys (<<) are not part of YAML 1.2; write the fields out".to_owned(), ..problem },
-            None => Problem { message: format!("{noun} has no field \"{name}\""), ..problem },
+            None => Problem { message: format!("{noun} has no field \"{}\"", shown(name)), ..problem },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The edges of one list of steps: written and implied ones, rings among them, and who is whose ancestor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::actions::meant;
+use super::near::{meant, nearest, shown, some_of};
 use super::bits::Bits;
 use super::code;
 use super::compiled::{Edge, EdgePort, ListId, StepIx};
@@ -10,7 +10,19 @@ use super::fields::one_of;
 use super::layout::{Laid, Layout};
 use super::problems::Problems;
 use crate::Problem;
-use crate::problem::nearest;
+
+/// Entries of all `needs` of a document. Real plans have one or two a step; what is worked out about edges costs their square.
+const MAX_NEEDS: usize = 20_000;
+
+/// Whether the document's `needs` are few enough to be looked at; a problem otherwise.
+pub(crate) fn is_small(layout: &Layout<'_>, problems: &mut Problems<'_>) -> bool {
+    let entries: usize = layout.steps.iter().filter_map(|step| step.doc.needs.as_ref()).map(Vec::len).sum();
+    if entries > MAX_NEEDS {
+        let message = format!("the steps' \"needs\" have {entries} entries in all; at most {MAX_NEEDS} are allowed");
+        problems.push(Problem::new(code::DOCUMENT_LIMIT, "/steps", message));
+    }
+    entries <= MAX_NEEDS
+}
 
 /// A list's edges, by place in the list.
 pub(crate) struct Graph {
@@ -22,6 +34,12 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// A graph that nothing is asked of.
+    pub(crate) fn unknown(layout: &Layout<'_>, list: ListId) -> Graph {
+        let size = layout.list_of(list).steps.len();
+        Graph { edges: vec![Vec::new(); size], ancestors: vec![Bits::default(); size], sound: false }
+    }
+
     pub(crate) fn of(layout: &Layout<'_>, list: ListId, problems: &mut Problems<'_>) -> Graph {
         let steps = &layout.list_of(list).steps;
         let edges: Vec<Vec<Edge>> = steps.iter().enumerate().map(|(place, ix)| edges(layout, list, place, layout.step(*ix), problems)).collect();
@@ -50,7 +68,7 @@ fn edges(layout: &Layout<'_>, list: ListId, place: usize, step: &Laid<'_>, probl
         return before.into_iter().map(|source| Edge { source, ports: vec![EdgePort::Plain] }).collect();
     };
     let mut edges: Vec<Edge> = Vec::new();
-    let mut at: HashMap<StepIx, usize> = HashMap::new();
+    let (mut at, mut seen): (HashMap<StepIx, usize>, HashSet<(StepIx, EdgePort)>) = (HashMap::new(), HashSet::new());
     for (entry, text) in needs.iter().enumerate() {
         let pointer = format!("{}/needs/{entry}", step.pointer);
         let (id, port) = match text.split_once(':') {
@@ -62,7 +80,10 @@ fn edges(layout: &Layout<'_>, list: ListId, place: usize, step: &Laid<'_>, probl
             None => EdgePort::Plain,
             Some(port) => {
                 if !has_port(layout.step(source), port) {
-                    problems.push(unknown_port(layout.step(source), port, &pointer));
+                    if !problems.is_full() {
+                        problems.push(unknown_port(layout.step(source), port, &pointer));
+                    }
+                    continue;
                 }
                 EdgePort::Port(port.to_owned())
             }
@@ -71,7 +92,7 @@ fn edges(layout: &Layout<'_>, list: ListId, place: usize, step: &Laid<'_>, probl
             edges.push(Edge { source, ports: Vec::new() });
             edges.len() - 1
         });
-        if !edges[edge].ports.contains(&port) {
+        if seen.insert((source, port.clone())) {
             edges[edge].ports.push(port);
         }
     }
@@ -86,9 +107,12 @@ fn source(layout: &Layout<'_>, list: ListId, step: &Laid<'_>, id: &str, pointer:
             Problem::new(code::UNKNOWN_STEP, pointer, message)
         }
         None => {
+            if problems.is_full() {
+                return None;
+            }
             let here: Vec<&str> = layout.members(list).map(|known| known.id.as_str()).filter(|known| *known != step.id).collect();
             let near = nearest(id, here.iter().copied());
-            let problem = Problem::new(code::UNKNOWN_STEP, pointer, meant(format!("there is no step \"{id}\""), near)).expected(here.join(", "));
+            let problem = Problem::new(code::UNKNOWN_STEP, pointer, meant(format!("there is no step \"{}\"", shown(id)), near)).expected(some_of(here));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near))
         }
     };
@@ -99,14 +123,14 @@ fn source(layout: &Layout<'_>, list: ListId, step: &Laid<'_>, id: &str, pointer:
 fn has_port(source: &Laid<'_>, port: &str) -> bool {
     // The ports of an action that is not known are not known either.
     let unknown = source.doc.action.is_some() && source.action.is_none() && !source.is_composed();
-    unknown || matches!(port, "success" | "error" | "skipped") || source.ports.iter().any(|known| known.name == port)
+    unknown || matches!(port, "success" | "error" | "skipped") || source.port_names.contains(port)
 }
 
 fn unknown_port(source: &Laid<'_>, port: &str, pointer: &str) -> Problem {
-    let mut known: Vec<&str> = source.ports.iter().map(|port| port.name.as_str()).collect();
-    known.extend(["error", "skipped"]);
-    let near = nearest(port, known.iter().copied());
-    let message = format!("\"{}\" has no port \"{port}\"; it ends in {}", source.id, one_of(&known));
+    let own = source.ports.iter().map(|port| port.name.as_str());
+    let near = nearest(port, own.clone().chain(["error", "skipped"]));
+    let known: Vec<&str> = own.take(20).chain(["error", "skipped"]).collect();
+    let message = format!("\"{}\" has no port \"{}\"; it ends in {}", source.id, shown(port), one_of(&known));
     let problem = Problem::new(code::UNKNOWN_PORT, pointer, message).expected(known.join(", "));
     near.map_or_else(|| problem.clone(), |near| problem.clone().fix(format!("{}:{near}", source.id)))
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::code;
+use super::near::{short_pointer, shown};
+use super::problems::MAX_LISTED;
 use super::spot::{Place, Spot, Spots, Verbatim};
 use crate::Problem;
 use crate::value::{approximate_size, pointer_join};
@@ -37,11 +39,22 @@ pub(crate) struct Growth {
     anchors: HashMap<usize, (Value, Vec<Spot>)>,
     copied: usize,
     kept: usize,
-    /// Problems that do not stop the reading.
-    pub problems: Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl Growth {
+    /// A problem that does not stop the reading. `word` is asked only while problems are listed, with the pointer of the next value.
+    pub(crate) fn report(&mut self, word: impl FnOnce(String) -> Problem) {
+        if self.problems.len() < MAX_LISTED {
+            self.problems.push(word(self.pointer()));
+        }
+    }
+
+    /// What was reported so far.
+    pub(crate) fn reported(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.problems)
+    }
+
     pub(crate) fn depth(&self) -> usize {
         self.frames.len()
     }
@@ -53,11 +66,11 @@ impl Growth {
 
     /// The pointer of the value that comes next.
     pub(crate) fn pointer(&self) -> String {
-        self.frames.iter().fold(String::new(), |pointer, frame| match &frame.open {
+        short_pointer(self.frames.iter().fold(String::new(), |pointer, frame| match &frame.open {
             Open::List(items) => format!("{pointer}/{}", items.len()),
             Open::Object(_, Some((name, _))) => pointer_join(&pointer, name),
             Open::Object(_, None) => pointer,
-        })
+        }))
     }
 
     pub(crate) fn key(&mut self, name: String, place: Place) {
@@ -65,8 +78,8 @@ impl Growth {
         let twice = fields.contains_key(&name);
         *key = Some((name.clone(), place));
         if twice {
-            let message = format!("\"{name}\" is written twice in this object");
-            self.problems.push(Problem::new(code::DUPLICATE_KEY, self.pointer(), message).at(place.line, place.column));
+            let message = format!("\"{}\" is written twice in this object", shown(&name));
+            self.report(|pointer| Problem::new(code::DUPLICATE_KEY, pointer, message).at(place.line, place.column));
         }
     }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value, json};
 
+use super::near::{meant, nearest};
 use super::code;
-use super::problems::Problems;
+use super::problems::{MAX_LISTED, Problems};
 use super::schema_error;
 use crate::Problem;
-use crate::problem::nearest;
 use crate::value::{pointer_join, type_name};
 
 /// The plan's inputs: a JSON Schema object made of the declared properties, and the defaults.
@@ -50,6 +50,7 @@ impl InputSpec {
         }
         let misfits = validator.iter_errors(&inputs).flat_map(|error| schema_error::explain(&error, schema, "input"));
         Err(misfits
+            .take(MAX_LISTED)
             .map(|misfit| {
                 let problem = Problem::new(code::INVALID_INPUT, format!("/inputs{}", misfit.path), misfit.message);
                 Problem { expected: misfit.expected, fix: misfit.fix, ..problem }
@@ -118,7 +119,7 @@ fn check_property(name: &str, property: &Value, default: Option<&Value>, problem
     if let Some(word) = property.get("type").and_then(Value::as_str).filter(|word| !TYPES.contains(word)) {
         let near = TYPE_NAMES.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours).or_else(|| nearest(word, TYPES));
         let message = format!("there is no type \"{word}\"");
-        let problem = Problem::new(code::INVALID_SCHEMA, format!("{pointer}/type"), super::actions::meant(message, near)).expected(TYPES.join(", "));
+        let problem = Problem::new(code::INVALID_SCHEMA, format!("{pointer}/type"), meant(message, near)).expected(TYPES.join(", "));
         problems.push(near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near)));
         return;
     }

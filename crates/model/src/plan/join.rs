@@ -72,16 +72,25 @@ fn branch_meets(layout: &Layout<'_>, steps: &[StepIx], graph: &Graph, onward: &O
     None
 }
 
-/// What the source can end in, as far as these edges can tell it apart.
+/// What the source can end in, as far as these edges can tell it apart: the ports that they name, one of each other kind.
 fn endings(source: &Laid<'_>, one: &[EdgePort], two: &[EdgePort]) -> Vec<String> {
-    let mut endings: Vec<String> = source.ports.iter().map(|port| port.name.clone()).collect();
-    let named = |name: &str| one.iter().chain(two).any(|port| matches!(port, EdgePort::Port(port) if port == name));
+    let named: Vec<&str> = one
+        .iter()
+        .chain(two)
+        .filter_map(|port| match port {
+            EdgePort::Port(port) => Some(port.as_str()),
+            EdgePort::Plain => None,
+        })
+        .collect();
+    let mut endings: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
     // `success` is a port of every action; one that names other main ports ends in those.
-    if source.ports.iter().any(|port| port.main && port.name != "success") && !named("success") {
-        endings.retain(|name| name != "success");
+    let others = source.ports.iter().any(|port| port.main && port.name != "success");
+    for main in [true, false] {
+        let unnamed = source.ports.iter().find(|port| port.main == main && !(others && port.name == "success") && !named.contains(&port.name.as_str()));
+        endings.extend(unnamed.map(|port| port.name.clone()));
     }
     endings.push("error".to_owned());
-    if source.doc.condition.is_some() || named("skipped") {
+    if source.doc.condition.is_some() {
         endings.push("skipped".to_owned());
     }
     endings

@@ -12,7 +12,7 @@ use crate::Problem;
 /// # Errors
 /// The one problem that stopped the reading.
 pub(crate) fn read(text: &str, growth: &mut Growth) -> Result<(), Problem> {
-    let mut scanner = Scanner { text, at: 0, line: 1, line_start: 0 };
+    let mut scanner = Scanner { text, at: 0, line: 1, counted: (0, 1) };
     scanner.space();
     scanner.value(growth)?;
     scanner.space();
@@ -26,7 +26,8 @@ struct Scanner<'t> {
     text: &'t str,
     at: usize,
     line: u32,
-    line_start: usize,
+    /// A byte of the current line and its column: columns are counted on from there, or one long line would cost its square.
+    counted: (usize, u32),
 }
 
 impl Scanner<'_> {
@@ -39,7 +40,7 @@ impl Scanner<'_> {
             match byte {
                 b'\n' => {
                     self.line += 1;
-                    self.line_start = self.at + 1;
+                    self.counted = (self.at + 1, 1);
                 }
                 b' ' | b'\t' | b'\r' => {}
                 _ => break,
@@ -48,14 +49,22 @@ impl Scanner<'_> {
         }
     }
 
-    /// The place of a byte on the current line.
+    /// The place of a byte on the current line, at or after the last one that was asked for.
     fn place_of(&self, at: usize) -> Place {
-        let column = self.text.get(self.line_start..at).map_or(0, |before| before.chars().count()) + 1;
-        Place { line: self.line, column: u32::try_from(column).unwrap_or(u32::MAX) }
+        let (from, column) = self.counted;
+        let more = self.text.get(from..at).map_or(0, |between| between.chars().count());
+        Place { line: self.line, column: column.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)) }
     }
 
     fn place(&self) -> Place {
         self.place_of(self.at)
+    }
+
+    /// As `place`, remembered.
+    fn mark(&mut self) -> Place {
+        let place = self.place();
+        self.counted = (self.at, place.column);
+        place
     }
 
     fn problem(&self, message: impl Into<String>) -> Problem {
@@ -80,7 +89,7 @@ impl Scanner<'_> {
                 self.key(growth)?;
                 self.space();
             }
-            let place = self.place();
+            let place = self.mark();
             match self.peek() {
                 Some(open @ (b'{' | b'[')) => {
                     growth.start(open == b'{', place, 0)?;
@@ -123,7 +132,7 @@ impl Scanner<'_> {
     }
 
     fn key(&mut self, growth: &mut Growth) -> Result<(), Problem> {
-        let place = self.place();
+        let place = self.mark();
         if self.peek() != Some(b'"') {
             return Err(self.problem(format!("expected a field's name in double quotes, found {}", self.found())));
         }
@@ -205,13 +214,13 @@ impl Scanner<'_> {
                 if token == "-0" {
                     Value::from(0)
                 } else {
-                    growth.problems.push(too_large(token, &growth.pointer(), place));
+                    growth.report(|pointer| too_large(token, &pointer, place));
                     Value::Null
                 }
             }
             Ok(number) => Value::Number(number),
             Err(error) if error.to_string().starts_with("number out of range") => {
-                growth.problems.push(too_large(token, &growth.pointer(), place));
+                growth.report(|pointer| too_large(token, &pointer, place));
                 Value::Null
             }
             Err(_) => return Err(self.problem(format!("\"{token}\" is no JSON number"))),

@@ -1,6 +1,6 @@
 //! Lays a document's steps out flat: lists, places, ids and pointers, before anything is compiled.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::code;
@@ -25,6 +25,7 @@ pub(crate) struct Laid<'d> {
     pub action: Option<(Arc<Provider>, Arc<dyn Action>)>,
     /// What it can end in beside `error` and `skipped`.
     pub ports: Vec<Port>,
+    pub port_names: HashSet<String>,
 }
 
 impl Laid<'_> {
@@ -91,6 +92,7 @@ impl<'d> Layout<'d> {
                 handler: None,
                 action: None,
                 ports: vec![Port::main("success")],
+                port_names: HashSet::new(),
             });
             if let Some(steps) = &doc.steps {
                 let body = self.list(ListRole::Body(ix), steps, &format!("{pointer}/steps"), &id, number);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::check::{self, Mode};
+use super::older::Translated;
 use super::compiled::Plan;
 use super::problems::{Origins, Problems};
 use super::source::{Format, Source, parse};
@@ -53,13 +54,19 @@ fn run(value: Value, source: Option<&Source>, catalog: &dyn Catalog, owner: &Own
         return Err(vec![Problem::new(code::DOCUMENT_LIMIT, "", message)]);
     }
     let mut early = Problems::new(source, Origins::default());
-    let translated = older::translate(value, catalog, owner, &mut early);
+    let translated = match mode {
+        Mode::Save => older::translate(value, catalog, owner, &mut early),
+        // It was translated when it was saved; what looks like an earlier spelling in it is text.
+        Mode::Lenient => Translated::as_is(value),
+    };
     let mut problems = early.moved(translated.origins);
     let (mut doc, complete) = read::read(&translated.value, &mut problems);
     if !complete {
         return Err(problems.settle(()).err().unwrap_or_default());
     }
-    normalise::normalise(&mut doc, catalog, owner);
+    if mode == Mode::Save {
+        normalise::normalise(&mut doc, catalog, owner);
+    }
     let plan = check::compile(&doc, catalog, owner, mode, &mut problems);
     problems.settle(plan).map(|plan| {
         let document = serde_json::to_value(&doc).expect("a document's keys are text and its numbers came from JSON");

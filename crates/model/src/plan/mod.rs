@@ -24,6 +24,7 @@ mod json_text;
 mod layout;
 mod load;
 mod names;
+mod near;
 mod normalise;
 mod older;
 mod params;

@@ -40,15 +40,8 @@ pub(crate) fn compile(
         let at = pointer_join(pointer, name);
         let name = name.clone();
         match spec.map_or(ParamKind::Template, |spec| spec.param_kind(&name)) {
-            ParamKind::Template => {
-                // Compiled here for its problems, and below as part of the whole.
-                if compiler.template(value, &at, site, &[], problems).is_some() {
-                    plain.insert(name, value.clone());
-                }
-            }
-            ParamKind::Literal => {
-                plain.insert(name, escaped(value));
-            }
+            ParamKind::Template => drop(plain.insert(name, value.clone())),
+            ParamKind::Literal => drop(plain.insert(name, escaped(value))),
             ParamKind::PerItem => per_item.extend(labelled_or_expr(name, value, &at, site, compiler, problems)),
             ParamKind::PerItemTemplate => {
                 let template = compiler.template(value, &at, site, PER_ITEM, problems);
@@ -56,7 +49,7 @@ pub(crate) fn compile(
             }
         }
     }
-    let template = Template::parse(&Value::Object(plain), "").unwrap_or_else(|_| Template::literal(Value::Object(Map::new())));
+    let template = compiler.template(&Value::Object(plain), pointer, site, &[], problems).unwrap_or_else(|| Template::literal(Value::Object(Map::new())));
     Params { template, per_item }
 }
 
@@ -99,6 +92,9 @@ pub(crate) fn validate(params: &Map<String, Value>, action: &str, spec: &ActionS
     let Some(validator) = validators.of(action, spec) else { return };
     let instance = Value::Object(params.clone());
     for error in validator.iter_errors(&instance) {
+        if problems.is_full() {
+            return;
+        }
         let path = error.instance_path().as_str();
         let at = instance.pointer(path).unwrap_or(&Value::Null);
         if hangs_on_expression(spec, path, at, error.kind()) {

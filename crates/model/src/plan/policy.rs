@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::near::{meant, nearest};
 use super::code;
 use super::compiled::{Backoff, RetryPolicy};
 use super::document::{BackoffDoc, DelayDoc, RetryDoc};
 use super::problems::Problems;
 use crate::fault::Code;
-use crate::problem::nearest;
 use crate::{Problem, duration};
 
 const ATTEMPTS: u32 = 3;
@@ -74,7 +74,7 @@ pub(crate) fn retry(doc: Option<&RetryDoc>, is_body: bool, pointer: &str, proble
         if !is_code(text) {
             let known = || Code::ALL.iter().map(Code::as_str).chain(CLASSES);
             let near = nearest(text, known());
-            let message = super::actions::meant(format!("there is no error code or class \"{text}\""), near);
+            let message = meant(format!("there is no error code or class \"{text}\""), near);
             let expected = format!("a code, HTTP_<status>, USER_…, or a class: {}", CLASSES.join(", "));
             let problem = Problem::new(code::INVALID_VALUE, format!("{pointer}/codes/{place}"), message).expected(expected);
             problems.push(near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near)));

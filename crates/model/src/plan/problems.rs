@@ -1,13 +1,14 @@
 //! Collects a document's problems and gives each its place in the text.
 
 use super::code;
+use super::near::short_pointer;
 use super::source::Source;
 use super::spot::Place;
 use crate::Problem;
 use crate::expr::ExprProblem;
 
 /// More are counted, not listed: a hostile document must not make the answer larger than itself.
-const MAX_LISTED: usize = 200;
+pub(crate) const MAX_LISTED: usize = 200;
 
 /// Where parts of a translated document stood in the one that was written: new pointer → written pointer.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,11 @@ impl<'s> Problems<'s> {
         self
     }
 
+    /// Whether further problems would not be listed, so that nobody need word them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MAX_LISTED
+    }
+
     /// How many were found so far, to tell whether a part of the document had any.
     pub(crate) fn count(&self) -> usize {
         self.found.len() + self.unlisted
@@ -78,11 +84,11 @@ impl<'s> Problems<'s> {
     }
 
     fn place(&mut self, mut problem: Problem, place: impl Fn(&Source, &str) -> Option<Place>) {
-        if self.found.len() >= MAX_LISTED {
+        if self.is_full() {
             self.unlisted += 1;
             return;
         }
-        problem.pointer = self.origins.written(&problem.pointer);
+        problem.pointer = short_pointer(self.origins.written(&problem.pointer));
         if let Some(place) = self.source.and_then(|source| place(source, &problem.pointer)) {
             problem = problem.at(place.line, place.column);
         }
@@ -98,7 +104,7 @@ impl<'s> Problems<'s> {
         }
         self.found.sort_by_key(|problem| (problem.line, problem.column));
         if self.unlisted > 0 {
-            self.found.push(Problem::new(code::TOO_MANY_PROBLEMS, "", format!("{} more problems are not listed", self.unlisted)));
+            self.found.push(Problem::new(code::TOO_MANY_PROBLEMS, "", "there are more problems than are listed here"));
         }
         Err(self.found)
     }

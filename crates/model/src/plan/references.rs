@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::actions::meant;
+use super::near::{meant, nearest, shown, some_of};
 use super::code;
 use super::compiled::{ListRole, Plan, StepIx};
 use super::document::OnErrorDoc;
@@ -12,7 +12,6 @@ use super::schema_path;
 use super::surroundings::{Hidden, Site, Surroundings};
 use crate::Problem;
 use crate::expr::{PathPart, Reference, ReferenceKind, StepField, StepKey};
-use crate::problem::nearest;
 
 /// The names that an action's per-item params see beside those of their step.
 pub(crate) const PER_ITEM: &[&str] = &["item", "index"];
@@ -31,6 +30,9 @@ pub(crate) struct Known<'p, 'd> {
 
 /// Checks one reference inside `text`, the text at `pointer`.
 pub(crate) fn check(known: &Known<'_, '_>, site: Site<'_>, extra: &[&str], reference: &Reference, pointer: &str, text: &str, problems: &mut Problems<'_>) {
+    if problems.is_full() {
+        return;
+    }
     let problem = match &reference.kind {
         ReferenceKind::Root(name) => root(known, site, extra, name, reference),
         ReferenceKind::Step(key, field) => step(known, site, key, *field, reference),
@@ -90,7 +92,8 @@ fn unknown_name(known: &Known<'_, '_>, site: Site<'_>, name: &str, names: &[&str
     if let Some(reason) = reason {
         return Problem { message: format!("\"{name}\" {reason}; in scope are {}", list(names)), ..problem };
     }
-    match nearest(name, names.iter().copied()) {
+    let name = shown(name);
+    match nearest(&name, names.iter().copied()) {
         Some(near) => Problem { message: format!("nothing is called \"{name}\" here; did you mean \"{near}\"?"), ..problem }.fix(near),
         None => Problem { message: format!("nothing is called \"{name}\" here; in scope are {}", list(names)), ..problem },
     }
@@ -114,18 +117,18 @@ fn step(known: &Known<'_, '_>, site: Site<'_>, key: &StepKey, field: StepField, 
         return None;
     }
     let (schema, path) = output_schema(surroundings, target, &reference.path)?;
-    let found = schema_path::missing(&schema, path, schema_path::Open::AsClosed)?;
+    let found = schema_path::missing(schema, path, schema_path::Open::AsClosed)?;
     let walked: String = reference.path[..reference.path.len() - path.len()].iter().map(schema_path::part_text).collect();
     Some(missing(&format!("steps.{}.output{walked}{}", surroundings.layout.step(target).id, found.walked), &found.part, &found.there))
 }
 
 /// What is known of a step's output, and the part of the path that it describes.
-fn output_schema<'r>(surroundings: &Surroundings<'_, '_>, target: StepIx, path: &'r [PathPart]) -> Option<(Value, &'r [PathPart])> {
+fn output_schema<'r>(surroundings: &'r Surroundings<'_, '_>, target: StepIx, path: &'r [PathPart]) -> Option<(&'r Value, &'r [PathPart])> {
     let laid = surroundings.layout.step(target);
     if laid.body.is_some() || matches!(laid.doc.on_error, Some(OnErrorDoc::Steps(_))) {
         return None;
     }
-    let schema = laid.action.as_ref()?.1.spec().output.clone()?;
+    let schema = laid.action.as_ref()?.1.spec().output.as_ref()?;
     if laid.doc.for_each.is_none() {
         return Some((schema, path));
     }
@@ -145,7 +148,7 @@ fn unknown_step(surroundings: &Surroundings<'_, '_>, site: Site<'_>, key: &StepK
         StepKey::Id(id) => {
             let visible = surroundings.visible(site);
             let near = nearest(id, visible.iter().copied());
-            let problem = Problem::new(code::UNKNOWN_STEP, "", meant(format!("there is no step \"{id}\""), near)).expected(visible.join(", "));
+            let problem = Problem::new(code::UNKNOWN_STEP, "", meant(format!("there is no step \"{}\"", shown(id)), near)).expected(some_of(visible));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near))
         }
     }
@@ -182,12 +185,12 @@ fn no_field<'w>(what: &str, key: &str, there: impl Iterator<Item = &'w str>) -> 
 /// In the words of the same failure in a run.
 fn missing(what: &str, part: &str, there: &[String]) -> Problem {
     let near = nearest(part, there.iter().map(String::as_str));
-    let shown: Vec<String> = there.iter().take(20).map(|name| format!("\"{name}\"")).collect();
-    let message = match shown.as_slice() {
-        [] => format!("{what} has no \"{part}\""),
-        _ => format!("{what} has no \"{part}\"; it has {}", shown.join(", ")),
-    };
-    let problem = Problem::new(code::UNRESOLVED_REFERENCE, "", message).expected(there.join(", "));
+    let listed: Vec<String> = there.iter().take(20).map(|name| format!("\"{}\"", shown(name))).collect();
+    let mut message = format!("{} has no \"{}\"", shown(what), shown(part));
+    if !listed.is_empty() {
+        message.push_str(&format!("; it has {}", listed.join(", ")));
+    }
+    let problem = Problem::new(code::UNRESOLVED_REFERENCE, "", message).expected(some_of(there.iter().map(String::as_str)));
     near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near))
 }
 

@@ -4,9 +4,9 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::actions::meant;
+use super::near::{meant, nearest, shown, some_of};
+use super::problems::MAX_LISTED;
 use super::fields::{one_of, preview_quoted};
-use crate::problem::nearest;
 use crate::value::{pointer_join, type_name};
 
 /// One misfit.
@@ -42,11 +42,11 @@ pub(crate) fn explain(error: &ValidationError<'_>, schema: &Value, noun: &str) -
         }
         ValidationErrorKind::AdditionalProperties { unexpected } | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             let known = known_names(error, schema);
-            let unknown = unexpected.iter().map(|name| {
+            let unknown = unexpected.iter().take(MAX_LISTED).map(|name| {
                 let path = pointer_join(&path, name);
                 let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
                 let message = meant(format!("there is no {noun} \"{}\"", dotted(&path)), near.as_deref());
-                Misfit { path, key: true, absent: false, message, expected: Some(known.join(", ")).filter(|names| !names.is_empty()), fix: near }
+                Misfit { path, key: true, absent: false, message, expected: Some(some_of(known.iter().map(String::as_str))).filter(|names| !names.is_empty()), fix: near }
             });
             unknown.collect()
         }
@@ -70,6 +70,14 @@ pub(crate) fn explain(error: &ValidationError<'_>, schema: &Value, noun: &str) -
         ValidationErrorKind::Pattern { pattern } => one(format!("must match {pattern}, found {}", found()), Some(pattern.clone())),
         ValidationErrorKind::Format { format } => one(format!("must be of the form \"{format}\", found {}", found()), Some(format.clone())),
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => choices(error, schema, noun, context),
+        ValidationErrorKind::PropertyNames { error: inner } => {
+            let name = inner.instance().as_str().map(shown).unwrap_or_default();
+            let reason = match inner.kind() {
+                ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
+                _ => "cannot stand there".to_owned(),
+            };
+            one(format!("has the name \"{name}\", which {reason}"), None)
+        }
         _ => one(format!("does not fit: {error}"), None),
     }
 }
@@ -113,7 +121,7 @@ fn dotted(path: &str) -> String {
             text.push_str(&part);
         }
     }
-    text
+    shown(&text)
 }
 
 fn found(value: &Value) -> String {
@@ -128,7 +136,12 @@ fn found(value: &Value) -> String {
 fn types(kind: &TypeKind) -> String {
     let names: Vec<&str> = match kind {
         TypeKind::Single(one) => vec![type_word(*one)],
-        TypeKind::Multiple(several) => several.iter().map(type_word).collect(),
+        // Null last: it is the way to leave a thing out, not what is wanted.
+        TypeKind::Multiple(several) => {
+            let (null, mut words): (Vec<_>, Vec<_>) = several.iter().map(type_word).partition(|word| *word == "null");
+            words.extend(null);
+            words
+        }
     };
     one_of(&names)
 }

@@ -62,10 +62,9 @@ pub fn parse(text: &str, format: Format) -> Result<Source, Vec<Problem>> {
         Format::Yaml => read(text, Format::Yaml),
         Format::Auto if !text.trim_start().starts_with(['{', '[']) => read(text, Format::Yaml),
         Format::Auto => match read(text, Format::Json) {
-            // YAML's flow style begins like JSON. When both fail, the one the author meant has the better reason.
-            Err(problems) if problems.iter().any(|problem| problem.code == code::SYNTAX) => {
-                read(text, Format::Yaml).map_err(|yaml| if looks_like_json(text) { problems } else { yaml })
-            }
+            // YAML's flow style begins like JSON. Text that was meant as JSON is not read as YAML for the sake of a lost comma:
+            // `[1 2]` would become a text.
+            Err(problems) if problems.iter().any(|problem| problem.code == code::SYNTAX) && !looks_like_json(text) => read(text, Format::Yaml),
             other => other,
         },
     }
@@ -78,7 +77,7 @@ fn read(text: &str, format: Format) -> Result<Source, Vec<Problem>> {
         _ => yaml_text::read(text, &mut growth),
     };
     if let Err(problem) = end {
-        let mut problems = std::mem::take(&mut growth.problems);
+        let mut problems = growth.reported();
         problems.push(problem);
         return Err(problems);
     }

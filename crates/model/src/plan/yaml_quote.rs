@@ -38,15 +38,14 @@ fn value_in(line: &str, limit: usize, kind: &ErrorKind) -> Option<(usize, String
         let rest = &characters[at..];
         let sign = rest[0];
         let breaks = match sign {
-            '!' | '%' | '@' | '`' => true,
-            '&' | '*' => !rest.get(1).is_some_and(char::is_ascii_alphanumeric) || matches!(kind, ErrorKind::UnknownAnchor),
+            '!' | '%' | '@' | '`' | '&' | '*' => true,
             '[' | '{' => after_bracket(rest).is_some_and(goes_on) || rest.get(1) == Some(&'{'),
             '\'' | '"' => after_quote(rest).is_some_and(goes_on),
             '$' => rest.get(1) == Some(&'{') && line.contains(['{', '[', ',']) && matches!(kind, ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::FlowMappingValueAdjacentCollection | ErrorKind::UnexpectedEndOfPlainScalar | ErrorKind::MismatchedFlowCollectionEnd { .. }),
             _ => false,
         };
         if breaks {
-            found = Some((at + 1, format!("YAML reads the leading \"{sign}\" of this value as a sign of its own")));
+            found = Some((at + 1, format!("YAML reads the leading {sign} of this value as a sign of its own")));
         } else if matches!(kind, ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement) && rest.windows(2).any(|two| two == [':', ' ']) {
             found = Some((at + 1, "YAML reads the \": \" inside this value as the end of a field's name".to_owned()));
             break;

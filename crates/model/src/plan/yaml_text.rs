@@ -82,7 +82,7 @@ fn scalar(text: &str, growth: &mut Growth, (value, style, anchor): Scalar<'_>, t
         ScalarStyle::Plain => match yaml_scalar::plain(&value) {
             yaml_scalar::Plain::Value(value) => value,
             yaml_scalar::Plain::OutOfRange => {
-                growth.problems.push(super::json_text::too_large(&value, &growth.pointer(), place));
+                growth.report(|pointer| super::json_text::too_large(&value, &pointer, place));
                 Value::Null
             }
         },
@@ -102,15 +102,9 @@ fn verbatim(text: &str, value: &str, style: ScalarStyle, span: &Span) -> Option<
             (inner == value && !value.contains('\n')).then_some(Verbatim::Line(Place { line: start.line, column: start.column + 1 }))
         }
         ScalarStyle::Literal => {
-            // The span starts at the `|`; the value's first line is the one below it.
+            // The span starts at the first line of the text, behind its indentation.
             let after = text.get(span.start.byte_offset()?..)?;
-            let below = after.split_once('\n')?.1;
-            let (at, line) = value.lines().enumerate().find(|(_, line)| !line.trim().is_empty())?;
-            let raw = below.lines().nth(at)?;
-            let indent = raw.len().checked_sub(line.len())?;
-            (raw.get(indent..)? == line && raw[..indent].bytes().all(|byte| byte == b' ')).then(|| {
-                Verbatim::Block(Place { line: start.line + 1, column: u32::try_from(indent).unwrap_or(u32::MAX - 1) + 1 })
-            })
+            (after.lines().next()? == value.lines().next()?).then_some(Verbatim::Block(start))
         }
         ScalarStyle::Folded => None,
     }
@@ -123,8 +117,8 @@ fn refuse_tag(text: &str, growth: &mut Growth, tag: Option<&Tag>, span: &Span) {
     let tag_span = span.tag_span();
     let at = tag_span.as_ref().map_or_else(|| place(span), place);
     let shown = tag_span.and_then(|span| span.slice(text).map(str::to_owned)).unwrap_or_else(|| "!".to_owned());
-    let message = format!("YAML reads \"{shown}\" as a tag, and a plan has none");
-    growth.problems.push(unsupported(&growth.pointer(), message, at).fix(yaml_quote::FIX));
+    let message = format!("YAML reads \"{}\" as a tag, and a plan has none", super::near::shown(&shown));
+    growth.report(|pointer| unsupported(&pointer, message, at).fix(yaml_quote::FIX));
 }
 
 fn unsupported(pointer: &str, message: impl Into<String>, place: Place) -> Problem {
@@ -155,6 +149,7 @@ fn explain(text: &str, error: &ScanError) -> Problem {
         ErrorKind::UnknownAnchor => "this alias repeats an anchor that is not there".to_owned(),
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => "the indentation fits no list or object above".to_owned(),
         ErrorKind::SimpleKeyExpected => "expected \":\" after a field's name".to_owned(),
+        ErrorKind::InvalidQuotedScalarIndent => "a text in quotes goes on here; is its closing quote missing?".to_owned(),
         ErrorKind::UnclosedQuotedScalar => "this text has no closing quote".to_owned(),
         ErrorKind::UnclosedFlowCollection { open } => format!("this \"{open}\" is never closed"),
         ErrorKind::ExpectedFlowMappingSeparator => "expected \",\" or \"}\"".to_owned(),

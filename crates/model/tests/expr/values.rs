@@ -280,6 +280,9 @@ fn every_example_of_the_table() {
 fn everyday_patterns_fit_their_bound() {
     check(&[
         (r"matches('ada@example.com', '^[\\w.+-]+@[\\w-]+\\.[\\w.]{2,}$')", "true"),
+        (r"matches('x', '.{1,200},[^,]{1,100}') || matches('straße', '^[^,]{6}$')", "true"),
+        (r"[matches('é', '\\w'), matches('٣', '\\d'), matches('a-b', '[\\W]'), matches('ab', 'a\\b')]", "[false,false,true,false]"),
+        (r"[matches('[', '[[a]'), matches('&', '[&&a]'), matches('a/b', 'a\\/b'), matches('a1', '^[\\w\\d]+$')]", "[true,true,true,true]"),
         (r"matches('2026-03-01', '^\\d{4}-\\d{2}-\\d{2}$')", "true"),
         (r"matches('+49 170 1234567', '^\\+?[\\d\\s()-]{7,20}$')", "true"),
         (r"firstMatch('see https://x.org/a?b=1 now', 'https?://[^\\s]+')[0]", "\"https://x.org/a?b=1\""),

@@ -99,7 +99,7 @@ pub fn catalog() -> BuiltIns {
     request.spec.effect = Effect::Write;
     let mut branch = action("if", object(json!({"condition": {}}), &["condition"]));
     (branch.ports, branch.spec.computes) = (branches, true);
-    let mut switch = action("switch", object(json!({"value": {}, "default": {"type": "string"}, "cases": {"type": "object"}}), &["value", "cases"]));
+    let mut switch = action("switch", object(json!({"value": {}, "default": {"type": "string"}, "cases": {"type": "object", "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"}}}), &["value", "cases"]));
     (switch.ports, switch.spec.param_kinds) = (cases, kinds([("cases", ParamKind::PerItem)]));
     let mut set = action("set", any());
     set.spec.computes = true;

@@ -1,20 +1,28 @@
 //! Plan documents: what is read, what is refused and in which words, and what comes out.
 
 mod catalog;
-mod scratch;
+mod compiled;
+mod fields;
+mod graph;
+mod hostile;
+mod inputs;
+mod limits;
+mod older;
+mod params;
+mod places;
+mod schema;
+mod scope;
+mod syntax;
+mod triggers;
 
 use mainspring_model::Problem;
-use mainspring_model::id::{OrgId, Owner, UserId};
+use mainspring_model::id::Owner;
 use mainspring_model::plan::{Checked, Format, load};
 
 use catalog::catalog;
 
-fn owner() -> Owner {
-    Owner { org: OrgId::LOCAL, user: UserId::LOCAL }
-}
-
 fn loaded(text: &str) -> Result<Checked, Vec<Problem>> {
-    load(text, Format::Auto, &catalog(), &owner())
+    load(text, Format::Auto, &catalog(), &Owner::LOCAL)
 }
 
 /// A document that passes.
@@ -36,4 +44,17 @@ fn problems(text: &str) -> String {
 
 fn lines(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Checks each document against the problems it has.
+#[track_caller]
+fn all(table: &[(&str, &str)]) {
+    let wrong: Vec<String> = table
+        .iter()
+        .filter_map(|(text, expected)| {
+            let found = problems(text);
+            (found != *expected).then(|| format!("{text}\n  expected\n{expected}\n  found\n{found}\n"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

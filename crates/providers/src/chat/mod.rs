@@ -91,7 +91,7 @@ impl TypedAction for ChatCompletion {
     async fn call(&self, params: ChatParams, cx: &Context) -> ActionResult {
         let Some((credential, key)) = cx.credential.as_ref().and_then(|credential| Some((credential, credential.field("api_key")?))) else {
             let id = self.vendor.id;
-            let text = format!("{id}: no API key; store one with `mainspring credential set {id} api_key` or in the credentials page");
+            let text = format!("{id}: there is no API key; store a credential for {id} with its api_key");
             return Err(Fault::new(Code::MISSING_CREDENTIALS, text));
         };
         let asked = request::build(self.vendor, params, credential.field("base_url"), key)?;
@@ -113,7 +113,10 @@ fn output(completion: Completion, asked: String) -> Output {
     let model = model.unwrap_or(asked);
     let tokens = usage.as_ref().and_then(|usage| usage.get("total_tokens")?.as_u64());
     let counted = tokens.map(|tokens| format!(", {tokens} tokens")).unwrap_or_default();
-    let mut output = Output::new(text.into()).message(format!("{model} answered{counted}")).metadata("model", model).metadata("finish_reason", finish_reason);
+    let mut output = Output::new(text.into())
+        .message(format!("{model} answered{counted}"))
+        .metadata("model", model)
+        .metadata("finish_reason", finish_reason);
     output = output.metadata("tokens_used", tokens).metadata("usage", usage);
     if !tool_calls.is_empty() {
         output = output.metadata("tool_calls", tool_calls);

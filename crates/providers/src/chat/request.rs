@@ -80,7 +80,10 @@ fn messages(params: &ChatParams) -> Result<Vec<Value>, Fault> {
     }
     if !out.iter().any(|message| message["role"] != "system") {
         let found = params.prompt.as_ref().map_or("nothing", type_name);
-        return Err(Fault::invalid_params(format!("prompt or messages is needed; prompt is {}", if found == "text" { "empty" } else { found })));
+        return Err(Fault::invalid_params(format!(
+            "prompt or messages is needed; prompt is {}",
+            if found == "text" { "empty" } else { found }
+        )));
     }
     Ok(out)
 }

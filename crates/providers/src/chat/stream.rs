@@ -90,7 +90,9 @@ fn merge_call(calls: &mut Vec<Value>, piece: &Value) {
         return;
     };
     // In place: a service decides how many pieces there are.
-    if let (Some(Value::String(so_far)), Some(more)) = (call.pointer_mut("/function/arguments"), piece.pointer("/function/arguments").and_then(Value::as_str)) {
+    if let (Some(Value::String(so_far)), Some(more)) =
+        (call.pointer_mut("/function/arguments"), piece.pointer("/function/arguments").and_then(Value::as_str))
+    {
         so_far.push_str(more);
     }
 }

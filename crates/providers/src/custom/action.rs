@@ -185,7 +185,9 @@ impl Action for Free {
             let method = method(None, text("method", take("method"))?.as_deref())?;
             let rest = Rest { query: map("query", take("query"))?, headers: map("headers", take("headers"))?, body: take("body") };
             if let Some(unknown) = params.keys().next() {
-                return Err(Fault::invalid_params(format!("request has no param \"{unknown}\"; it has endpoint, method, query, headers, body")));
+                return Err(Fault::invalid_params(format!(
+                    "request has no param \"{unknown}\"; it has endpoint, method, query, headers, body"
+                )));
             }
             let url = address(&self.service.base, &endpoint, &mut Map::new())?;
             self.service.send(method, url, rest, cx).await

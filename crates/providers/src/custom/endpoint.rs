@@ -63,8 +63,11 @@ pub(super) fn address(base: &Url, endpoint: &str, params: &mut Map<String, Value
 
 /// A value as one part of a path. Dots alone would climb, in whatever encoding, so they are refused.
 fn filled(name: &str, value: Option<&Value>) -> Result<String, Fault> {
-    let value = value.filter(|value| !value.is_null()).ok_or_else(|| Fault::invalid_params(format!("{name} is missing; the address needs it")))?;
-    let text = scalar(value).ok_or_else(|| Fault::invalid_params(format!("{name} is part of the address, so it must be text or a number; this is {}", type_name(value))))?;
+    let value =
+        value.filter(|value| !value.is_null()).ok_or_else(|| Fault::invalid_params(format!("{name} is missing; the address needs it")))?;
+    let text = scalar(value).ok_or_else(|| {
+        Fault::invalid_params(format!("{name} is part of the address, so it must be text or a number; this is {}", type_name(value)))
+    })?;
     if text.is_empty() || text == "." || text == ".." {
         return Err(Fault::invalid_params(format!("{name} is part of the address and cannot be \"{text}\"")));
     }

@@ -17,7 +17,8 @@ pub(super) fn declared(written: &Value) -> Result<Vec<Declared>, (String, String
         Value::Null => Ok(Vec::new()),
         // A whole schema, as a form builder makes it.
         Value::Object(fields) if fields.get("type") == Some(&json!("object")) && fields.contains_key("properties") => {
-            let required: Vec<&str> = fields.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let required: Vec<&str> =
+                fields.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
             let empty = Map::new();
             let properties = fields["properties"].as_object().unwrap_or(&empty);
             Ok(properties

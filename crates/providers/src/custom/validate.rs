@@ -20,11 +20,15 @@ pub fn validate(definition: &Definition) -> Vec<Problem> {
     }
     match Url::parse(definition.base_url.trim()) {
         Err(error) => problem("/base_url".into(), format!("this is not a URL: {error}")),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => problem("/base_url".into(), "only http and https addresses are asked".into()),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            problem("/base_url".into(), "only http and https addresses are asked".into())
+        }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             problem("/base_url".into(), "a name or password stands in the address; put it in the credential".into());
         }
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => problem("/base_url".into(), "a base address has no query and no fragment".into()),
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            problem("/base_url".into(), "a base address has no query and no fragment".into())
+        }
         Ok(_) => {}
     }
     if definition.auth_type != AuthType::None {

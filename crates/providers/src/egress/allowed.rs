@@ -24,7 +24,9 @@ enum What {
 
 /// The text is no allow-list entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no allow-list entry; write a host name, *.domain, an address or a range like 10.0.0.0/8, with :port if only one is meant")]
+#[error(
+    "\"{0}\" is no allow-list entry; write a host name, *.domain, an address or a range like 10.0.0.0/8, with :port if only one is meant"
+)]
 pub struct BadEntry(pub String);
 
 impl AllowedHost {

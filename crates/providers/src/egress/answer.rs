@@ -42,6 +42,15 @@ impl Answer {
     /// `TIMEOUT`, `CONNECTION_FAILED` when the body breaks off, `PAYLOAD_TOO_LARGE` over the cap, `BAD_RESPONSE` when
     /// its compression is damaged; all `sent`.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+        let result = self.next().await;
+        if result.is_err() {
+            // Neither the body nor the deadline may be asked again once it failed; what follows an error is the end.
+            self.body.decoder = None;
+        }
+        result
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         let Body { response, decoder, cap, read, deadline, timeout } = &mut self.body;
         loop {
             let Some(decoding) = decoder.as_mut() else { return Ok(None) };

@@ -45,7 +45,9 @@ pub(super) fn unanswered(place: &Place, error: &reqwest::Error, begun: bool, tls
         Some(io::ErrorKind::ConnectionRefused) => {
             fault(Code::CONNECTION_FAILED, "the connection was refused; check host and port, and that the service is running".to_owned())
         }
-        Some(io::ErrorKind::TimedOut) => fault(Code::TIMEOUT, "no connection within the time for connecting; check host and firewall".to_owned()),
+        Some(io::ErrorKind::TimedOut) => {
+            fault(Code::TIMEOUT, "no connection within the time for connecting; check host and firewall".to_owned())
+        }
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) if tls => {
             fault(Code::TLS_FAILED, "the service ended the TLS handshake; check that it speaks TLS on this port".to_owned())
         }
@@ -93,9 +95,7 @@ pub(super) fn timed_out(place: &Place, after: Duration, phase: Phase) -> Fault {
     let after = if after.is_multiple_of(1_000) { format!("{} s", after / 1_000) } else { format!("{after} ms") };
     let (text, effect) = match phase {
         Phase::Connecting => (format!("no connection within {after}"), Effected::Unsent),
-        Phase::Waiting => {
-            (format!("no answer within {after}; whether the service acted on the request is unknown"), Effected::Unknown)
-        }
+        Phase::Waiting => (format!("no answer within {after}; whether the service acted on the request is unknown"), Effected::Unknown),
         Phase::Reading(bytes) => (format!("the answer was not complete within {after}, {bytes} bytes had come"), Effected::Sent),
     };
     Fault::new(Code::TIMEOUT, format!("{place}: {text}")).effect(effect)
@@ -110,6 +110,7 @@ fn tls_text(error: &rustls::Error) -> String {
                 C::Expired | C::ExpiredContext { .. } => "it has expired".to_owned(),
                 C::NotValidYet | C::NotValidYetContext { .. } => "it is not valid yet; check this machine's clock".to_owned(),
                 C::NotValidForName | C::NotValidForNameContext { .. } => "it is for another host name".to_owned(),
+                C::BadSignature => "its signature is wrong".to_owned(),
                 C::Revoked => "it was revoked".to_owned(),
                 // The bare name; rustls' debug form of the rest quotes certificate bytes.
                 other => format!("{other}"),

@@ -1,7 +1,7 @@
 //! A few calls per origin at a time may wait for a connection, so that a fan-out reuses connections instead of opening one each.
 //!
-//! Measured: 1,000 GETs at once on a cold pool took 80–120 ms when each opened its own connection, 27 ms through 64. A call
-//! passes the gate on once its request is written, so a slow service still gets all of them at the same time.
+//! Measured on two cores: 1,000 local GETs at once on a cold pool take 120–178 ms without the gate and 55–65 ms through 16.
+//! A call leaves the gate once its request is written, so a slow service still gets all of them at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -13,6 +13,7 @@ mod departure;
 mod fault;
 mod gate;
 mod policy;
+pub(crate) mod query;
 mod redirect;
 mod request;
 mod resolve;
@@ -23,7 +24,9 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
+use http::Method;
 use http::header::{self, HeaderValue};
 use mainspring_model::action::Context;
 use mainspring_model::{Code, Effected, Fault};
@@ -96,7 +99,8 @@ impl Egress {
             let place = Place::new(&request.method, &request.url);
             let answered = self.hop(&request, &place, &mut time, cx).await;
             // A later hop that stayed unsent does not undo that the first was answered.
-            let response = answered.map_err(|fault| if hop > 0 && fault.effect == Effected::Unsent { fault.effect(Effected::Sent) } else { fault })?;
+            let response =
+                answered.map_err(|fault| if hop > 0 && fault.effect == Effected::Unsent { fault.effect(Effected::Sent) } else { fault })?;
             if request.follow_redirects && redirect::is_redirect(response.status(), response.headers()) {
                 if hop == self.policy.max_redirects {
                     let text = format!("{place} redirects again after {hop} redirects; write the final address into the step");
@@ -128,6 +132,10 @@ impl Egress {
         let body = DepartingBody { data: request.body.clone().unwrap_or_default(), departure: departure.clone() };
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         *outgoing.headers_mut() = request.headers.clone();
+        // hyper leaves it out, and some servers refuse a POST that does not say that it is empty (411).
+        if request.body.as_ref().is_none_or(Bytes::is_empty) && matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
+            outgoing.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
         let origin = target::origin(&request.url);
         let exchange = async {
@@ -146,9 +154,12 @@ impl Egress {
     fn answer(&self, response: reqwest::Response, request: Request, place: Place, time: Time, stripped: bool) -> Result<Answer, Fault> {
         let limits = &self.policy.limits;
         let cap = request.max_bytes.unwrap_or(limits.default_body).min(limits.max_body);
-        let codings: Vec<&str> = response.headers().get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+        let codings: Vec<&str> =
+            response.headers().get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
         let decoder = Decoder::new(&codings.join(", "), cap).map_err(|coding| {
-            let text = format!("{place} answered in the content coding \"{coding}\", which was not asked for; leave Accept-Encoding to Mainspring");
+            let text = format!(
+                "{place} answered in the content coding \"{coding}\", which was not asked for; leave Accept-Encoding to Mainspring"
+            );
             Fault::new(Code::BAD_RESPONSE, text).effect(Effected::Sent)
         })?;
         Ok(Answer {

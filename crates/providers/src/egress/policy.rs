@@ -46,7 +46,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { max_body: 16 << 20, default_body: 10 << 20, connect_timeout: Duration::from_secs(20), connecting: 32 }
+        Limits { max_body: 16 << 20, default_body: 10 << 20, connect_timeout: Duration::from_secs(20), connecting: 16 }
     }
 }
 
@@ -106,7 +106,7 @@ pub struct Blocked {
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Blocked { host, address, kind, own } = self;
-        let named = host.trim_start_matches('[').trim_end_matches(']') == address.to_string();
+        let named = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
         if *own {
             return write!(f, "{host} is this Mainspring server itself, which plans do not call; use logic.call to start another plan");
         }

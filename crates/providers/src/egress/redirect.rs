@@ -5,6 +5,7 @@ use mainspring_model::{Code, Effected, Fault};
 use url::Url;
 
 use super::policy::Policy;
+use super::query;
 use super::request::Request;
 use super::target::{Place, check, origin};
 
@@ -25,7 +26,8 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &Header
     let next = request.url.join(location.trim());
     let mut next = next.map_err(|error| fault(Code::BAD_RESPONSE, format!("answered {status} with a Location that is no URL: {error}")))?;
     // The answer to a redirect that is refused names the target's host, never its query.
-    check(&next, policy).map_err(|refused| fault(Code::BLOCKED_ADDRESS, format!("redirects to an address that is not followed: {refused}")))?;
+    check(&next, policy)
+        .map_err(|refused| fault(Code::BLOCKED_ADDRESS, format!("redirects to an address that is not followed: {refused}")))?;
 
     let to_get = match status.as_u16() {
         303 => request.method != Method::HEAD,
@@ -42,7 +44,9 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &Header
     if moved {
         if request.body.is_some() {
             let target = Place::new(&request.method, &next);
-            let text = format!("redirects ({status}) to another origin, where the body is not sent; write the final address into the step: {target}");
+            let text = format!(
+                "redirects ({status}) to another origin, where the body is not sent; write the final address into the step: {target}"
+            );
             return Err(fault(Code::BAD_RESPONSE, text));
         }
         strip_query(&mut next, request);
@@ -56,20 +60,7 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &Header
 
 /// Drops what a service echoed of our secret query parameters: by name, and by value under whatever name.
 fn strip_query(next: &mut Url, request: &Request) {
-    if next.query().is_none() || request.secret_query.is_empty() {
-        return;
-    }
     let secret: Vec<String> =
-        request.url.query_pairs().filter(|(name, _)| request.secret_query.iter().any(|other| other == name)).map(|(_, value)| value.into()).collect();
-    let kept: Vec<(String, String)> = next
-        .query_pairs()
-        .filter(|(name, value)| !request.secret_query.iter().any(|other| other == name) && !secret.iter().any(|other| value.contains(other.as_str())))
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
-    match kept.is_empty() {
-        true => next.set_query(None),
-        false => {
-            next.query_pairs_mut().clear().extend_pairs(kept);
-        }
-    }
+        request.url.query_pairs().filter(|(name, _)| request.is_secret_query(name)).map(|(_, value)| value.into()).collect();
+    query::retain(next, |name, value| !request.is_secret_query(name) && !secret.iter().any(|secret| value.contains(secret.as_str())));
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use mainspring_model::Fault;
 use url::Url;
+
+use super::query;
 
 /// What to send and how far to go for it.
 #[derive(Clone, Debug)]
@@ -66,8 +68,9 @@ impl Request {
     /// `INVALID_PARAMS` when name or value cannot stand in a header; neither value is repeated.
     pub fn secret_header(&mut self, name: &str, value: &str) -> Result<(), Fault> {
         let name = header_name(name)?;
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| Fault::invalid_params(format!("the credential's value for the header \"{name}\" holds characters that a header cannot")))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            Fault::invalid_params(format!("the credential's value for the header \"{name}\" holds characters that a header cannot"))
+        })?;
         value.set_sensitive(true);
         self.headers.insert(name, value);
         Ok(())
@@ -75,8 +78,7 @@ impl Request {
 
     /// A query parameter that only the request's own origin may see; replaces one of that name.
     pub fn secret_query(&mut self, name: &str, value: &str) {
-        let kept: Vec<(String, String)> = self.url.query_pairs().filter(|(other, _)| other != name).map(|(n, v)| (n.into(), v.into())).collect();
-        self.url.query_pairs_mut().clear().extend_pairs(kept).append_pair(name, value);
+        query::set(&mut self.url, name, value);
         self.secret_query.push(name.to_owned());
     }
 
@@ -85,17 +87,14 @@ impl Request {
         !self.secret_query.is_empty() || self.headers.values().any(HeaderValue::is_sensitive)
     }
 
+    pub(super) fn is_secret_query(&self, name: &str) -> bool {
+        self.secret_query.iter().any(|secret| secret == name)
+    }
+
     /// The URL without its secret query parameters: what may be shown and kept.
     pub(super) fn shown_url(&self) -> Url {
         let mut url = self.url.clone();
-        if !self.secret_query.is_empty() {
-            let kept: Vec<(String, String)> =
-                url.query_pairs().filter(|(name, _)| !self.secret_query.iter().any(|other| other == name)).map(|(n, v)| (n.into(), v.into())).collect();
-            url.set_query(None);
-            if !kept.is_empty() {
-                url.query_pairs_mut().extend_pairs(kept);
-            }
-        }
+        query::retain(&mut url, |name, _| !self.is_secret_query(name));
         url
     }
 

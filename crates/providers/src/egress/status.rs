@@ -44,7 +44,9 @@ pub fn said(body: &str) -> Option<String> {
 fn next_step(status: StatusCode, stripped: bool, waits: bool) -> &'static str {
     match status.as_u16() {
         300..=399 => "; the answer is a redirect that is not followed",
-        401 | 403 if stripped => "; a redirect led to another origin, where credentials are not sent: write the final address into the step",
+        401 | 403 if stripped => {
+            "; a redirect led to another origin, where credentials are not sent: write the final address into the step"
+        }
         401 => "; check the step's credential",
         403 => "; check what the credential is allowed to do",
         404 | 410 => "; check the address",

@@ -77,6 +77,9 @@ pub(crate) fn bound(url: &Url, credential: &Credential) -> Result<(), Fault> {
     if hosts.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(fits) {
         return Ok(());
     }
-    let text = format!("the credential \"{}\" is not sent to {host}: it is for {hosts}; add the host to the credential's hosts if it is meant", credential.name);
+    let text = format!(
+        "the credential \"{}\" is not sent to {host}: it is for {hosts}; add the host to the credential's hosts if it is meant",
+        credential.name
+    );
     Err(Fault::new(Code::BLOCKED_ADDRESS, text).class(Class::Auth))
 }

@@ -40,7 +40,9 @@ pub(crate) fn encode(body: &Value, kind: Option<BodyType>) -> Result<Encoded, Fa
             let (text, media_type) = match body {
                 Value::String(text) => (text.as_str(), None),
                 Value::Object(file) => (
-                    file.get("base64").and_then(Value::as_str).ok_or_else(|| wrong("binary", "base64 text or {base64, media_type}", body))?,
+                    file.get("base64")
+                        .and_then(Value::as_str)
+                        .ok_or_else(|| wrong("binary", "base64 text or {base64, media_type}", body))?,
                     file.get("media_type").and_then(Value::as_str),
                 ),
                 other => return Err(wrong("binary", "base64 text or {base64, media_type}", other)),

@@ -1,7 +1,7 @@
 //! One request and its answer as a value: what every HTTP-shaped action ends in.
 
-use mainspring_model::action::{Context, Output};
 use mainspring_model::Fault;
+use mainspring_model::action::{Context, Output};
 use serde_json::Value;
 
 use super::output::{output, read};

@@ -50,7 +50,8 @@ pub(super) fn encode(fields: &Map<String, Value>) -> Result<Encoded, Fault> {
 
 fn part<'a>(name: &'a str, value: &Value) -> Result<Part<'a>, Fault> {
     let Value::Object(file) = value else {
-        let data = scalar(value).ok_or_else(|| Fault::invalid_params(format!("body.{name} must be a value or a file; this is {}", type_name(value))))?;
+        let data = scalar(value)
+            .ok_or_else(|| Fault::invalid_params(format!("body.{name} must be a value or a file; this is {}", type_name(value))))?;
         return Ok(Part { name, file: None, content_type: None, data: Bytes::from(data.into_owned()) });
     };
     let text = |key: &str| match file.get(key) {

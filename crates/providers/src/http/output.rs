@@ -61,7 +61,8 @@ fn by_media_type(media_type: &str, bytes: &[u8]) -> ResponseType {
     }
     let textual = media_type.starts_with("text/")
         || media_type.ends_with("+xml")
-        || ["application/xml", "application/javascript", "application/x-ndjson", "application/jsonl", "application/csv"].contains(&media_type)
+        || ["application/xml", "application/javascript", "application/x-ndjson", "application/jsonl", "application/csv"]
+            .contains(&media_type)
         || ["application/yaml", "application/x-yaml", "application/x-www-form-urlencoded", "application/graphql"].contains(&media_type)
         || (media_type.is_empty() && std::str::from_utf8(bytes).is_ok());
     if textual { ResponseType::Text } else { ResponseType::Base64 }
@@ -108,4 +109,3 @@ fn headers(headers: &HeaderMap) -> Value {
     }
     Value::Object(out)
 }
-

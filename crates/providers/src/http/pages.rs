@@ -10,8 +10,8 @@ use url::Url;
 use super::exchange::{Reading, exchange};
 use super::output::output;
 use super::params::Pagination;
-use super::query::{scalar, set_query};
-use crate::egress::{Answer, Egress, Request};
+use super::query::scalar;
+use crate::egress::{Answer, Egress, Request, query};
 use crate::logic::path::Path;
 
 /// How the next page is found.
@@ -27,11 +27,17 @@ enum Next {
 
 /// Asks page after page until there is none or `max_pages` came. The output is the list of all items; metadata has
 /// `pages` and `more` (whether pages were left) beside the last answer's facts.
-pub(super) async fn pages(egress: &Egress, mut request: Request, reading: Reading, paging: &Pagination, cx: &Context) -> Result<Output, Fault> {
+pub(super) async fn pages(
+    egress: &Egress,
+    mut request: Request,
+    reading: Reading,
+    paging: &Pagination,
+    cx: &Context,
+) -> Result<Output, Fault> {
     let next = how(paging)?;
     let mut count = paging.start;
     if let Next::Counted(name) = &next {
-        set_query(&mut request.url, name, &count.to_string());
+        query::set(&mut request.url, name, &count.to_string());
     }
     let home = request.url.clone();
     // All pages together obey the cap of one answer.
@@ -83,7 +89,8 @@ fn how(paging: &Pagination) -> Result<Next, Fault> {
     match (&paging.next, &paging.cursor, &paging.page) {
         (Some(next), None, None) if next == "link" => Ok(Next::Link),
         (Some(next), cursor, None) => {
-            let path = Path::parse(next.strip_prefix("body.").unwrap_or(next)).map_err(|why| Fault::invalid_params(format!("pagination.next: {why}")))?;
+            let path = Path::parse(next.strip_prefix("body.").unwrap_or(next))
+                .map_err(|why| Fault::invalid_params(format!("pagination.next: {why}")))?;
             Ok(cursor.clone().map_or(Next::Address(path.clone()), |name| Next::Cursor(path, name)))
         }
         (None, None, Some(_)) if paging.step == 0 => wrong("step must not be 0"),
@@ -102,7 +109,8 @@ fn items(answer: &Answer, body: &mut Value, paging: &Pagination) -> Result<Vec<V
         Value::Array(items) => Ok(items),
         Value::Null => Ok(Vec::new()),
         other => {
-            let text = format!("answered a page where {place} is {}, not a list; set pagination.items to the list's path", type_name(&other));
+            let text =
+                format!("answered a page where {place} is {}, not a list; set pagination.items to the list's path", type_name(&other));
             Err(answer.fault(Code::BAD_RESPONSE, text))
         }
     }
@@ -116,7 +124,8 @@ fn link(answer: &Answer) -> Result<Option<Url>, Fault> {
         for part in text.split('<').skip(1) {
             let Some((target, params)) = part.split_once('>') else { continue };
             let is_next = params.split([';', ',']).filter_map(|param| param.split_once('=')).any(|(name, value)| {
-                name.trim().eq_ignore_ascii_case("rel") && value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+                name.trim().eq_ignore_ascii_case("rel")
+                    && value.trim().trim_matches('"').split_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
             });
             if is_next {
                 return join(answer, target).map(Some);
@@ -132,7 +141,10 @@ fn address(answer: &Answer, value: &Value) -> Result<Option<Url>, Fault> {
         Value::String(text) if text.is_empty() => Ok(None),
         Value::String(text) => join(answer, text).map(Some),
         other => {
-            let text = format!("answered {} where pagination.next expects an address; if it is a cursor, name its parameter in pagination.cursor", type_name(other));
+            let text = format!(
+                "answered {} where pagination.next expects an address; if it is a cursor, name its parameter in pagination.cursor",
+                type_name(other)
+            );
             Err(answer.fault(Code::BAD_RESPONSE, text))
         }
     }
@@ -156,7 +168,7 @@ fn join(answer: &Answer, text: &str) -> Result<Url, Fault> {
 
 fn with(url: &Url, name: &str, value: &str) -> Url {
     let mut url = url.clone();
-    set_query(&mut url, name, value);
+    query::set(&mut url, name, value);
     url
 }
 
@@ -166,11 +178,14 @@ fn go_to(request: &mut Request, mut following: Url, home: &Url, answer: &Answer)
     if following.origin() == home.origin() {
         for name in &request.secret_query {
             if let Some((_, value)) = home.query_pairs().find(|(other, _)| other == name) {
-                set_query(&mut following, name, &value);
+                query::set(&mut following, name, &value);
             }
         }
     } else if request.has_secrets() || request.body.is_some() {
-        let text = format!("names a next page at another origin ({}), where the credential and the body are not sent", following.origin().ascii_serialization());
+        let text = format!(
+            "names a next page at another origin ({}), where the credential and the body are not sent",
+            following.origin().ascii_serialization()
+        );
         return Err(answer.fault(Code::BAD_RESPONSE, text));
     } else {
         request.strip_for_other_origin();

@@ -30,8 +30,9 @@ pub(crate) fn pairs<'a>(what: &str, fields: &'a Map<String, Value>) -> Result<Ve
             single => std::slice::from_ref(single),
         };
         for item in items.iter().filter(|item| !item.is_null()) {
-            let text = scalar(item)
-                .ok_or_else(|| Fault::invalid_params(format!("{what}.{name} must be text, a number, true or false; this is {}", type_name(item))))?;
+            let text = scalar(item).ok_or_else(|| {
+                Fault::invalid_params(format!("{what}.{name} must be text, a number, true or false; this is {}", type_name(item)))
+            })?;
             out.push((name.as_str(), text));
         }
     }
@@ -45,12 +46,6 @@ pub(crate) fn add_query(url: &mut Url, query: &Map<String, Value>) -> Result<(),
         url.query_pairs_mut().extend_pairs(pairs);
     }
     Ok(())
-}
-
-/// Replaces one query parameter.
-pub(crate) fn set_query(url: &mut Url, name: &str, value: &str) {
-    let kept: Vec<(String, String)> = url.query_pairs().filter(|(other, _)| other != name).map(|(n, v)| (n.into(), v.into())).collect();
-    url.query_pairs_mut().clear().extend_pairs(kept).append_pair(name, value);
 }
 
 /// Header params as headers. Values that a plan wrote are not known to be secret, yet none follows to another origin.

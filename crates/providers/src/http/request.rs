@@ -30,7 +30,11 @@ impl TypedAction for HttpRequest {
     fn spec(&self) -> ActionSpec {
         let (name, title, description) = match &self.method {
             None => ("request".to_owned(), "HTTP request".to_owned(), "Sends a request and gives the answer's body, parsed by its type."),
-            Some(method) => (method.as_str().to_lowercase(), format!("HTTP {method}"), "Sends a request of this method and gives the answer's body, parsed by its type."),
+            Some(method) => (
+                method.as_str().to_lowercase(),
+                format!("HTTP {method}"),
+                "Sends a request of this method and gives the answer's body, parsed by its type.",
+            ),
         };
         let mut spec = ActionSpec::of::<RequestParams>(&name, &title, description);
         if self.method.is_some()

@@ -20,7 +20,11 @@ fn allowing(hosts: &[&str], names: Names) -> (Arc<Egress>, Arc<Names>) {
 async fn blocked(egress: &Arc<Egress>, url: &str) -> Fault {
     let attempt = Attempt::with(&[("token", "hidden")]);
     let fault = attempt.call(egress, "http.request", json!({"url": url})).await.unwrap_err();
-    assert_eq!((&fault.code, fault.class, fault.retryable, fault.effect), (&Code::BLOCKED_ADDRESS, Class::Input, false, Effected::Unsent), "{url}: {fault}");
+    assert_eq!(
+        (&fault.code, fault.class, fault.retryable, fault.effect),
+        (&Code::BLOCKED_ADDRESS, Class::Input, false, Effected::Unsent),
+        "{url}: {fault}"
+    );
     assert!(!attempt.sent());
     fault
 }
@@ -64,7 +68,9 @@ async fn a_listed_name_or_address_is_reached_on_its_port_only() {
     let by_address = format!("http://127.0.0.1:{port}/");
     let with_port = [format!("crm.test:{port}"), format!("127.0.0.1:{port}")];
     let other_port = [format!("crm.test:{}", port ^ 1), format!("127.0.0.1:{}", port ^ 1)];
-    for hosts in [vec!["crm.test"], vec!["*.test"], vec![with_port[0].as_str()], vec!["127.0.0.1"], vec!["127.0.0.0/8"], vec![with_port[1].as_str()]] {
+    for hosts in
+        [vec!["crm.test"], vec!["*.test"], vec![with_port[0].as_str()], vec!["127.0.0.1"], vec!["127.0.0.0/8"], vec![with_port[1].as_str()]]
+    {
         let (egress, _) = allowing(&hosts, named());
         assert_eq!(Attempt::new().call(&egress, "http.request", json!({"url": by_name})).await.unwrap().value, json!("here"), "{hosts:?}");
         if hosts[0].starts_with("127") {
@@ -92,7 +98,8 @@ async fn a_listed_name_does_not_open_the_metadata_service() {
 async fn one_bad_address_among_the_answers_is_enough() {
     let canary = Server::start(|_| json(&json!("canary"))).await;
     let good = Server::at(OTHER_LOOPBACK, |_| json(&json!("good"))).await;
-    for answer in [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "::ffff:10.0.0.1"], ["127.0.0.2", "fd00:ec2::254"]] {
+    for answer in [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "::ffff:10.0.0.1"], ["127.0.0.2", "fd00:ec2::254"]]
+    {
         for port in [canary.address.port(), good.address.port()] {
             let (egress, names) = allowing(&["127.0.0.2"], Names::new().with("mixed.test", &[&answer]));
             blocked(&egress, &format!("http://mixed.test:{port}/")).await;
@@ -127,7 +134,10 @@ async fn this_server_itself_is_refused_in_every_mode_and_by_every_name() {
         let egress = Arc::new(Egress::with_lookup(policy, names()));
         for host in ["127.0.0.1", "127.9.9.9", "localhost", "me.test", "[::ffff:127.0.0.1]", "2130706433"] {
             let fault = blocked(&egress, &format!("http://{host}:{port}/api/plans")).await;
-            assert!(fault.message.ends_with("is this Mainspring server itself, which plans do not call; use logic.call to start another plan"), "{fault}");
+            assert!(
+                fault.message.ends_with("is this Mainspring server itself, which plans do not call; use logic.call to start another plan"),
+                "{fault}"
+            );
         }
         let url = format!("http://localhost:{}/", elsewhere.address.port());
         assert_eq!(Attempt::new().call(&egress, "http.request", json!({"url": url})).await.unwrap().value, json!("elsewhere"));
@@ -151,7 +161,10 @@ async fn an_address_that_nobody_asks_is_the_authors_mistake() {
         ("ftp://files.test/a", "url: \"ftp:\" is not asked; only http and https are"),
         ("file:///etc/passwd", "url: \"file:\" is not asked; only http and https are"),
         ("http://me:secret@api.test/", "url: a name or password stands in the URL; put it in a credential"),
-        ("/items?key=hidden", "url \"/items\" is not a URL: relative URL without a base; write it whole, as in https://api.example.com/items"),
+        (
+            "/items?key=hidden",
+            "url \"/items\" is not a URL: relative URL without a base; write it whole, as in https://api.example.com/items",
+        ),
         ("http://", "url \"http://\" is not a URL: empty host"),
     ] {
         let fault = Attempt::new().call(&egress, "http.request", json!({"url": url})).await.unwrap_err();

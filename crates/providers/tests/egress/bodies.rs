@@ -39,7 +39,10 @@ async fn packed_answers_are_unpacked() {
         (fault.code, fault.message),
         (
             Code::BAD_RESPONSE,
-            format!("GET {}/br answered in the content coding \"br\", which was not asked for; leave Accept-Encoding to Mainspring", server.address)
+            format!(
+                "GET {}/br answered in the content coding \"br\", which was not asked for; leave Accept-Encoding to Mainspring",
+                server.address
+            )
         )
     );
 }
@@ -48,7 +51,8 @@ async fn packed_answers_are_unpacked() {
 async fn a_bomb_of_a_thousand_to_one() {
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() * 1_000 < 66 << 20);
-    let server = Server::start(move |_| reply(200, &[("content-type", "application/json"), ("content-encoding", "gzip")], bomb.clone())).await;
+    let server =
+        Server::start(move |_| reply(200, &[("content-type", "application/json"), ("content-encoding", "gzip")], bomb.clone())).await;
     let fault = Attempt::new().call(&dev(), "http.request", json!({"url": server.url("/a")})).await.unwrap_err();
     assert_eq!(fault.message, format!("GET {}/a: the answer is larger than 10 MiB; ask for less, or raise max_bytes", server.address));
     assert_eq!((fault.code, fault.class, fault.retryable, fault.effect), (Code::PAYLOAD_TOO_LARGE, Class::Limit, false, Effected::Sent));
@@ -67,7 +71,8 @@ async fn an_answer_over_the_cap() {
 #[tokio::test]
 async fn no_param_raises_the_cap_over_the_operators() {
     let server = Server::start(|_| reply(200, &[("content-type", "text/plain")], vec![b'x'; (16 << 20) + 1])).await;
-    let fault = Attempt::new().call(&dev(), "http.request", json!({"url": server.url("/a"), "max_bytes": 1_000_000_000})).await.unwrap_err();
+    let fault =
+        Attempt::new().call(&dev(), "http.request", json!({"url": server.url("/a"), "max_bytes": 1_000_000_000})).await.unwrap_err();
     assert_eq!(fault.message, format!("GET {}/a: the answer is larger than 16 MiB; ask for less, or raise max_bytes", server.address));
 }
 
@@ -84,7 +89,9 @@ async fn invalid_json_from_a_service() {
     let fault = Attempt::new().call(&dev(), "http.request", json!({"url": server.url("/cut")})).await.unwrap_err();
     assert_eq!(
         fault.message,
-        format!("GET {at}/cut answered what it calls application/json and is not JSON: EOF while parsing a list at line 1 column 11; to take it as it is, set response: text")
+        format!(
+            "GET {at}/cut answered what it calls application/json and is not JSON: EOF while parsing a list at line 1 column 11; to take it as it is, set response: text"
+        )
     );
     assert_eq!((fault.code, fault.class, fault.retryable, fault.effect), (Code::BAD_RESPONSE, Class::Transient, false, Effected::Sent));
     assert_eq!(fault.details, Some(json!({"status": 200, "body": r#"{"a": [1, 2"#})));

@@ -17,7 +17,10 @@ async fn a_host_that_does_not_resolve() {
         fault.message,
         "GET nowhere.test/a: the host name \"nowhere.test\" was not found (no such name); check its spelling, or this machine's DNS"
     );
-    assert_eq!((fault.code, fault.class, fault.retryable, fault.effect), (Code::CONNECTION_FAILED, Class::Transient, true, Effected::Unsent));
+    assert_eq!(
+        (fault.code, fault.class, fault.retryable, fault.effect),
+        (Code::CONNECTION_FAILED, Class::Transient, true, Effected::Unsent)
+    );
     assert!(!attempt.sent());
 }
 
@@ -28,7 +31,10 @@ async fn a_refused_connection() {
     drop(raw);
     let attempt = Attempt::new();
     let fault = attempt.call(&dev(), "http.post", json!({"url": url, "body": {"a": 1}})).await.unwrap_err();
-    assert_eq!(fault.message, format!("POST {address}/a: the connection was refused; check host and port, and that the service is running"));
+    assert_eq!(
+        fault.message,
+        format!("POST {address}/a: the connection was refused; check host and port, and that the service is running")
+    );
     assert_eq!((fault.code, fault.retryable, fault.effect), (Code::CONNECTION_FAILED, true, Effected::Unsent));
     assert!(!attempt.sent());
 }
@@ -42,7 +48,10 @@ async fn a_connection_that_is_reset_after_the_request() {
     let fault = result.unwrap_err();
     assert_eq!(
         fault.message,
-        format!("POST {}/a: the connection was closed before an answer came, so whether the service acted on the request is unknown", raw.address)
+        format!(
+            "POST {}/a: the connection was closed before an answer came, so whether the service acted on the request is unknown",
+            raw.address
+        )
     );
     assert_eq!((fault.code, fault.effect), (Code::CONNECTION_FAILED, Effected::Unknown));
     assert!(attempt.sent());
@@ -80,7 +89,7 @@ fn trusting(pem: Vec<u8>) -> Arc<Egress> {
 
 #[tokio::test]
 async fn a_self_signed_certificate() {
-    let server = TlsServer::start(&["secure.test"]).await;
+    let server = TlsServer::start(&["secure.test"], false).await;
     let url = format!("https://secure.test:{}/a", server.address.port());
     let attempt = Attempt::new();
     let fault = attempt.call(&trusting(unrelated_root()), "http.post", json!({"url": url, "body": {}})).await.unwrap_err();
@@ -97,10 +106,11 @@ async fn a_self_signed_certificate() {
 
 #[tokio::test]
 async fn a_certificate_that_is_trusted_but_for_another_name() {
-    let server = TlsServer::start(&["secure.test"]).await;
+    let server = TlsServer::start(&["secure.test"], false).await;
     let egress = trusting(server.pem.clone().into_bytes());
-    let output = Attempt::new().call(&egress, "http.request", json!({"url": format!("https://secure.test:{}/", server.address.port())})).await;
-    assert_eq!(output.unwrap().value, json!({"secure": true}));
+    let output =
+        Attempt::new().call(&egress, "http.request", json!({"url": format!("https://secure.test:{}/", server.address.port())})).await;
+    assert_eq!(output.unwrap().value, json!("HTTP/1.1 "));
     let url = format!("https://other.test:{}/", server.address.port());
     let fault = Attempt::new().call(&egress, "http.request", json!({"url": url})).await.unwrap_err();
     assert_eq!(
@@ -111,11 +121,27 @@ async fn a_certificate_that_is_trusted_but_for_another_name() {
 }
 
 #[tokio::test]
+async fn http_2_where_the_service_offers_it() {
+    let server = TlsServer::start(&["secure.test"], true).await;
+    let egress = trusting(server.pem.clone().into_bytes());
+    let attempt = Attempt::new();
+    let params = json!({"url": format!("https://secure.test:{}/", server.address.port()), "body": "hello"});
+    let output = attempt.call(&egress, "http.post", params.clone()).await.unwrap();
+    assert_eq!(output.value, json!("HTTP/2.0 hello"));
+    assert!(attempt.sent());
+    let calls = (0..100).map(|_| async { Attempt::new().call(&egress, "http.post", params.clone()).await.unwrap().value });
+    assert_eq!(futures_util::future::join_all(calls).await, vec![json!("HTTP/2.0 hello"); 100]);
+}
+
+#[tokio::test]
 async fn https_to_a_port_without_tls() {
     let server = Server::start(|_| reply(200, &[], "plain")).await;
     let url = format!("https://{}/a", server.address);
     let fault = Attempt::new().call(&trusting(unrelated_root()), "http.request", json!({"url": url})).await.unwrap_err();
-    assert_eq!(fault.message, format!("GET {}/a: the service does not speak TLS on this port; use http://, or its TLS port", server.address));
+    assert_eq!(
+        fault.message,
+        format!("GET {}/a: the service does not speak TLS on this port; use http://, or its TLS port", server.address)
+    );
     assert_eq!((fault.code, fault.effect), (Code::TLS_FAILED, Effected::Unsent));
 }
 

@@ -9,8 +9,13 @@ use serde_json::{Value, json};
 
 use crate::net::*;
 
-const SECRETS: [(&str, &str); 5] =
-    [("token", "bearer-secret"), ("header_name", "X-Vendor-Auth"), ("header_value", "header-secret"), ("query_name", "sig"), ("query_value", "query-secret")];
+const SECRETS: [(&str, &str); 5] = [
+    ("token", "bearer-secret"),
+    ("header_name", "X-Vendor-Auth"),
+    ("header_value", "header-secret"),
+    ("query_name", "sig"),
+    ("query_value", "query-secret"),
+];
 
 fn params(url: &str, method: &str) -> Value {
     let mut params = json!({"url": url, "method": method, "headers": {
@@ -53,7 +58,11 @@ async fn nothing_secret_follows_to_another_origin() {
                 Err(fault) => {
                     assert!(!becomes_get && ["POST", "PUT"].contains(&method), "{status} {method}: {fault}");
                     assert_eq!((fault.code, fault.effect), (Code::BAD_RESPONSE, Effected::Sent));
-                    assert!(fault.message.contains("to another origin, where the body is not sent; write the final address into the step"), "{}", fault.message);
+                    assert!(
+                        fault.message.contains("to another origin, where the body is not sent; write the final address into the step"),
+                        "{}",
+                        fault.message
+                    );
                 }
             }
             assert_eq!(first.only().header("authorization"), "Bearer bearer-secret");
@@ -72,22 +81,37 @@ async fn another_port_or_scheme_is_another_origin() {
     let second = Server::start(|_| reply(401, &[], "")).await;
     let first = redirecting(second.url("/")).await;
     let fault = Attempt::with(&SECRETS).call(&dev(), "http.request", params(&first.url("/302"), "GET")).await.unwrap_err();
-    assert!(fault.message.ends_with("a redirect led to another origin, where credentials are not sent: write the final address into the step"), "{fault}");
+    assert!(
+        fault.message.ends_with("a redirect led to another origin, where credentials are not sent: write the final address into the step"),
+        "{fault}"
+    );
     assert_eq!(second.only().header("authorization"), "");
 }
 
 #[tokio::test]
 async fn the_same_origin_keeps_what_was_sent() {
     for (status, method, expected) in [
-        (301, "POST", "GET"), (302, "POST", "GET"), (303, "POST", "GET"), (307, "POST", "POST"), (308, "POST", "POST"),
-        (301, "PUT", "PUT"), (303, "PUT", "GET"), (308, "PUT", "PUT"), (302, "GET", "GET"), (303, "DELETE", "GET"),
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (303, "POST", "GET"),
+        (307, "POST", "POST"),
+        (308, "POST", "POST"),
+        (301, "PUT", "PUT"),
+        (303, "PUT", "GET"),
+        (308, "PUT", "PUT"),
+        (302, "GET", "GET"),
+        (303, "DELETE", "GET"),
     ] {
         let server = redirecting("/landed".to_owned()).await;
-        let output = Attempt::with(&SECRETS).call(&dev(), "http.request", params(&server.url(&format!("/{status}")), method)).await.unwrap();
+        let output =
+            Attempt::with(&SECRETS).call(&dev(), "http.request", params(&server.url(&format!("/{status}")), method)).await.unwrap();
         let body = if expected == "GET" { "" } else { r#"{"password":"body-secret"}"# };
         assert_eq!(output.value, json!({"method": expected, "body": body}), "{status} {method}");
         let landed = server.seen().pop().unwrap();
-        assert_eq!((landed.header("authorization"), landed.header("x-vendor-auth"), landed.header("x-api-key")), ("Bearer bearer-secret", "header-secret", "written-secret"));
+        assert_eq!(
+            (landed.header("authorization"), landed.header("x-vendor-auth"), landed.header("x-api-key")),
+            ("Bearer bearer-secret", "header-secret", "written-secret")
+        );
         assert_eq!(landed.header("content-type").is_empty(), expected == "GET");
     }
 }

@@ -11,6 +11,7 @@ use crate::net::*;
 
 /// Hosts. `{}` in one that is a whole URL stands for the canary's port.
 fn spellings() -> Vec<String> {
+    #[rustfmt::skip]
     let mut all: Vec<String> = [
         // Loopback, IPv4.
         "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "127.000.000.001", "0177.0.0.1", "0177.0.0.01", "0177.0.01", "0177.1", "0x7f.0.0.1", "0x7f.1",
@@ -46,6 +47,7 @@ fn spellings() -> Vec<String> {
 }
 
 /// Whole URLs that are not asked at all.
+#[rustfmt::skip]
 const URLS: [&str; 22] = [
     "http://user@127.0.0.1:{}/", "http://user:pass@127.0.0.1:{}/", "http://api.test@127.0.0.1:{}/", "http://127.0.0.1:{}@api.test/", "http://api.test:80@127.0.0.1:{}/",
     "http://api.test#@127.0.0.1:{}/", "http://127.0.0.1:{}\\@api.test/", "http:\\\\127.0.0.1:{}/", "http:/127.0.0.1:{}/", "http:127.0.0.1:{}/", "http:///127.0.0.1:{}/",
@@ -95,7 +97,8 @@ async fn as_the_target_of_a_redirect() {
     let targets = Arc::new(urls(canary.local_addr().unwrap().port()));
     let answers = targets.clone();
     let hop = Server::start(move |seen| {
-        let index: usize = seen.path.trim_start_matches('/').parse().unwrap();
+        // `http:/x` and `http:x` are paths when they follow an http address, so they lead back here.
+        let Ok(index) = seen.path.trim_start_matches('/').parse::<usize>() else { return reply(404, &[], "") };
         let mut response = reply(302, &[], "");
         response.headers_mut().insert("location", http::HeaderValue::from_bytes(answers[index].replace('\t', "").as_bytes()).unwrap());
         response
@@ -107,9 +110,10 @@ async fn as_the_target_of_a_redirect() {
         let url = format!("http://hop.test:{}/{index}", hop.address.port());
         let attempt = Attempt::with(&[("token", "hidden"), ("query_name", "key"), ("query_value", "hidden")]);
         let fault = attempt.call(&egress, "http.request", json!({"url": url})).await.expect_err(target);
-        assert!([Code::BLOCKED_ADDRESS, Code::BAD_RESPONSE].contains(&fault.code), "{target}: {fault}");
+        assert!([Code::BLOCKED_ADDRESS, Code::BAD_RESPONSE, Code::http(404)].contains(&fault.code), "{target}: {fault}");
         assert_eq!(fault.effect, Effected::Sent, "{target}: the first answer has come");
         assert!(untouched(&canary), "{target}");
     }
-    assert_eq!(hop.seen().len(), targets.len());
+    let back = hop.seen().iter().filter(|seen| seen.path.parse::<usize>().is_err() && seen.path.contains(':')).count();
+    assert_eq!((hop.seen().len(), back), (targets.len() + back, 2));
 }

@@ -25,7 +25,10 @@ async fn a_server_error_without_a_wait() {
 #[tokio::test]
 async fn a_server_error_with_a_wait() {
     let (fault, at) = asked(503, &[("retry-after", "7")], "").await;
-    assert_eq!(fault.message, format!("GET {at}/a answered 503 Service Unavailable; it is asked again after the wait that the service named"));
+    assert_eq!(
+        fault.message,
+        format!("GET {at}/a answered 503 Service Unavailable; it is asked again after the wait that the service named")
+    );
     assert_eq!((fault.code.as_str(), fault.retryable, fault.retry_after_ms), ("HTTP_503", true, Some(7_000)));
     let (fault, _) = asked(502, &[("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")], "").await;
     assert_eq!((fault.code.as_str(), fault.retryable, fault.retry_after_ms), ("HTTP_502", true, Some(30_000)));
@@ -45,7 +48,13 @@ async fn a_rate_limit() {
 
 #[tokio::test]
 async fn faults_of_the_caller() {
-    for (status, class, retryable) in [(400, Class::Input, false), (401, Class::Auth, false), (403, Class::Auth, false), (404, Class::Input, false), (408, Class::Transient, true)] {
+    for (status, class, retryable) in [
+        (400, Class::Input, false),
+        (401, Class::Auth, false),
+        (403, Class::Auth, false),
+        (404, Class::Input, false),
+        (408, Class::Transient, true),
+    ] {
         let (fault, _) = asked(status, &[], "").await;
         assert_eq!((fault.code.http_status(), fault.class, fault.retryable), (Some(status), class, retryable));
     }

@@ -37,10 +37,7 @@ async fn while_waiting_the_effect_is_unknown() {
     };
     let (result, _stream) = tokio::join!(call, serve);
     let fault = result.unwrap_err();
-    assert_eq!(
-        fault.message,
-        format!("POST {}/a: no answer within 5 s; whether the service acted on the request is unknown", raw.address)
-    );
+    assert_eq!(fault.message, format!("POST {}/a: no answer within 5 s; whether the service acted on the request is unknown", raw.address));
     assert_eq!((fault.code, fault.effect), (Code::TIMEOUT, Effected::Unknown));
     assert!(attempt.sent());
 }

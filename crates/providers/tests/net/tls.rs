@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -22,17 +22,20 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// Answers every request with `{"secure": true}` under a certificate for these names.
-    pub async fn start(names: &[&str]) -> TlsServer {
+    /// Answers every request with its HTTP version and its body, under a certificate for these names. Speaks HTTP/2 when `h2`.
+    pub async fn start(names: &[&str], h2: bool) -> TlsServer {
         let made = rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
+        if h2 {
+            config.alpn_protocols = vec![b"h2".to_vec()];
+        }
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -42,12 +45,17 @@ impl TlsServer {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
-                    let service = service_fn(|_| async {
-                        let mut response = Response::new(Full::new(Bytes::from_static(b"{\"secure\":true}")));
-                        response.headers_mut().insert("content-type", "application/json".parse().unwrap());
-                        Ok::<_, std::convert::Infallible>(response)
+                    let service = service_fn(|request: http::Request<hyper::body::Incoming>| async {
+                        let answer = format!("{:?}", request.version());
+                        let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                        Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from([answer.as_bytes(), b" ", &body].concat()))))
                     });
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let stream = TokioIo::new(stream);
+                    if h2 {
+                        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await;
+                    } else {
+                        let _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+                    }
                 });
             }
         });
@@ -63,5 +71,8 @@ impl Drop for TlsServer {
 
 /// A certificate that nobody uses, so that the client has roots even on a machine without any.
 pub fn unrelated_root() -> Vec<u8> {
-    rcgen::generate_simple_self_signed(vec!["unrelated.test".to_owned()]).unwrap().cert.pem().into_bytes()
+    let mut params = rcgen::CertificateParams::new(vec!["unrelated.test".to_owned()]).unwrap();
+    // Under rcgen's default name it would pass for the issuer of every other certificate of these tests.
+    params.distinguished_name.push(rcgen::DnType::CommonName, "unrelated");
+    params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem().into_bytes()
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use ::http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use ::http::{Method, Request};
 use axum::body::Body;
 use bytes::Bytes;
@@ -74,6 +74,13 @@ impl Api {
         match self {
             Api::Here { app, .. } => Some(app),
             Api::Server { .. } => None,
+        }
+    }
+
+    /// Waits for what was written here. A server has done so before it answered.
+    pub(crate) async fn close(&self) {
+        if let Api::Here { app, .. } = self {
+            app.store.close().await;
         }
     }
 

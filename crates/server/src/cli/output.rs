@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::environment;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::global::Global;
@@ -34,7 +35,7 @@ pub(crate) struct Cx {
 
 impl Cx {
     pub(crate) fn new(global: Global) -> Cx {
-        let no_color = global.no_color.as_deref().is_some_and(|value| !value.is_empty());
+        let no_color = environment::no_color();
         let is_terminal = terminal::stdout_is_terminal();
         Cx {
             format: global.output.unwrap_or_default(),

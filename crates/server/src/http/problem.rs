@@ -186,12 +186,6 @@ impl From<Finding> for FieldError {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        Box::new(self).into_response()
-    }
-}
-
 /// The response carries the problem to the edge, which writes it out.
 impl IntoResponse for Box<Problem> {
     fn into_response(self) -> Response {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// A UUIDv7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Uuid)]
+#[schema(value_type = String, format = "uuid")]
 pub struct Id(Uuid);
 
 macro_rules! from_ids {

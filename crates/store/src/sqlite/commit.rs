@@ -87,7 +87,11 @@ impl Group<'_> {
         let was_terminal = known.status.is_terminal();
         for (nth, index) in entry.drafts.iter().enumerate() {
             let draft = self.drafts[*index];
-            effects.verdicts[*index] = if draft.birth.is_some() && !(entry.born && nth == 0) {
+            // A process without the engine lock makes runs and writes nothing else of them.
+            let foreign = draft.epoch != self.ledger.epoch || (self.ledger.epoch == 0 && !entry.born);
+            effects.verdicts[*index] = if foreign {
+                Ok(Committed::Late)
+            } else if draft.birth.is_some() && !(entry.born && nth == 0) {
                 Ok(Committed::Exists(entry.run))
             } else {
                 match judge(known, &mut entry.change, draft) {

@@ -98,6 +98,7 @@ pub(super) fn again(error: &StoreError) -> StoreError {
         StoreError::Full { place } => StoreError::Full { place: place.clone() },
         StoreError::ReadOnly { place, reason } => StoreError::ReadOnly { place: place.clone(), reason: reason.clone() },
         StoreError::Closed => StoreError::Closed,
+        StoreError::Failed(text) => StoreError::Failed(text.clone()),
         other => StoreError::Failed(other.to_string()),
     }
 }

@@ -1,26 +1,37 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, a few reading ones.
 
+mod access;
 mod births;
 mod claims;
 mod commit;
 mod draft;
 mod error;
 mod health;
+mod integrations;
 mod judge;
 mod ledger;
+mod logs;
 mod migrations;
+mod monitoring;
 mod open;
+mod plans;
+mod prune;
 mod queue;
+mod routes;
 mod rows;
 mod runs;
+mod schedules;
+mod secrets;
 mod values;
 mod writer;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use mainspring_model::clock::{Clock, Millis};
+use mainspring_model::id::CredentialId;
 use mainspring_model::store::StoreError;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
@@ -46,6 +57,8 @@ pub struct SqliteStore {
     place: Arc<str>,
     /// The next blob folder that the sweep looks into.
     sweep: AtomicU8,
+    /// When each credential's use was noted last.
+    touched: Mutex<HashMap<CredentialId, Millis>>,
 }
 
 impl SqliteStore {

@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring_model::clock::Clock;
@@ -86,6 +86,7 @@ impl SqliteStore {
             arrived,
             place,
             sweep: AtomicU8::new(0),
+            touched: Mutex::default(),
         }))
     }
 }

@@ -161,16 +161,16 @@ impl Desk {
     async fn attempt(&mut self, mut batch: Batch) -> Result<(), (Fail, Batch)> {
         match self.transaction(&mut batch).await {
             Ok((effects, refused)) => {
-                let arrived = effects.arrived;
+                // Before the answers: who was answered and then asks for work finds the notice.
+                if effects.arrived {
+                    self.arrived.notify_one();
+                }
                 let verdicts = self.ledger.apply(effects);
                 for (job, verdict) in batch.runs.into_iter().zip(verdicts) {
                     let _ = job.answer.send(verdict);
                 }
                 for (task, failure) in batch.tasks.into_iter().zip(refused) {
                     task.answer(failure);
-                }
-                if arrived {
-                    self.arrived.notify_one();
                 }
                 Ok(())
             }

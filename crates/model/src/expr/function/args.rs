@@ -1,6 +1,7 @@
 //! What a function is called with: arguments are evaluated when it asks for them, and checked for their type.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use regex::Regex;
 use serde_json::Value;
@@ -40,8 +41,8 @@ impl<'c, 'e> Args<'c, 'e> {
     }
 
     /// The pattern compiled when the expression was parsed.
-    pub(super) fn prepared(&self) -> Option<&'e Regex> {
-        self.call.pattern.as_deref()
+    pub(super) fn prepared(&self) -> Option<&'e Arc<Regex>> {
+        self.call.pattern.as_ref()
     }
 
     /// A fault that names the function.

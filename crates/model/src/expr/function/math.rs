@@ -103,8 +103,7 @@ fn round<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
 }
 
 fn sign<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
-    let order = number::compare(args.number(0)?, Num::Int(0));
-    Ok(Cow::Owned(Value::from(order as i8)))
+    Ok(Cow::Owned(Value::from(number::compare(args.number(0)?, Num::Int(0)) as i8)))
 }
 
 fn sqrt<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
@@ -258,8 +257,7 @@ fn fixed(x: Num, digits: usize) -> String {
             carry = *digit == b'9';
             *digit = if carry { b'0' } else { *digit + 1 };
         }
-        let text = String::from_utf8(bytes).expect("digits are ASCII");
-        format!("{}{}{text}", if float < 0.0 { "-" } else { "" }, if carry { "1" } else { "" })
+        format!("{}{}{}", if float < 0.0 { "-" } else { "" }, if carry { "1" } else { "" }, String::from_utf8(bytes).expect("digits are ASCII"))
     } else {
         near
     };
@@ -275,8 +273,8 @@ fn to_fixed<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
 
 fn clamp<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
     let (x, low, high) = (this_number(args), args.number(0)?, args.number(1)?);
-    let low_bound = if number::compare(x, low).is_lt() { low } else { x };
-    value(if number::compare(low_bound, high).is_gt() { high } else { low_bound }, args.name())
+    let x = if number::compare(x, low).is_lt() { low } else { x };
+    value(if number::compare(x, high).is_gt() { high } else { x }, args.name())
 }
 
 fn format_number<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {

@@ -1,6 +1,7 @@
 //! Patterns: regular expressions matched in time linear in the text, without look-around or back-references.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use regex::{Captures, Match, Regex, RegexBuilder};
 use serde_json::Value;
@@ -21,14 +22,16 @@ pub(super) const FUNCTIONS: [Function; 5] = [
 /// The longest pattern, in bytes.
 const MAX_PATTERN: usize = 1000;
 /// The largest compiled pattern, in bytes: the work for one character of text grows with it.
-const MAX_COMPILED: usize = 256 * 1024;
+const MAX_COMPILED: usize = 1 << 20;
+/// What compiling a pattern costs: up to some milliseconds.
+const COMPILING: u64 = 20_000;
 
 /// A pattern with its flags, or why not.
 pub(in crate::expr) fn compile(pattern: &str, flags: &str) -> Result<Regex, String> {
     if pattern.len() > MAX_PATTERN {
         return Err(format!("the pattern is {} bytes long; at most {MAX_PATTERN} are read", pattern.len()));
     }
-    let mut builder = RegexBuilder::new(pattern);
+    let mut builder = RegexBuilder::new(&translated(pattern));
     builder.size_limit(MAX_COMPILED).dfa_size_limit(1 << 20).nest_limit(50);
     for flag in flags.chars() {
         match flag {
@@ -50,18 +53,52 @@ pub(in crate::expr) fn compile(pattern: &str, flags: &str) -> Result<Regex, Stri
     })
 }
 
+/// The pattern as the library spells it: `\\d`, `\\w` and `\\b` know ASCII only, as in JavaScript (which also keeps the compiled pattern
+/// small), and `[`, `&` and `~` inside a class stand for themselves.
+fn translated(pattern: &str) -> String {
+    let mut made = String::with_capacity(pattern.len() + 16);
+    let (mut class, mut chars) = (false, pattern.chars());
+    while let Some(c) = chars.next() {
+        let escaped = if c == '\\' { chars.next() } else { None };
+        match (c, escaped, class) {
+            (_, Some('d'), true) => made.push_str("0-9"),
+            (_, Some('d'), false) => made.push_str("[0-9]"),
+            (_, Some('D'), _) => made.push_str("[^0-9]"),
+            (_, Some('w'), true) => made.push_str("0-9A-Za-z_"),
+            (_, Some('w'), false) => made.push_str("[0-9A-Za-z_]"),
+            (_, Some('W'), _) => made.push_str("[^0-9A-Za-z_]"),
+            (_, Some('b'), false) => made.push_str("(?-u:\\b)"),
+            (_, Some('/'), _) => made.push('/'),
+            (_, Some(other), _) => made.extend(['\\', other]),
+            ('[' | '&' | '~', None, true) => made.extend(['\\', c]),
+            (_, None, _) => {
+                class = if class { c != ']' } else { c == '[' };
+                made.push(c);
+            }
+        }
+    }
+    made
+}
+
 /// The pattern, and the text in which it may be looked for. `flags`: which argument they are.
-fn prepare<'e>(args: &mut Args<'_, 'e>, flags: usize) -> Result<(Cow<'e, str>, Cow<'e, Regex>), Stop> {
+fn prepare<'e>(args: &mut Args<'_, 'e>, flags: usize) -> Result<(Cow<'e, str>, Arc<Regex>), Stop> {
     let text = args.text(0)?;
-    // searching costs up to some nanoseconds a byte for every state of the pattern
+    // searching costs up to some nanoseconds a byte
     args.fuel.spend(1 + text.len() as u64)?;
     if let Some(regex) = args.prepared() {
-        return Ok((text, Cow::Borrowed(regex)));
+        return Ok((text, Arc::clone(regex)));
     }
-    args.fuel.spend(1000)?;
     let (pattern, flags) = (args.text(1)?, args.text_or(flags, "")?);
-    let regex = compile(&pattern, &flags).map_err(|message| args.failed(message))?;
-    Ok((text, Cow::Owned(regex)))
+    let key = format!("{flags}/{pattern}");
+    if let Some((known, regex)) = &args.fuel.pattern
+        && *known == key
+    {
+        return Ok((text, Arc::clone(regex)));
+    }
+    args.fuel.spend(COMPILING)?;
+    let regex = Arc::new(compile(&pattern, &flags).map_err(|message| args.failed(message))?);
+    args.fuel.pattern = Some((key, Arc::clone(&regex)));
+    Ok((text, regex))
 }
 
 fn matches<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {

@@ -25,6 +25,12 @@ pub(crate) struct Translated {
     pub origins: Origins,
 }
 
+impl Translated {
+    pub(crate) fn as_is(value: Value) -> Translated {
+        Translated { value, notes: Vec::new(), origins: Origins::default() }
+    }
+}
+
 /// What the translation of one document needs and makes.
 pub(crate) struct Work<'c> {
     catalog: &'c dyn Catalog,

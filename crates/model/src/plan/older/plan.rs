@@ -27,6 +27,7 @@ pub(super) fn translate(mut plan: Map<String, Value>, work: &mut Work<'_>, probl
             plan.insert("steps".to_owned(), Value::Array(steps));
         }
     }
+    step::drop_plan_names(&mut plan, work);
     step::drop_action_params(&mut plan, work);
     numbering::translate(&mut plan, bare, work, problems);
     if bare {

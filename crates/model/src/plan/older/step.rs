@@ -195,6 +195,15 @@ impl Step<'_, '_, '_, '_> {
     }
 }
 
+/// Drops the plan's name that the earliest callers repeated in every step.
+pub(super) fn drop_plan_names(plan: &mut Map<String, Value>, work: &mut Work<'_>) {
+    for step in plan.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+        if step.shift_remove("plan_name").is_some() {
+            work.note("\"plan_name\" was dropped from the steps: the plan has it");
+        }
+    }
+}
+
 /// Drops `params.action` where it repeats the step's action and the action has no such param.
 pub(super) fn drop_action_params(plan: &mut Map<String, Value>, work: &mut Work<'_>) {
     let Some(Value::Array(steps)) = plan.get_mut("steps") else { return };

@@ -6,6 +6,8 @@ use mainspring_model::event::{Event, EventBody};
 use mainspring_model::store::JournalRow;
 use serde_json::{Value, json};
 
+use crate::cli::text::millis_of;
+
 /// An update in the order in which it happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Update {
@@ -33,14 +35,23 @@ impl Update {
         let mut value: Value = serde_json::from_str(data).ok()?;
         let fields = value.as_object_mut()?;
         let kind = fields.get("kind").and_then(Value::as_str).unwrap_or(name).to_owned();
-        let at = fields.get("at").and_then(super::super::text::millis_of).unwrap_or_default();
+        // A server writes moments as text, and of a value that lies elsewhere its beginning.
+        for name in ["at", "until", "retry_at", "now"] {
+            if let Some(moment) = fields.get(name).and_then(millis_of) {
+                fields.insert(name.to_owned(), json!(moment));
+            }
+        }
+        if let Some(preview) = fields.shift_remove("output_preview") {
+            let size = fields.shift_remove("output_size").unwrap_or_else(|| json!(0));
+            fields.insert("blob".to_owned(), json!({ "sha256": "", "size": size, "preview": preview }));
+        }
+        let at = fields.get("at").and_then(Value::as_i64).unwrap_or_default();
         if kind == "attempting" {
             let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             let attempt = fields.get("attempt").and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
             return Some(Update::Attempting { path: text("path"), attempt, action: text("action"), at });
         }
         fields.insert("kind".to_owned(), Value::String(kind));
-        fields.insert("at".to_owned(), json!(at));
         serde_json::from_value(value).ok().map(|event| Update::Event(Box::new(event)))
     }
 
@@ -50,10 +61,6 @@ impl Update {
             Update::Attempting { .. } => None,
             Update::Event(event) => Some(event.seq),
         }
-    }
-
-    pub(crate) fn is_end(&self) -> bool {
-        matches!(self, Update::Event(event) if matches!(event.body, EventBody::Finished(_)))
     }
 
     /// One line of `--events`.
@@ -77,6 +84,15 @@ mod tests {
         assert_eq!(Update::of_stream("", &expected.to_value().to_string()), Some(expected));
         let going = Update::Attempting { path: "a[3]".into(), attempt: 2, action: "http.request".into(), at: 5 };
         assert_eq!(Update::of_stream("", &going.to_value().to_string()), Some(going));
+    }
+
+    #[test]
+    fn a_servers_moments_and_previews_are_read_back() {
+        let waiting = Update::of_stream("waiting", r#"{"seq": 1, "at": 1, "path": "a", "attempt": 1, "until": "1970-01-01T00:00:09Z"}"#);
+        assert!(matches!(waiting, Some(Update::Event(event)) if matches!(event.body, EventBody::Waiting { until: 9_000, .. })));
+        let spilled = r#"{"seq": 1, "at": 1, "path": "a", "attempt": 1, "status": "success", "provider": "http", "action": "get", "latency_us": 5, "output_preview": "[1", "output_size": 9}"#;
+        let Some(Update::Event(event)) = Update::of_stream("attempted", spilled) else { panic!("not read") };
+        assert!(matches!(event.body, EventBody::Attempted(attempted) if attempted.blob.as_ref().is_some_and(|blob| blob.preview == "[1")));
     }
 
     #[test]

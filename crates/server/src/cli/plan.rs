@@ -1,0 +1,185 @@
+//! `mainspring plan`: the plans that are kept.
+
+use clap::{Args, Subcommand};
+use mainspring_model::id::PlanId;
+use serde_json::{Map, Value, json};
+
+use super::api::Api;
+use super::document::Stdin;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{Cx, yaml};
+use super::plan_file::{self, Saved};
+use super::table::Rows;
+use super::text::{moment_of, plain, text_list};
+use super::{place, problems};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PlanCommand {
+    /// List the plans, newest first.
+    #[command(after_help = "\
+Examples:
+  mainspring plan list
+  mainspring plan list --limit 500 -o json")]
+    List(List),
+    /// Show a plan as the document that it is.
+    ///
+    /// The text can be saved again: `mainspring plan show NAME > plan.yaml`.
+    #[command(after_help = "\
+Examples:
+  mainspring plan show Payments
+  mainspring plan show 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 -o json")]
+    Show(Named),
+    /// Check a plan file and save it under its name: a new plan, or a new version of the one it was.
+    ///
+    /// Its schedules and webhooks are in force from then on.
+    #[command(after_help = "\
+Examples:
+  mainspring plan save plans/newsletter.yaml
+  jq '.plan' export.json | mainspring plan save -")]
+    Save(Save),
+    /// Delete a plan with its schedules and webhooks. Its runs stay.
+    #[command(after_help = "\
+Example:
+  mainspring plan delete Payments")]
+    Delete(Named),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// At most so many.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    limit: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// The plan's name or id.
+    #[arg(value_name = "PLAN")]
+    plan: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Save {
+    /// The plan file, YAML or JSON; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    file: String,
+}
+
+/// More plans of one name than anybody looks through.
+const LOOK_THROUGH: usize = 10_000;
+
+pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure> {
+    // A file that cannot be read is no reason to open anything.
+    let document = match command {
+        PlanCommand::Save(save) => Some(Stdin::default().read(&save.file, "FILE")?),
+        _ => None,
+    };
+    let api = place::api(cx).await?;
+    let done = match (command, document) {
+        (PlanCommand::Save(_), document) => save(cx, &api, document.expect("read above")).await,
+        (PlanCommand::List(list), _) => self::list(cx, &api, list).await,
+        (PlanCommand::Show(named), _) => show(cx, &api, named).await,
+        (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
+    };
+    api.close().await;
+    done
+}
+
+async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
+    let plans = api.list("/api/plans", "plans", &[], list.limit.max(1)).await?;
+    let value = json!({ "plans": plans });
+    cx.show(&value, |style, width| {
+        let mut rows = Rows::new(["name", "version", "steps", "triggers", "updated", "id"], "no plan is saved yet; `mainspring plan save FILE` saves one");
+        for plan in &plans {
+            let steps = plan["steps"].as_array().map_or(0, Vec::len).to_string();
+            let triggers = text_list(plan["triggers"].as_array().into_iter().flatten().filter_map(|trigger| trigger["type"].as_str()));
+            let text = |field: &str| plan[field].as_str().unwrap_or_default().to_owned();
+            rows.add([text("name"), plan["version"].to_string(), steps, triggers, moment_of(&plan["updated_at"]), text("id")]);
+        }
+        rows.render(width, style)
+    })
+}
+
+async fn show(cx: &Cx, api: &Api, named: &Named) -> Result<Exit, Failure> {
+    let plan = find(api, &named.plan).await?;
+    let document = document_of(&plan);
+    let text = yaml(&document)?;
+    cx.show(&plan, |style, _| {
+        let text_of = |field: &str| plan[field].as_str().map(plain).unwrap_or_default().into_owned();
+        let head = format!("# version {}, saved {}, id {}", plan["version"], moment_of(&plan["updated_at"]), text_of("id"));
+        format!("{}\n{text}", style.dim(&head))
+    })
+}
+
+async fn save(cx: &Cx, api: &Api, document: super::document::Document) -> Result<Exit, Failure> {
+    let name = document.name.clone();
+    let Saved { id, version, plan_name, notes, changed, .. } = plan_file::save(api, document).await?;
+    for note in &notes {
+        cx.note(problems::note(&name, note, cx.err_style).trim_end());
+    }
+    let value = json!({ "id": id, "version": version, "name": plan_name, "changed": changed, "notes": notes });
+    cx.show(&value, |style, _| {
+        let what = if changed { "saved" } else { "unchanged:" };
+        format!("{} {what} {} version {version}  {}\n", style.green("✓"), plain(&plan_name), style.dim(&id.to_string()))
+    })
+}
+
+async fn delete(cx: &Cx, api: &Api, named: &Named) -> Result<Exit, Failure> {
+    let plan = find(api, &named.plan).await?;
+    let id = plan["id"].as_str().unwrap_or_default();
+    api.delete(&format!("/api/plans/{id}"), &[]).await?;
+    let value = json!({ "deleted": id, "name": plan["name"] });
+    cx.show(&value, |style, _| format!("{} deleted {}  {}\n", style.green("✓"), plain(plan["name"].as_str().unwrap_or_default()), style.dim(id)))
+}
+
+/// The plan of that id or name, as `GET /api/plans/{id}` shows it.
+pub(crate) async fn find(api: &Api, text: &str) -> Result<Value, Failure> {
+    let hint = |failure: Failure| if failure.exit == Exit::NotFound { failure.next("`mainspring plan list` shows which there are") } else { failure };
+    let id = match text.parse::<PlanId>() {
+        Ok(id) => id.to_string(),
+        Err(_) => {
+            let found = named(api, text).await?;
+            match found.as_slice() {
+                [only] => only["id"].as_str().unwrap_or_default().to_owned(),
+                [] => return Err(hint(Failure::not_found(format_args!("plan \"{text}\"")))),
+                several => {
+                    let ids: Vec<&str> = several.iter().filter_map(|plan| plan["id"].as_str()).collect();
+                    let message = format!("{} plans are called \"{text}\"", several.len());
+                    return Err(Failure::new(Exit::Conflict, "CONFLICT", message).next(format!("name one by its id: {}", ids.join(", "))));
+                }
+            }
+        }
+    };
+    let mut answer = api.get(&format!("/api/plans/{id}"), &[]).await.map_err(hint)?;
+    Ok(answer.get_mut("plan").map(Value::take).unwrap_or(answer))
+}
+
+/// The plans of that name, newest first.
+pub(crate) async fn named(api: &Api, name: &str) -> Result<Vec<Value>, Failure> {
+    let mut plans = api.list("/api/plans", "plans", &[], LOOK_THROUGH).await?;
+    plans.retain(|plan| plan["name"] == name);
+    Ok(plans)
+}
+
+/// Fields of the document, in the order of its page; the rest of an answer is about the plan, not of it.
+const DOCUMENT: [&str; 12] =
+    ["name", "description", "original_prompt", "inputs", "vars", "triggers", "steps", "output", "on_error", "finally", "timeout", "deadline"];
+
+fn document_of(plan: &Value) -> Value {
+    let inner = plan.get("document").filter(|document| document.is_object()).unwrap_or(plan);
+    let fields = DOCUMENT.iter().filter_map(|name| Some(((*name).to_owned(), inner.get(*name)?.clone())));
+    Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_taken_out_of_the_answer() {
+        let plan = json!({"id": "x", "version": 3, "steps": [], "name": "Pay", "output": null, "updated_at": "…"});
+        assert_eq!(document_of(&plan).to_string(), "{\"name\":\"Pay\",\"steps\":[]}");
+        assert_eq!(document_of(&json!({"id": "x", "document": {"name": "Pay", "steps": [1]}})), json!({"name": "Pay", "steps": [1]}));
+    }
+}

@@ -1,0 +1,121 @@
+//! `mainspring run`: runs a plan file, goes on with a run, and shows, lists and cancels runs.
+
+mod cancel;
+mod drive;
+mod follow;
+mod interrupt;
+mod line;
+mod list;
+mod logs;
+mod outcome;
+mod progress;
+mod screen;
+mod show;
+mod start;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub(crate) use start::Place;
+
+use clap::{Args, Subcommand};
+use mainspring_model::id::RunId;
+use serde_json::Value;
+
+use super::api::Api;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Cx;
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "Subcommands", disable_help_subcommand = true)]
+#[command(after_help = "\
+Examples:
+  mainspring run plans/newsletter.yaml -i topic=rust -i count=3
+  mainspring run plan.yaml -i body=@letter.txt --json | jq .output
+  cat plan.json | mainspring run - --inputs inputs.yaml
+  mainspring run --resume last
+  mainspring run list --status error
+  mainspring run ./list            (a plan file that is called list)
+
+The plan is checked, saved under its name, and run in this process, recorded as a server records it. When a server holds
+the data folder already, the run is handed to that server and shown from there. Ctrl-C asks the run to end (its `finally`
+still runs); a second Ctrl-C leaves at once, and --resume goes on later.")]
+pub(crate) struct Run {
+    #[command(subcommand)]
+    command: Option<RunCommand>,
+    #[command(flatten)]
+    start: start::Start,
+}
+
+#[derive(Subcommand, Debug)]
+enum RunCommand {
+    /// List runs, newest first.
+    #[command(after_help = "\
+Examples:
+  mainspring run list
+  mainspring run list --plan Payments --status error --limit 5
+  mainspring run list -o json | jq '.runs[].id'")]
+    List(list::List),
+    /// Show a run: its steps, how it ended, and its output.
+    #[command(after_help = "\
+Examples:
+  mainspring run show last
+  mainspring run show 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 -o json")]
+    Show(Named),
+    /// Show every attempt of a run, oldest first.
+    #[command(after_help = "\
+Examples:
+  mainspring run logs last
+  mainspring run logs 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 --status error -o json")]
+    Logs(logs::Logs),
+    /// Ask a run to end. Its `finally` still runs.
+    #[command(after_help = "\
+Example:
+  mainspring run cancel last")]
+    Cancel(Named),
+}
+
+/// A run by name.
+#[derive(Args, Debug)]
+struct Named {
+    /// The run's id, or `last` for the newest.
+    #[arg(value_name = "RUN")]
+    run: String,
+}
+
+pub(crate) async fn run(cx: &mut Cx, run: &Run) -> Result<Exit, Failure> {
+    match &run.command {
+        None => start::run(cx, &run.start).await,
+        Some(RunCommand::List(list)) => list::run(cx, list).await,
+        Some(RunCommand::Show(named)) => show::run(cx, named).await,
+        Some(RunCommand::Logs(logs)) => logs::run(cx, logs).await,
+        Some(RunCommand::Cancel(named)) => cancel::run(cx, named).await,
+    }
+}
+
+/// The id that a text means.
+async fn resolve(api: &Api, text: &str) -> Result<RunId, Failure> {
+    if text != "last" {
+        return parse(text);
+    }
+    let newest = api.list("/api/runs", "runs", &[], 1).await?;
+    let id = newest.first().and_then(|run| run["id"].as_str()).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Failure::new(Exit::NotFound, "NOT_FOUND", "there is no run yet").next("`mainspring run FILE` makes one"))
+}
+
+fn parse(text: &str) -> Result<RunId, Failure> {
+    let wrong = |_| Failure::usage(format!("{text:?} is no run id")).next("`mainspring run list` shows ids; `last` means the newest run");
+    text.parse().map_err(wrong)
+}
+
+/// A run as `GET /api/runs/{id}` shows it.
+async fn get(api: &Api, run: RunId) -> Result<Value, Failure> {
+    let answer = api.get(&format!("/api/runs/{run}"), &[]).await;
+    let mut answer = answer.map_err(|failure| match failure.exit {
+        Exit::NotFound => failure.next("`mainspring run list` shows what is there; finished runs go after the retention time"),
+        _ => failure,
+    })?;
+    Ok(answer.get_mut("run").map(Value::take).unwrap_or(answer))
+}

@@ -1,0 +1,228 @@
+//! Credentials: values go in and never come out again.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use http::StatusCode;
+use mainspring_engine::SealError;
+use mainspring_model::Problem as Finding;
+use mainspring_model::catalog::Provider;
+use mainspring_model::credential::{CredentialField, Secret};
+use mainspring_model::id::CredentialId;
+use mainspring_model::problem::nearest;
+use mainspring_model::store::CredentialRecord;
+use mainspring_model::value::{pointer_join, type_name};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::api::{Api, Shared};
+use super::body::Write;
+use super::caller::Caller;
+use super::idempotency::once;
+use super::path::PathName;
+use super::problem::{Problem, Refusable};
+use super::providers;
+use super::query::Query;
+use super::reply::Reply;
+use super::shape::Time;
+
+/// The name that steps use when they name none.
+const DEFAULT_NAME: &str = "default";
+
+/// A stored credential without its values.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Credential)]
+pub struct CredentialBody {
+    name: String,
+    /// Names of the fields that it has; values are never returned.
+    fields: Vec<String>,
+    expires_at: Option<Time>,
+    last_used_at: Option<Time>,
+    /// Not expired, and it opens with the server's key.
+    valid: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CredentialList {
+    credentials: Vec<OwnedCredential>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct OwnedCredential {
+    provider: String,
+    created_at: Time,
+    #[serde(flatten)]
+    credential: CredentialBody,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ProviderCredentials {
+    provider: String,
+    /// Names of all fields that are stored for the provider.
+    credential_types: Vec<String>,
+    credentials: Vec<CredentialBody>,
+}
+
+fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
+    let expired = record.expires_at.is_some_and(|at| at <= api.clock.now());
+    CredentialBody {
+        name: record.name.clone(),
+        fields: record.fields.keys().cloned().collect(),
+        expires_at: record.expires_at.map(Time),
+        last_used_at: record.last_used_at.map(Time),
+        valid: !expired && api.engine.credentials().open_record(record).is_ok(),
+    }
+}
+
+/// All credentials of the caller, without values
+#[utoipa::path(get, path = "/api/credentials", tag = "providers", responses((status = 200, body = CredentialList)))]
+pub async fn list_credentials(State(api): Shared, caller: Caller) -> Refusable<Reply> {
+    let records = api.store.list_credentials(&caller.owner, None).await?;
+    let owned = |record: &CredentialRecord| OwnedCredential {
+        provider: record.provider.clone(),
+        created_at: Time(record.created_at),
+        credential: body_of(&api, record),
+    };
+    Ok(Reply::ok(&CredentialList { credentials: records.iter().map(owned).collect() }))
+}
+
+/// A provider's credentials, without values
+#[utoipa::path(get, path = "/api/provider-credentials/{provider}", tag = "providers", params(("provider" = String, Path)), responses((status = 200, body = ProviderCredentials)))]
+pub async fn get_credentials(State(api): Shared, caller: Caller, PathName(provider): PathName) -> Refusable<Reply> {
+    let provider = providers::find(&api, &caller, &provider)?;
+    let records = api.store.list_credentials(&caller.owner, Some(&provider.id)).await?;
+    let mut credential_types: Vec<String> = records.iter().flat_map(|record| record.fields.keys().cloned()).collect();
+    credential_types.sort_unstable();
+    credential_types.dedup();
+    let credentials = records.iter().map(|record| body_of(&api, record)).collect();
+    Ok(Reply::ok(&ProviderCredentials { provider: provider.id.clone(), credential_types, credentials }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialWrite {
+    /// Field → value. See the provider's `credential_fields`.
+    #[schema(value_type = Object, example = json!({"api_key": "…"}))]
+    pub credentials: Map<String, Value>,
+    /// `default` unless written; steps name it in `credential`.
+    pub name: Option<String>,
+    /// After it, the credential reads as absent.
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CredentialStored {
+    success: bool,
+    provider: String,
+    name: String,
+}
+
+/// Store a credential; one of that name is replaced
+#[utoipa::path(post, path = "/api/provider-credentials/{provider}", tag = "providers", params(("provider" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    request_body = CredentialWrite, responses((status = 201, body = CredentialStored)))]
+pub async fn put_credential(State(api): Shared, PathName(provider): PathName, write: Write<CredentialWrite>) -> Refusable<Reply> {
+    let Write { caller, body, once: key, .. } = write;
+    let saving = api.clone();
+    once(api, caller, key, async move {
+        let provider = providers::find(&saving, &caller, &provider)?;
+        let name = store(&saving, &caller, &provider, body).await?.name;
+        Ok(Reply::json(StatusCode::CREATED, &CredentialStored { success: true, provider: provider.id.clone(), name }))
+    })
+    .await
+}
+
+/// Checks a credential against its provider and seals it.
+pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
+    let CredentialWrite { credentials: values, name, expires_at } = wanted;
+    let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_NAME.to_owned());
+    let mut findings = Vec::new();
+    if name.chars().count() > 100 || name.contains("${") || name.contains("{{") || name.chars().any(char::is_control) {
+        findings.push(Finding::new("INVALID_VALUE", "/name", "a credential's name is plain text of up to 100 characters"));
+    }
+    let expires = expires_at.as_deref().filter(|text| !text.is_empty()).map(|text| Time::parse(text).map(|time| time.0));
+    if expires == Some(None) {
+        findings.push(Finding::new("INVALID_VALUE", "/expires_at", "this is no RFC 3339 time, such as 2026-03-01T08:00:00Z"));
+    }
+    let fields = fields_of(provider, values, &mut findings);
+    if !findings.is_empty() {
+        return Err(Problem::invalid_all(findings));
+    }
+    let id = CredentialId(api.engine.new_id());
+    let stored = api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires.flatten()).await;
+    match stored {
+        Ok(record) => Ok(record),
+        Err(SealError::Store(error)) => Err(error.into()),
+        Err(SealError::Vault(error)) => Err(Problem::internal(error)),
+    }
+}
+
+fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec<Finding>) -> BTreeMap<String, Secret> {
+    let known: Vec<&str> = provider.credential.iter().map(|field| field.name.as_str()).collect();
+    let mut fields = BTreeMap::new();
+    if known.is_empty() {
+        findings.push(Finding::new("UNKNOWN_FIELD", "/credentials", format!("{} takes no credential", provider.id)));
+        return fields;
+    }
+    for (name, value) in values {
+        let pointer = pointer_join("/credentials", &name);
+        if !known.contains(&name.as_str()) {
+            findings.push(unknown(&provider.id, &name, pointer, &known));
+            continue;
+        }
+        match value {
+            Value::Null => {}
+            Value::String(text) => drop(fields.insert(name, Secret::new(text))),
+            // A port, a switch: what is stored is text.
+            Value::Number(_) | Value::Bool(_) => drop(fields.insert(name, Secret::new(value.to_string()))),
+            other => findings.push(Finding::new("WRONG_TYPE", pointer, format!("\"{name}\" must be text; this is {}", type_name(&other))).expected("text")),
+        }
+    }
+    let missing = |field: &&CredentialField| field.required && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty());
+    for field in provider.credential.iter().filter(missing) {
+        let message = format!("{} needs \"{}\" ({})", provider.id, field.name, field.title);
+        findings.push(Finding::new("MISSING_FIELD", pointer_join("/credentials", &field.name), message).expected(field.name.clone()));
+    }
+    if fields.is_empty() && findings.is_empty() {
+        findings.push(Finding::new("MISSING_FIELD", "/credentials", "a credential needs at least one field").expected(known.join(", ")));
+    }
+    fields
+}
+
+fn unknown(provider: &str, name: &str, pointer: String, known: &[&str]) -> Finding {
+    let near = nearest(name, known.iter().copied());
+    let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+    let finding = Finding::new("UNKNOWN_FIELD", pointer, format!("a credential of {provider} has no field \"{name}\"{hint}")).expected(known.join(", "));
+    match near {
+        Some(near) => finding.fix(near),
+        None => finding,
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteQuery {
+    /// All of the provider's unless written.
+    name: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CredentialsDeleted {
+    success: bool,
+    provider: String,
+    deleted: u64,
+}
+
+/// Delete a provider's credentials, or the one that is named
+#[utoipa::path(delete, path = "/api/provider-credentials/{provider}", tag = "providers", params(("provider" = String, Path), DeleteQuery), responses((status = 200, body = CredentialsDeleted)))]
+pub async fn delete_credentials(State(api): Shared, caller: Caller, PathName(provider): PathName, Query(query): Query<DeleteQuery>) -> Refusable<Reply> {
+    let name = query.name.filter(|name| !name.is_empty());
+    // Not looked up in the catalogue: what belonged to a deleted integration can be deleted too.
+    let deleted = api.store.delete_credentials(&caller.owner, &provider, name.as_deref()).await?;
+    if deleted == 0 {
+        let shown: String = provider.chars().take(100).collect();
+        return Err(Problem::not_found(format_args!("a credential of \"{shown}\"{}", name.map(|_| " with that name").unwrap_or_default())));
+    }
+    Ok(Reply::ok(&CredentialsDeleted { success: true, provider, deleted }))
+}

@@ -1,0 +1,104 @@
+//! Starting a plan by hand, and waiting for it or not.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use mainspring_engine::Start;
+use mainspring_model::Problem as Finding;
+use mainspring_model::id::PlanId;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::api::{Api, Shared};
+use super::body::Write;
+use super::caller::Caller;
+use super::execution::{self, ExecutionAnswer};
+use super::idempotency::{Once, once};
+use super::plans;
+use super::problem::{Problem, Refusable};
+use super::reply::Reply;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Execute {
+    #[serde(alias = "execution_plan_id")]
+    #[schema(format = "uuid")]
+    plan_id: String,
+    /// By the plan's `inputs`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    inputs: Value,
+    /// As a webhook's body: `trigger.body`, from which the plan's inputs are taken by name when `inputs` is left out.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    trigger_data: Value,
+    /// Hold the caller until the run ends (or begins to wait, or 60 s).
+    #[serde(default = "yes")]
+    wait: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Run a plan
+///
+/// A failed run is 200 with `success: false`. 202 with `Location` when `wait` is false, when the run begins to wait, or when it
+/// still goes after 60 s.
+#[utoipa::path(post, path = "/api/execute", tag = "runs", request_body = Execute, params(("Idempotency-Key" = Option<String>, Header)), responses(
+    (status = 200, description = "The run ended.", body = ExecutionAnswer),
+    (status = 202, description = "The run goes on.", body = ExecutionAnswer, headers(("Location" = String))),
+))]
+pub async fn execute_plan(State(api): Shared, write: Write<Execute>) -> Refusable<Reply> {
+    execute(api, write).await
+}
+
+/// Run a plan
+#[utoipa::path(post, path = "/api/execute-plan", tag = "earlier names", request_body = Execute, responses((status = 200, body = ExecutionAnswer), (status = 202, body = ExecutionAnswer)))]
+pub async fn execute_execution_plan(State(api): Shared, write: Write<Execute>) -> Refusable<Reply> {
+    execute(api, write).await
+}
+
+async fn execute(api: Arc<Api>, write: Write<Execute>) -> Refusable<Reply> {
+    let Write { caller, body, once: key, .. } = write;
+    let running = api.clone();
+    once(api, caller, key.clone(), async move { run(&running, &caller, body, key).await }).await
+}
+
+async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> Refusable<Reply> {
+    let shown: String = wanted.plan_id.chars().take(60).collect();
+    let id: PlanId = wanted.plan_id.parse().map_err(|_| Problem::not_found(format_args!("plan \"{shown}\"")))?;
+    let version = plans::find(api, caller, id).await?.version;
+    let plan = api.engine.plan(&caller.owner, id, version).await?;
+    let names = plan.plan.inputs.names();
+    let given = if wanted.inputs.is_null() { by_name(&names, &wanted.trigger_data)? } else { wanted.inputs };
+    let inputs = plan.plan.inputs.accept(&given).map_err(Problem::invalid_all)?;
+    let mut start = Start::manual(caller.owner, plan, inputs);
+    if !wanted.trigger_data.is_null() {
+        start.trigger = json!({"type": "manual", "body": wanted.trigger_data});
+    }
+    start.key = key.map(|key| key.for_run());
+    let mut handle = api.engine.start(start).await?;
+    let run = handle.accepted().await?;
+    if !wanted.wait || run != handle.id {
+        return execution::stored(api, caller, run).await;
+    }
+    match execution::wait(api, &mut handle, |progress| progress.ended.is_some() || progress.parked || progress.gone).await.ended {
+        Some(report) => Ok(execution::ended(run, id, &report)),
+        None => execution::stored(api, caller, run).await,
+    }
+}
+
+/// The declared inputs out of trigger data; a plan without any takes all of it.
+fn by_name(names: &[&str], data: &Value) -> Refusable<Value> {
+    match data {
+        Value::Null => Ok(Value::Null),
+        Value::Object(fields) if names.is_empty() => Ok(Value::Object(fields.clone())),
+        Value::Object(fields) => {
+            let known = fields.iter().filter(|(name, _)| names.contains(&name.as_str()));
+            Ok(Value::Object(known.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()))
+        }
+        _ => Err(Problem::invalid(Finding::new("WRONG_TYPE", "/trigger_data", "trigger_data must be an object").expected("an object"))),
+    }
+}

@@ -1,0 +1,175 @@
+//! Plans: list, create, get, replace, delete, and the check alone; under both families of names.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use mainspring_model::id::PlanId;
+use mainspring_model::store::{PlanRecord, PlanSource};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::api::{Api, Shared};
+use super::body::Write;
+use super::caller::Caller;
+use super::idempotency::once;
+use super::path::PathId;
+use super::plan_body::{self, PlanAnswer, PlanBody};
+use super::problem::{FieldError, Problem, Refusable};
+use super::query::{self, Query};
+use super::reply::Reply;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// 1–200, 50 unless written.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// From `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Newest first.
+#[derive(Serialize, ToSchema)]
+pub struct PlanList {
+    plans: Vec<PlanBody>,
+    next_cursor: Option<String>,
+}
+
+/// All plans, newest first
+#[utoipa::path(get, path = "/api/plans", tag = "plans", params(ListQuery), responses((status = 200, body = PlanList)))]
+pub async fn list_plans(State(api): Shared, caller: Caller, Query(query): Query<ListQuery>) -> Refusable<Reply> {
+    let paging = query::paging(query.limit.as_deref(), query.cursor)?;
+    let page = api.store.list_plans(caller.owner.org, &paging).await?;
+    Ok(Reply::ok(&PlanList { plans: page.items.into_iter().map(PlanBody::from).collect(), next_cursor: page.next_cursor }))
+}
+
+/// Create a plan
+///
+/// The body is the plan document. An earlier document is translated; `notes` say what was changed.
+#[utoipa::path(post, path = "/api/plans", tag = "plans", request_body(content = Object, description = "The plan document; see `/api/schemas/plan`."),
+    params(("Idempotency-Key" = Option<String>, Header)), responses((status = 201, body = PlanAnswer)))]
+pub async fn create_plan(State(api): Shared, write: Write<Value>) -> Refusable<Reply> {
+    create(api, write).await
+}
+
+async fn create(api: Arc<Api>, write: Write<Value>) -> Refusable<Reply> {
+    let Write { caller, body, text, once: key } = write;
+    let saving = api.clone();
+    once(api, caller, key, async move {
+        let checked = plan_body::check(&saving, caller, body, text).await?;
+        let record = crate::plans::create(&saving, caller.owner, PlanSource::Api, &checked).await?;
+        let location = format!("/api/plans/{}", record.id);
+        Ok(plan_body::reply(StatusCode::CREATED, record, checked.notes).location(&location))
+    })
+    .await
+}
+
+/// One plan
+#[utoipa::path(get, path = "/api/plans/{id}", tag = "plans", params(("id" = String, Path, format = "uuid")),
+    responses((status = 200, body = PlanAnswer, headers(("ETag" = String, description = "Its version, for `If-Match`.")))))]
+pub async fn get_plan(State(api): Shared, caller: Caller, PathId(id): PathId<PlanId>) -> Refusable<Reply> {
+    Ok(plan_body::reply(StatusCode::OK, find(&api, &caller, id).await?, Vec::new()))
+}
+
+/// Replace a plan's document: a new version
+///
+/// Runs that have started keep the version that they started with.
+#[utoipa::path(put, path = "/api/plans/{id}", tag = "plans", request_body(content = Object, description = "The whole plan document."),
+    params(("id" = String, Path, format = "uuid"), ("If-Match" = Option<String>, Header, description = "The ETag that the caller saw; 412 when the plan has changed since.")),
+    responses((status = 200, body = PlanAnswer)))]
+pub async fn update_plan(State(api): Shared, PathId(id): PathId<PlanId>, headers: HeaderMap, write: Write<Value>) -> Refusable<Reply> {
+    update(api, id, &headers, write).await
+}
+
+async fn update(api: Arc<Api>, id: PlanId, headers: &HeaderMap, write: Write<Value>) -> Refusable<Reply> {
+    let expected = plan_body::expected(headers)?;
+    let known = find(&api, &write.caller, id).await?;
+    let checked = plan_body::check(&api, write.caller, write.body, write.text).await?;
+    let record = crate::plans::update(&api, &known, expected, &checked).await?;
+    Ok(plan_body::reply(StatusCode::OK, record, checked.notes))
+}
+
+/// Delete a plan with its schedules and webhooks; its runs stay
+#[utoipa::path(delete, path = "/api/plans/{id}", tag = "plans", params(("id" = String, Path, format = "uuid")), responses((status = 204)))]
+pub async fn delete_plan(State(api): Shared, caller: Caller, PathId(id): PathId<PlanId>, headers: HeaderMap) -> Refusable<Reply> {
+    delete(&api, &caller, id, &headers).await
+}
+
+async fn delete(api: &Api, caller: &Caller, id: PlanId, headers: &HeaderMap) -> Refusable<Reply> {
+    if let Some(expected) = plan_body::expected(headers)? {
+        let current = find(api, caller, id).await?.version;
+        if current != expected {
+            let detail = format!("plan {id} was changed meanwhile: it is at version {current}");
+            return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "STALE_VERSION", detail));
+        }
+    }
+    crate::plans::delete(api, caller.owner, id).await?;
+    Ok(Reply::no_content())
+}
+
+/// What a check of a document found.
+#[derive(Serialize, ToSchema)]
+pub struct Validation {
+    valid: bool,
+    /// All problems at once; empty when it is valid.
+    errors: Vec<FieldError>,
+    /// What would be changed in a document of an earlier form.
+    notes: Vec<String>,
+    /// The document as it would be stored.
+    #[schema(value_type = Option<Object>)]
+    plan: Option<Value>,
+}
+
+/// Check a plan document without storing it
+#[utoipa::path(post, path = "/api/plans/validate", tag = "plans", request_body(content = Object, description = "The plan document."),
+    responses((status = 200, body = Validation)))]
+pub async fn validate_plan(State(api): Shared, write: Write<Value>) -> Refusable<Reply> {
+    match plan_body::check(&api, write.caller, write.body, write.text).await {
+        Ok(checked) => Ok(Reply::ok(&Validation { valid: true, errors: Vec::new(), notes: checked.notes, plan: Some(checked.document) })),
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            let errors = problem.errors.into_iter().map(FieldError::from).collect();
+            Ok(Reply::ok(&Validation { valid: false, errors, notes: Vec::new(), plan: None }))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// A plan of the caller's organization, or 404.
+pub async fn find(api: &Api, caller: &Caller, id: PlanId) -> Refusable<PlanRecord> {
+    let found = api.store.get_plan(caller.owner.org, id).await?;
+    found.ok_or_else(|| Problem::not_found(format_args!("plan {id}")))
+}
+
+// The second family of names.
+
+/// All plans, newest first
+#[utoipa::path(get, path = "/api/execution-plans", tag = "earlier names", params(ListQuery), responses((status = 200, body = PlanList)))]
+pub async fn list_execution_plans(state: Shared, caller: Caller, query: Query<ListQuery>) -> Refusable<Reply> {
+    list_plans(state, caller, query).await
+}
+
+/// Create a plan
+#[utoipa::path(post, path = "/api/execution-plans", tag = "earlier names", request_body = Object, responses((status = 201, body = PlanAnswer)))]
+pub async fn create_execution_plan(State(api): Shared, write: Write<Value>) -> Refusable<Reply> {
+    create(api, write).await
+}
+
+/// One plan
+#[utoipa::path(get, path = "/api/execution-plans/{id}", tag = "earlier names", params(("id" = String, Path, format = "uuid")), responses((status = 200, body = PlanAnswer)))]
+pub async fn get_execution_plan(state: Shared, caller: Caller, id: PathId<PlanId>) -> Refusable<Reply> {
+    get_plan(state, caller, id).await
+}
+
+/// Replace a plan's document
+#[utoipa::path(put, path = "/api/execution-plans/{id}", tag = "earlier names", params(("id" = String, Path, format = "uuid")), request_body = Object, responses((status = 200, body = PlanAnswer)))]
+pub async fn update_execution_plan(State(api): Shared, PathId(id): PathId<PlanId>, headers: HeaderMap, write: Write<Value>) -> Refusable<Reply> {
+    update(api, id, &headers, write).await
+}
+
+/// Delete a plan
+#[utoipa::path(delete, path = "/api/execution-plans/{id}", tag = "earlier names", params(("id" = String, Path, format = "uuid")), responses((status = 204)))]
+pub async fn delete_execution_plan(State(api): Shared, caller: Caller, PathId(id): PathId<PlanId>, headers: HeaderMap) -> Refusable<Reply> {
+    delete(&api, &caller, id, &headers).await
+}

@@ -1,0 +1,12 @@
+//! The program as a library, so that its tests can start it in their own process. Nothing else uses it.
+
+pub mod app;
+pub mod bench;
+pub mod catalog;
+pub mod cli;
+pub mod http;
+pub mod plans;
+pub mod serve;
+pub mod settings;
+pub mod webhooks;
+pub mod wire;

@@ -1,0 +1,161 @@
+//! `serve`: binds, recovers, drives runs and schedules, answers, and on the way down loses nothing.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use mainspring_model::id::Owner;
+use mainspring_model::plan::{self, Format};
+use mainspring_model::store::{PlanSource, StoreError};
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::settings::Settings;
+use crate::wire::{self, ADDRESS_FILE, OpenError};
+use crate::{http, plans, webhooks};
+
+/// Why the server did not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    #[error("{address} is in use by another program; stop it, or choose another address with --listen")]
+    PortInUse { address: SocketAddr },
+    #[error("{address} cannot be listened on: {reason}")]
+    Listen { address: SocketAddr, reason: String },
+    #[error("--dev trusts every caller on this machine, so it listens on loopback only; {address} is not loopback")]
+    DevAddress { address: SocketAddr },
+}
+
+impl ServeError {
+    /// The stable code, with a page in `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ServeError::Open(error) => error.code(),
+            ServeError::PortInUse { .. } => "PORT_IN_USE",
+            ServeError::Listen { .. } => "LISTEN_FAILED",
+            ServeError::DevAddress { .. } => "DEV_ADDRESS",
+        }
+    }
+}
+
+/// Serves until the process is told to end (SIGTERM, SIGINT).
+///
+/// # Errors
+/// [`ServeError`]: nothing was started.
+pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    serve_until(settings, stop_signal()).await
+}
+
+/// Serves until `stop` resolves.
+///
+/// # Errors
+/// [`ServeError`]: nothing was started.
+pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let address = settings.listen;
+    if settings.dev && !address.ip().is_loopback() {
+        return Err(ServeError::DevAddress { address });
+    }
+    let listener = bind(address).await?;
+    settings.listen = listener.local_addr().unwrap_or(address);
+    let app = wire::open(&settings, true).await?;
+    wire::log::install(app.redactor.clone(), log_filter().as_deref(), settings.environment == "production");
+    say_where(&settings);
+    banner(&settings);
+    let engine = app.engine.clone();
+    // Readiness does not wait for recovery: what a dead process left is taken up beside the first requests.
+    let driving = tokio::spawn({
+        let app = app.clone();
+        let plans = settings.plans.clone();
+        async move {
+            match app.engine.recover().await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "runs of the process before go on"),
+                Err(error) => tracing::error!(%error, "the runs of the process before could not be taken up"),
+            }
+            if let Some(folder) = plans {
+                load_folder(&app, &folder).await;
+            }
+            tokio::join!(app.engine.serve_claims(), app.engine.serve_schedules(), app.engine.serve_retention(), webhooks::follow(app.clone()));
+        }
+    });
+    http::serve(app.clone(), listener, stop).await;
+    tracing::info!(live = engine.live(), "stopping: runs record where they are");
+    engine.drain().await;
+    driving.abort();
+    app.store.close().await;
+    drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => ServeError::PortInUse { address },
+        _ => ServeError::Listen { address, reason: error.to_string() },
+    })
+}
+
+/// Other commands on this data folder find the server by this file.
+fn say_where(settings: &Settings) {
+    let url = format!("http://{}\n", settings.listen);
+    if let Err(error) = std::fs::write(settings.data.join(ADDRESS_FILE), url) {
+        tracing::warn!(%error, "commands on this data folder will not find the server by themselves");
+    }
+}
+
+fn banner(settings: &Settings) {
+    eprintln!("Mainspring {} on http://{}  (data: {})", env!("CARGO_PKG_VERSION"), settings.listen, settings.data.display());
+    if settings.dev {
+        eprintln!("Dev mode: whoever reaches this address is the local owner, without a key. Loopback is no border between the users of this");
+        eprintln!("machine, so run it only where you trust them all. Plans may call loopback addresses.");
+    } else {
+        eprintln!("Callers need an API key: mainspring api-key create --data {}", settings.data.display());
+    }
+}
+
+/// Stores every plan file of a folder. A broken one is reported and keeps its last good version.
+async fn load_folder(app: &Arc<App>, folder: &Path) {
+    let mut files: Vec<_> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect(),
+        Err(error) => return tracing::error!(folder = %folder.display(), %error, "the plan folder cannot be read"),
+    };
+    files.retain(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json"));
+    files.sort();
+    for file in files {
+        match load_file(app, &file).await {
+            Ok(name) => tracing::info!(file = %file.display(), name, "plan file loaded"),
+            Err(reason) => tracing::error!(file = %file.display(), reason, "a plan file was not loaded; its last good version stays"),
+        }
+    }
+}
+
+async fn load_file(app: &Arc<App>, file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let owner = Owner::LOCAL;
+    let checked = plan::load(&text, Format::Auto, &*app.catalog, &owner)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let said = |error: StoreError| error.to_string();
+    match app.store.plan_by_name(owner.org, &checked.plan.name).await.map_err(said)? {
+        Some(known) if known.document == checked.document => {}
+        Some(known) => drop(plans::update(app, &known, None, &checked).await.map_err(said)?),
+        None => drop(plans::create(app, owner, PlanSource::File, &checked).await.map_err(said)?),
+    }
+    Ok(checked.plan.name.clone())
+}
+
+/// Resolves on SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate()).expect("the runtime handles signals");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("the runtime handles signals");
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server's start is where the environment enters")]
+fn log_filter() -> Option<String> {
+    std::env::var("MAINSPRING_LOG").ok()
+}

@@ -1,0 +1,186 @@
+//! The program's settings in one typed place: flag, else environment, else default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mainspring_model::credential::Secret;
+use mainspring_model::store::Retention;
+
+/// Where plans may send requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressMode {
+    /// Public addresses only.
+    Strict,
+    /// Public addresses and what the operator listed.
+    AllowList,
+    /// Public addresses and loopback.
+    Dev,
+}
+
+/// Everything that can be set, with its default.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    /// Plan files loaded at start.
+    pub plans: Option<PathBuf>,
+    pub egress: EgressMode,
+    /// `host[:port]`, address or network each; for [`EgressMode::AllowList`].
+    pub egress_allow: Vec<String>,
+    pub dev: bool,
+    /// `development`, `production`, or a name of the operator's.
+    pub environment: String,
+    /// `ENCRYPTION_KEY`: base64 of 32 bytes, a comma list, the first seals. Without it a key file in the data folder is used.
+    pub encryption_key: Option<Secret>,
+    pub cors_origins: Vec<String>,
+    pub max_body: usize,
+    /// How long callers that wait for a run are held.
+    pub answer_within: Duration,
+    pub retention: Retention,
+    pub max_live: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            data: PathBuf::from("mainspring-data"),
+            plans: None,
+            egress: EgressMode::Strict,
+            egress_allow: Vec::new(),
+            dev: false,
+            environment: "development".to_owned(),
+            encryption_key: None,
+            cors_origins: Vec::new(),
+            max_body: 10 << 20,
+            answer_within: Duration::from_secs(60),
+            retention: Retention::default(),
+            max_live: 2_048,
+        }
+    }
+}
+
+/// Why a setting cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {reason}")]
+pub struct BadSetting {
+    pub name: &'static str,
+    pub reason: String,
+}
+
+impl Settings {
+    /// The defaults with what the environment says. `get` reads one variable.
+    ///
+    /// # Errors
+    /// A variable that does not read, by name; never its value when it is a secret.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Settings, BadSetting> {
+        let mut settings = Settings { data: default_data(&get), ..Settings::default() };
+        let first = |names: &[&'static str]| names.iter().find_map(|name| get(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
+        if let Some((name, text)) = first(&["MAINSPRING_LISTEN"]) {
+            settings.listen = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no address; write 127.0.0.1:5000") })?;
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_DATA"]) {
+            settings.data = PathBuf::from(text);
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_PLANS"]) {
+            settings.plans = Some(PathBuf::from(text));
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_EGRESS"]) {
+            settings.egress = EgressMode::parse(&text).ok_or_else(|| BadSetting { name, reason: format!("\"{text}\" is not strict, allow-list or dev") })?;
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_EGRESS_ALLOW"]) {
+            settings.egress_allow = list(&text);
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_ENVIRONMENT", "ENVIRONMENT"]) {
+            settings.environment = text;
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_ENCRYPTION_KEY", "ENCRYPTION_KEY"]) {
+            settings.encryption_key = Some(Secret::new(text));
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_CORS_ORIGINS", "CORS_ORIGINS"]) {
+            settings.cors_origins = list(&text);
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_MAX_BODY"]) {
+            settings.max_body = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no number of bytes") })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_KEEP_RUNS_FOR"]) {
+            settings.retention.max_age = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_KEEP_RUNS"]) {
+            settings.retention.max_runs = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no number of runs") })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
+            settings.use_database_url(name, &text)?;
+        }
+        Ok(settings)
+    }
+
+    /// `sqlite:<folder>` names the data folder; other databases are not there yet.
+    ///
+    /// # Errors
+    /// The reason, without the URL: it may hold a password.
+    pub fn use_database_url(&mut self, name: &'static str, url: &str) -> Result<(), BadSetting> {
+        match url.strip_prefix("sqlite:") {
+            Some(folder) => {
+                self.data = PathBuf::from(folder.trim_start_matches("//"));
+                Ok(())
+            }
+            None => {
+                let scheme = url.split(':').next().unwrap_or_default();
+                let reason = format!("\"{scheme}\" databases are not supported by this version; write sqlite:<folder>, or leave it out for the data folder");
+                Err(BadSetting { name, reason })
+            }
+        }
+    }
+}
+
+impl EgressMode {
+    pub fn parse(text: &str) -> Option<EgressMode> {
+        match text {
+            "strict" => Some(EgressMode::Strict),
+            "allow-list" => Some(EgressMode::AllowList),
+            "dev" => Some(EgressMode::Dev),
+            _ => None,
+        }
+    }
+}
+
+/// `$XDG_DATA_HOME/mainspring`, else `~/.local/share/mainspring`, else a folder here.
+fn default_data(get: &impl Fn(&str) -> Option<String>) -> PathBuf {
+    let home = |name: &str| get(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    home("XDG_DATA_HOME")
+        .or_else(|| home("HOME").map(|home| home.join(".local/share")))
+        .map_or_else(|| PathBuf::from("mainspring-data"), |base| base.join("mainspring"))
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, BadSetting> {
+        let map: HashMap<&str, &str> = pairs.iter().copied().collect();
+        Settings::from_environment(|name| map.get(name).map(|text| (*text).to_owned()))
+    }
+
+    #[test]
+    fn earlier_names_are_read_and_ours_win() {
+        let settings = read(&[("ENVIRONMENT", "production"), ("CORS_ORIGINS", "https://a.example, https://b.example")]).unwrap();
+        assert_eq!(settings.environment, "production");
+        assert_eq!(settings.cors_origins, ["https://a.example", "https://b.example"]);
+        let settings = read(&[("ENVIRONMENT", "production"), ("MAINSPRING_ENVIRONMENT", "staging")]).unwrap();
+        assert_eq!(settings.environment, "staging");
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable_and_a_database_url_keeps_its_password() {
+        assert_eq!(read(&[("MAINSPRING_LISTEN", "here")]).unwrap_err().to_string(), "MAINSPRING_LISTEN: \"here\" is no address; write 127.0.0.1:5000");
+        let error = read(&[("DATABASE_URL", "postgres://u:hunter2@db/x")]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2") && error.contains("\"postgres\""), "{error}");
+    }
+}

@@ -1,0 +1,58 @@
+//! The log sink: one line per event on standard error, with every known secret taken out.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use mainspring_vault::Redactor;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Writes to standard error what the redactor leaves.
+#[derive(Clone)]
+struct Redacting(Arc<Redactor>);
+
+impl<'a> MakeWriter<'a> for Redacting {
+    type Writer = Line;
+    fn make_writer(&'a self) -> Line {
+        Line { redactor: self.0.clone(), bytes: Vec::new() }
+    }
+}
+
+/// One event's bytes, redacted as a whole when they are complete: a secret cut in two writes would slip through.
+struct Line {
+    redactor: Arc<Redactor>,
+    bytes: Vec<u8>,
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // Nobody is left to tell when standard error is closed.
+        drop(io::stderr().lock().write_all(&self.redactor.redact_bytes(&self.bytes)));
+    }
+}
+
+/// Installs the sink and a panic hook that writes through it. `filter`: as `MAINSPRING_LOG`, `info` by default. Once per process.
+pub fn install(redactor: Arc<Redactor>, filter: Option<&str>, json: bool) {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Redacting(redactor)).with_target(false);
+    let installed = if json { base.json().try_init() } else { base.with_ansi(false).try_init() };
+    if installed.is_err() {
+        return;
+    }
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let payload = info.payload();
+        let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned());
+        tracing::error!(place, message = message.unwrap_or_default(), "a panic was caught");
+    }));
+}

@@ -1,0 +1,198 @@
+//! Wiring: the one file that joins store, vault, providers and engine, and where time and randomness enter.
+
+mod clock;
+pub mod log;
+mod marks;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mainspring_engine::{CrashMarks, Engine, NoMarks, Parts};
+use mainspring_model::catalog::BuiltIns;
+use mainspring_model::clock::Clock;
+use mainspring_model::id::OrgId;
+use mainspring_model::store::{Store, StoreError};
+use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy};
+use mainspring_store::{OpenOptions, SqliteStore};
+use mainspring_vault::{KeyRing, OsEntropy, Redactor, Vault, VaultError};
+use thiserror::Error;
+
+use crate::app::{App, Mode};
+use crate::catalog::ServerCatalog;
+use crate::settings::{EgressMode, Settings};
+use crate::webhooks::WebhookRoutes;
+
+pub use clock::SystemClock;
+pub use marks::FileMarks;
+
+/// Why the parts could not be joined.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error("{0}")]
+    Setting(String),
+}
+
+impl OpenError {
+    /// The stable code, with a page in `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            OpenError::Store(error) => error.code(),
+            OpenError::Vault(error) => error.code(),
+            OpenError::Setting(_) => "BAD_SETTING",
+        }
+    }
+}
+
+/// An opened data folder for a process that wants to drive runs.
+pub enum Opened {
+    Here(Arc<App>),
+    /// A server holds the engine lock; its address, when it has told one.
+    Held { url: Option<String> },
+}
+
+/// The file in the data folder in which a server says where it listens.
+pub const ADDRESS_FILE: &str = "server.url";
+
+/// Opens the data folder for a command: short writes and reads, no runs.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn open_for_command(settings: &Settings) -> Result<Arc<App>, OpenError> {
+    open(settings, false).await
+}
+
+/// Opens the data folder to drive runs, unless a server does.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn open_for_running(settings: &Settings) -> Result<Opened, OpenError> {
+    match open(settings, true).await {
+        Ok(app) => Ok(Opened::Here(app)),
+        Err(OpenError::Store(StoreError::Locked { .. })) => {
+            let url = std::fs::read_to_string(settings.data.join(ADDRESS_FILE)).ok();
+            Ok(Opened::Held { url: url.map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Joins everything. `drive`: take the engine lock.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    // The key comes before the database: a database whose key was never durable would be a box without one.
+    let existing = settings.data.join(mainspring_store::DATABASE_FILE).exists();
+    std::fs::create_dir_all(&settings.data)
+        .map_err(|error| StoreError::ReadOnly { place: settings.data.display().to_string(), reason: error.to_string() })?;
+    let ring = key_ring(settings, existing)?;
+    let options = OpenOptions { hold_engine_lock: drive, ..OpenOptions::new(&settings.data, clock.clone()) };
+    let store = SqliteStore::open(options).await?;
+    let marks: Arc<dyn CrashMarks> = if drive { crash_marks(&settings.data) } else { Arc::new(NoMarks) };
+    join(settings, store, ring, clock, marks).await
+}
+
+/// Joins parts that are already open; tests bring their own store, clock and marks.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn join(
+    settings: &Settings,
+    store: Arc<dyn Store>,
+    ring: KeyRing,
+    clock: Arc<dyn Clock>,
+    marks: Arc<dyn CrashMarks>,
+) -> Result<Arc<App>, OpenError> {
+    check_canary(&*store, &ring).await?;
+    let vault = Arc::new(Vault::new(ring, Arc::new(OsEntropy)));
+    let redactor = Arc::new(Redactor::new());
+    let egress = Arc::new(Egress::new(policy(settings)?));
+    let built_ins = BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress: egress.clone() }));
+    let catalog = Arc::new(ServerCatalog::new(built_ins, egress.clone()));
+    catalog.reload(&*store).await?;
+    let engine = Engine::new(Parts {
+        store: store.clone(),
+        catalog: catalog.clone(),
+        vault: vault.clone(),
+        redactor: redactor.clone(),
+        clock: clock.clone(),
+        marks,
+        settings: mainspring_engine::Settings {
+            max_live: settings.max_live,
+            environment: settings.environment.clone(),
+            retention: settings.retention,
+            ..mainspring_engine::Settings::default()
+        },
+    });
+    engine.credentials().load_keys().await.map_err(unsealed)?;
+    engine.credentials().ensure_key(OrgId::LOCAL).await.map_err(unsealed)?;
+    let webhooks = WebhookRoutes::default();
+    webhooks.reload(&*store).await?;
+    let mode = Mode {
+        dev: settings.dev,
+        listen: settings.listen,
+        data: settings.data.clone(),
+        environment: settings.environment.clone(),
+        max_body: settings.max_body,
+        cors_origins: settings.cors_origins.clone(),
+        answer_within: i64::try_from(settings.answer_within.as_millis()).unwrap_or(60_000),
+        started_at: clock.now(),
+    };
+    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, mode }))
+}
+
+fn unsealed(error: mainspring_engine::SealError) -> OpenError {
+    match error {
+        mainspring_engine::SealError::Store(error) => OpenError::Store(error),
+        mainspring_engine::SealError::Vault(error) => OpenError::Vault(error),
+    }
+}
+
+fn key_ring(settings: &Settings, existing: bool) -> Result<KeyRing, VaultError> {
+    match &settings.encryption_key {
+        Some(key) => KeyRing::parse(key.expose()),
+        None => KeyRing::open_or_create_file(&settings.data.join("key"), existing, &OsEntropy),
+    }
+}
+
+/// A wrong key beside existing data refuses to start, before anything is sealed with it.
+async fn check_canary(store: &dyn Store, ring: &KeyRing) -> Result<(), OpenError> {
+    match store.canary().await? {
+        Some(canary) => drop(ring.check_canary(&canary)?),
+        None => store.put_canary(&ring.canary(&OsEntropy)?).await?,
+    }
+    Ok(())
+}
+
+fn crash_marks(data: &Path) -> Arc<dyn CrashMarks> {
+    match FileMarks::open(&data.join("in-flight")) {
+        Ok(marks) => Arc::new(marks),
+        Err(error) => {
+            tracing::warn!(%error, "crash marks cannot be kept; a step that kills the process will be found later");
+            Arc::new(NoMarks)
+        }
+    }
+}
+
+fn policy(settings: &Settings) -> Result<Policy, OpenError> {
+    let mode = match settings.egress {
+        EgressMode::Strict => Reach::Strict,
+        EgressMode::Dev => Reach::Dev,
+        EgressMode::AllowList => {
+            let hosts: Result<Vec<AllowedHost>, OpenError> = settings
+                .egress_allow
+                .iter()
+                .map(|text| text.parse().map_err(|error| OpenError::Setting(format!("MAINSPRING_EGRESS_ALLOW: \"{text}\": {error}"))))
+                .collect();
+            Reach::AllowList(hosts?)
+        }
+    };
+    let mut policy = Policy::new(mode);
+    policy.own.push(settings.listen);
+    Ok(policy)
+}

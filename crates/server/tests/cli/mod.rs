@@ -1,0 +1,7 @@
+//! The built program as people and scripts call it: exit codes, messages, and what lies on disk afterwards.
+
+mod check;
+mod keys;
+mod program;
+mod running;
+mod serving;

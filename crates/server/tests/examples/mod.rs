@@ -1,0 +1,29 @@
+//! The example plans of `plans/`: each is loaded, run against local servers, and looked at from both ends.
+
+mod daily_digest;
+mod fallback;
+mod fan_out;
+mod folder;
+mod github_webhook;
+mod hello;
+mod local_services;
+mod newsletter;
+mod orders_data;
+mod orders_report;
+mod poll_until_ready;
+mod welcome_team;
+mod world;
+
+/// Every plan file that has a test; `folder` compares it with what is there.
+const TESTED: [&str; 10] = [
+    daily_digest::PLAN,
+    fallback::PLAN,
+    fan_out::PLAN,
+    github_webhook::PLAN,
+    hello::PLAN,
+    local_services::PLAN,
+    newsletter::PLAN,
+    orders_report::PLAN,
+    poll_until_ready::PLAN,
+    welcome_team::PLAN,
+];

@@ -1,0 +1,197 @@
+//! A store that crashes: it lets so many commits through, and then nothing that was asked of it ever answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use mainspring_model::clock::Millis;
+use mainspring_model::event::Event;
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId};
+use mainspring_model::run::{Ending, RunHeader, RunSummary};
+use mainspring_model::store::{
+    AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
+    IntegrationStore, LogEntry, LogFilter, LogStore, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary,
+    Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError,
+    WebhookRoute,
+};
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// Where a commit is when the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Nothing of it is on disk.
+    Before,
+    /// It is on disk, and nobody learns that it is.
+    After,
+}
+
+/// What the world outside sees of a life.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub commits: u32,
+    pub crashed: bool,
+    /// Runs whose end was committed.
+    pub ended: Vec<RunId>,
+}
+
+pub struct CrashingStore {
+    inner: Arc<dyn Store>,
+    /// Commits that are still let through; never counted down when negative.
+    left: AtomicI64,
+    at: At,
+    seen: watch::Sender<Seen>,
+}
+
+impl CrashingStore {
+    /// Crashes at the commit after `commits` good ones; never with `None`.
+    pub fn new(inner: Arc<dyn Store>, crash: Option<(u32, At)>) -> Arc<CrashingStore> {
+        let (left, at) = crash.map_or((-1, At::Before), |(commits, at)| (i64::from(commits), at));
+        Arc::new(CrashingStore { inner, left: AtomicI64::new(left), at, seen: watch::channel(Seen::default()).0 })
+    }
+
+    pub fn seen(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
+    }
+
+    /// A dead process answers nothing.
+    async fn alive(&self) {
+        if self.seen.borrow().crashed {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn crash(&self) {
+        self.seen.send_modify(|seen| seen.crashed = true);
+        std::future::pending::<()>().await;
+    }
+
+    async fn committed(&self, write: RunWrite) -> Result<Committed, StoreError> {
+        self.alive().await;
+        let last = match self.left.load(Ordering::SeqCst) {
+            left if left < 0 => false,
+            0 => true,
+            _ => self.left.fetch_sub(1, Ordering::SeqCst) == 0,
+        };
+        if last && self.at == At::Before {
+            self.crash().await;
+        }
+        let ended = matches!(write.standing, Standing::Ended(_)).then_some(write.run);
+        let done = self.inner.commit(write).await;
+        if last {
+            self.crash().await;
+        }
+        self.alive().await;
+        self.seen.send_modify(|seen| {
+            seen.commits += 1;
+            if matches!(done, Ok(Committed::Done)) {
+                seen.ended.extend(ended);
+            }
+        });
+        done
+    }
+}
+
+macro_rules! delegate {
+    ($store:ident { $(fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)* $(= $($more:item)*)? }) => {
+        #[async_trait]
+        impl $store for CrashingStore {
+            $(async fn $name(&self $(, $arg: $type)*) $(-> $out)? {
+                self.alive().await;
+                let done = self.inner.$name($($arg),*).await;
+                self.alive().await;
+                done
+            })*
+            $($($more)*)?
+        }
+    };
+}
+
+delegate!(RunStore {
+    fn now() -> Result<Millis, StoreError>;
+    fn claim(max: u32) -> Result<Vec<Claimed>, StoreError>;
+    fn next_wake() -> Result<Option<Millis>, StoreError>;
+    fn work_arrived();
+    fn recover(in_flight: &[RunId], alone: Option<RunId>) -> Result<u64, StoreError>;
+    fn release(run: RunId, epoch: i64) -> Result<(), StoreError>;
+    fn wake(run: RunId) -> Result<(), StoreError>;
+    fn request_cancel(org: OrgId, run: RunId, by: &str) -> Result<bool, StoreError>;
+    fn cancel_requests() -> Result<Vec<(RunId, String)>, StoreError>;
+    fn header(run: RunId) -> Result<Option<RunHeader>, StoreError>;
+    fn history(run: RunId) -> Result<Vec<Event>, StoreError>;
+    fn ending(run: RunId) -> Result<Option<Ending>, StoreError>;
+    fn get_run(org: OrgId, run: RunId) -> Result<Option<RunSummary>, StoreError>;
+    fn list_runs(org: OrgId, filter: &RunFilter, paging: &Paging) -> Result<Page<RunSummary>, StoreError>;
+    =
+    fn epoch(&self) -> i64 {
+        self.inner.epoch()
+    }
+    async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
+        self.committed(write).await
+    }
+});
+
+delegate!(PlanStore {
+    fn create_plan(id: PlanId, plan: NewPlan) -> Result<PlanRecord, StoreError>;
+    fn update_plan(id: PlanId, expected: Option<u32>, plan: NewPlan) -> Result<PlanRecord, StoreError>;
+    fn delete_plan(org: OrgId, id: PlanId) -> Result<(), StoreError>;
+    fn get_plan(org: OrgId, id: PlanId) -> Result<Option<PlanRecord>, StoreError>;
+    fn plan_by_name(org: OrgId, name: &str) -> Result<Option<PlanRecord>, StoreError>;
+    fn list_plans(org: OrgId, paging: &Paging) -> Result<Page<PlanSummary>, StoreError>;
+    fn plan_version(id: PlanId, version: u32) -> Result<Option<Value>, StoreError>;
+    fn webhook_routes() -> Result<Vec<WebhookRoute>, StoreError>;
+    fn plans_revision() -> Result<i64, StoreError>;
+});
+
+delegate!(IntegrationStore {
+    fn put_integration(record: &IntegrationRecord) -> Result<(), StoreError>;
+    fn list_integrations(org: OrgId) -> Result<Vec<IntegrationRecord>, StoreError>;
+    fn all_integrations() -> Result<Vec<IntegrationRecord>, StoreError>;
+    fn delete_integration(org: OrgId, id: IntegrationId) -> Result<bool, StoreError>;
+});
+
+delegate!(ScheduleStore {
+    fn due_schedules(now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError>;
+    fn next_due() -> Result<Option<Millis>, StoreError>;
+    fn skip_slots(id: ScheduleId, seen: Millis, last_due: Option<Millis>, next_due: Option<Millis>) -> Result<bool, StoreError>;
+    fn list_schedules(org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError>;
+});
+
+delegate!(SecretStore {
+    fn data_keys() -> Result<Vec<DataKeyRecord>, StoreError>;
+    fn put_data_key(key: &DataKeyRecord) -> Result<DataKeyRecord, StoreError>;
+    fn canary() -> Result<Option<Vec<u8>>, StoreError>;
+    fn put_canary(sealed: &[u8]) -> Result<(), StoreError>;
+    fn put_credential(credential: &NewCredential) -> Result<CredentialRecord, StoreError>;
+    fn list_credentials(owner: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError>;
+    fn find_credential(owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError>;
+    fn delete_credentials(owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError>;
+    fn touch_credential(id: CredentialId) -> Result<(), StoreError>;
+});
+
+delegate!(AccessStore {
+    fn put_api_key(key: &ApiKeyRecord) -> Result<(), StoreError>;
+    fn api_key_by_hash(hash: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError>;
+    fn list_api_keys(org: OrgId) -> Result<Vec<ApiKeyRecord>, StoreError>;
+    fn delete_api_key(org: OrgId, id: ApiKeyId) -> Result<bool, StoreError>;
+    fn begin_idempotent(org: OrgId, key: &str, fingerprint: &[u8]) -> Result<Remembered, StoreError>;
+    fn finish_idempotent(org: OrgId, key: &str, answer: &IdempotentAnswer) -> Result<(), StoreError>;
+    fn forget_idempotent(org: OrgId, key: &str) -> Result<(), StoreError>;
+});
+
+delegate!(LogStore {
+    fn list_logs(org: OrgId, filter: &LogFilter, paging: &Paging) -> Result<Page<LogEntry>, StoreError>;
+    fn monitoring(org: OrgId) -> Result<Monitoring, StoreError>;
+    fn prune(retention: &Retention, batch: u32) -> Result<u64, StoreError>;
+});
+
+delegate!(Health {
+    fn probe() -> Result<(), StoreError>;
+    fn migrations() -> Result<Vec<String>, StoreError>;
+    fn close();
+});
+
+delegate!(Blobs {
+    fn put_blob(bytes: Vec<u8>) -> Result<String, StoreError>;
+    fn get_blob(sha256: &str) -> Result<Vec<u8>, StoreError>;
+});

@@ -1,0 +1,17 @@
+//! The gates: what the program promises about crashes, held against records that it does not write itself.
+
+mod client;
+mod clock;
+mod crash;
+mod dice;
+mod dump;
+mod ledger;
+mod load;
+mod oracle;
+mod plans;
+mod poison;
+mod process;
+mod promptness;
+mod r1;
+mod slots;
+mod stand_in;

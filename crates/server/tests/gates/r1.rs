@@ -1,0 +1,190 @@
+//! R1: `kill -9` of the real program under load, 200 times or as often as asked, judged by the oracle.
+//!
+//! `cargo x chaos r1 --kills N --seed S` runs the long form on the release build. A seed repeats all choices (delays, clients,
+//! plans); what the machine makes of them in real time it cannot repeat.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::client::Client;
+use super::clock::{asked, now, pause, wall_ms};
+use super::dice::Dice;
+use super::dump::dump;
+use super::ledger::Ledger;
+use super::load::{Load, Worker};
+use super::oracle::{Broken, Floor, Kill, Records, judge};
+use super::plans;
+use super::process::Server;
+
+const KILLS: u64 = 200;
+const STEPS: usize = 20_000;
+/// Of the kills, in percent: aimed at the start itself, before anybody was served.
+const EARLY: u64 = 10;
+/// All runs end within this after the last kill.
+const SETTLE: Duration = Duration::from_secs(30);
+
+#[test]
+fn two_hundred_kills_lose_nothing() {
+    let kills = asked("MAINSPRING_CHAOS_KILLS").unwrap_or(KILLS);
+    let seed = asked("MAINSPRING_CHAOS_SEED").unwrap_or_else(|| u64::try_from(wall_ms()).unwrap());
+    let folder = tempfile::Builder::new().prefix("r1-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    println!("R1: seed {seed}, {kills} kills");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let floor = Floor { acked_steps: STEPS, kills: usize::try_from(kills).unwrap(), hits: 60, settle_ms: u64::try_from(SETTLE.as_millis()).unwrap() };
+    let (records, said) = runtime.block_on(gate(folder.path(), seed, kills));
+    let mut broken = judge(&records, &floor);
+    broken.extend(said);
+    report(&records);
+    if !broken.is_empty() {
+        let kept = folder.keep();
+        std::fs::write(kept.join("records.json"), serde_json::to_vec_pretty(&records).unwrap()).unwrap();
+        let shown: Vec<String> = broken.iter().take(20).map(ToString::to_string).collect();
+        panic!("seed {seed}: {} broken promises; data, log and records are kept in {}\n{}", broken.len(), kept.display(), shown.join("\n"));
+    }
+}
+
+async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
+    let dice = Dice::new(seed);
+    let mut delays = dice.fork("delays");
+    let ledger = Ledger::start(12).await;
+    let mut server = Server::new(folder, &mut dice.fork("port"));
+    let load = Load::new(server.address);
+    let began = now();
+    let mut starts = vec![server.start().await];
+    let clients = clients(&load, &dice, &ledger).await;
+    let mut records = Records::default();
+    let mut life = 1;
+    while u64::try_from(records.kills.len()).unwrap() < kills || load.acked_steps() < STEPS {
+        assert!(records.kills.len() < 20 * usize::try_from(kills).unwrap(), "no work gets done: {} steps so far", load.acked_steps());
+        let delay = Duration::from_millis(delays.between(1, 250));
+        if life > 1 {
+            server.spawn();
+            if delays.percent(EARLY) {
+                // The start itself is hit, whatever it was at.
+                pause(delay).await;
+            } else {
+                starts.push(server.ready().await);
+                load.announce(life);
+                pause(delay).await;
+            }
+        } else {
+            load.announce(life);
+            pause(delay).await;
+        }
+        records.kills.push(Kill { at: wall_ms(), calls_open: ledger.open(), requests_open: load.requests_open() });
+        if !server.kill() {
+            load.refuse(format!("process {life} ended by itself"));
+        }
+        ledger.settle().await;
+        life += 1;
+    }
+    let last_kill = now();
+    println!("R1: {} kills in {:.1} s", records.kills.len(), (last_kill - began).as_secs_f64());
+    starts.push(server.start().await);
+    load.announce(life);
+    load.stop();
+    records.settled_ms = settled(&server, clients, last_kill).await;
+    records.last = last_operations(&load, &dice, &server).await;
+    let memory = server.log();
+    server.kill();
+    ledger.settle().await;
+    records.first = dump(server.data(), &folder.join("first")).await;
+    starts.push(server.start().await);
+    // One request that the queue's first look has passed by.
+    Client::new(server.address).get("/api/monitoring/status").await.unwrap();
+    server.kill();
+    records.second = dump(server.data(), &folder.join("second")).await;
+    (records.acks, records.calls, records.refusals) = (load.acks(), ledger.take(), load.refusals());
+    starts.sort();
+    let rank = |percent: usize| starts[(starts.len() - 1) * percent / 100].as_secs_f64() * 1_000.0;
+    println!("R1: ready after start: p50 {:.0} ms, p99 {:.0} ms ({} starts)", rank(50), rank(99), starts.len());
+    println!("R1: runs taken up after a crash: {}", recovered(&memory));
+    (records, said(&memory))
+}
+
+/// Makes the plans and starts the clients: half call webhooks, half start runs and watch them.
+async fn clients(load: &Arc<Load>, dice: &Dice, ledger: &Ledger) -> JoinSet<()> {
+    let mut client = Client::new(load.address());
+    let mut clients = JoinSet::new();
+    let mut watched = Vec::new();
+    for kind in plans::all(&ledger.url()) {
+        let (status, answer) = client.post("/api/plans", &kind.document).await.unwrap();
+        assert_eq!(status, 201, "{answer}");
+        // `nap` sleeps up to 1.5 s: some waits are held in memory, others are rows.
+        let most = if kind.name == "nap" { 1_500 } else { 1_000 };
+        if !kind.webhook {
+            watched.push((answer["plan"]["id"].as_str().unwrap().to_owned(), 1, most));
+        }
+    }
+    for (name, count) in [("pure", 3), ("calls", 3)] {
+        for n in 0..count {
+            clients.spawn(Worker::new(load, dice, &format!("{name}-{n}")).call(name));
+        }
+    }
+    for n in 0..3 {
+        clients.spawn(Worker::new(load, dice, &format!("watch-{n}")).watch(watched.clone()));
+    }
+    clients
+}
+
+/// Waits until the clients have seen all their runs end and the server has no open one; how long after the last kill.
+async fn settled(server: &Server, mut clients: JoinSet<()>, last_kill: std::time::Instant) -> Option<u64> {
+    let all_ended = async {
+        while let Some(client) = clients.join_next().await {
+            client.unwrap();
+        }
+        let mut client = Client::new(server.address);
+        for status in ["queued", "running", "waiting"] {
+            loop {
+                match client.get(&format!("/api/runs?limit=1&status={status}")).await {
+                    Ok((200, answer)) if answer["runs"].as_array().is_some_and(Vec::is_empty) => break,
+                    _ => pause(Duration::from_millis(10)).await,
+                }
+            }
+        }
+    };
+    let ended = tokio::time::timeout(SETTLE, all_ended).await;
+    ended.ok().map(|()| u64::try_from(last_kill.elapsed().as_millis()).unwrap())
+}
+
+/// After the storm, one of each.
+async fn last_operations(load: &Arc<Load>, dice: &Dice, server: &Server) -> Vec<(String, bool)> {
+    let mut last = Vec::new();
+    let mut worker = Worker::new(load, dice, "last");
+    for name in ["pure", "calls"] {
+        last.push((format!("webhook {name}"), worker.hook(name).await));
+    }
+    let (_, plans) = Client::new(server.address).get("/api/plans").await.unwrap();
+    for plan in plans["plans"].as_array().into_iter().flatten() {
+        let asked = json!({"plan_id": plan["id"], "wait": true, "inputs": {"token": format!("last/{}", plan["name"]), "n": 5}});
+        let answer = Client::new(server.address).post("/api/execute", &asked).await;
+        last.push((format!("execute {}", plan["name"]), matches!(answer, Ok((200, answer)) if answer["success"] == json!(true))));
+    }
+    last
+}
+
+/// The sum of what each start said that it took up.
+fn recovered(log: &str) -> u64 {
+    let counts = log.lines().filter(|line| line.contains("runs of the process before go on")).filter_map(|line| line.split("count=").nth(1));
+    counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
+}
+
+/// What the server may never say, however it is treated.
+fn said(log: &str) -> Vec<Broken> {
+    let bad = log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked at"));
+    bad.map(|line| Broken { rule: "error in the log", text: line.to_owned() }).collect()
+}
+
+fn report(records: &Records) {
+    let ended = |status: &str| records.first.iter().filter(|run| run.status == status).count();
+    let extra = records.calls.iter().filter(|call| call.nth > 1).count();
+    println!("R1: {} kills, {} hit work in flight", records.kills.len(), records.hits());
+    println!("R1: {} steps of {} runs acknowledged; {} runs in the journal", records.acked_steps(), records.acks.len(), records.first.len());
+    println!("R1: {} success, {} needs_decision, {} quarantined", ended("success"), ended("needs_decision"), ended("quarantined"));
+    println!("R1: {} ledger calls, {extra} of them repeated after a kill", records.calls.len());
+    println!("R1: settled {:?} ms after the last kill", records.settled_ms);
+}

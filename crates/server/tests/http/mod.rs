@@ -1,0 +1,19 @@
+//! The HTTP interface as its callers meet it: the real router over a real store.
+
+mod conventions;
+mod credentials;
+mod documents;
+mod events;
+mod execute;
+mod idempotency;
+mod integrations;
+mod isolation;
+mod keys;
+mod observing;
+mod plans;
+mod schedules;
+mod serving;
+mod steps;
+mod webhook_answers;
+mod webhooks;
+mod world;

@@ -1,0 +1,20 @@
+//! Local servers for tests: each speaks a real protocol on loopback and remembers what it was asked.
+
+mod asked;
+mod board;
+mod chat;
+mod client;
+mod files;
+mod items;
+mod jobs;
+mod server;
+mod tests;
+
+pub use asked::Asked;
+pub use board::{board, echo};
+pub use chat::{Chat, Refusal};
+pub use client::{Answered, Client};
+pub use files::file;
+pub use items::{Items, price};
+pub use jobs::Jobs;
+pub use server::{Reply, Server, json, reply};

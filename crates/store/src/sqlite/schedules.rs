@@ -1,0 +1,129 @@
+//! Schedules: when each cron and interval trigger is due next.
+
+use async_trait::async_trait;
+use mainspring_model::clock::Millis;
+use mainspring_model::id::{OrgId, Owner, PlanId, ScheduleId, UserId};
+use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::error::Fail;
+use super::{SqliteStore, bytes, json, runs, text_of, uuid};
+
+#[async_trait]
+impl ScheduleStore for SqliteStore {
+    async fn due_schedules(&self, now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query(DUE).bind(now).bind(i64::from(limit)).fetch_all(connection).await?;
+                rows.iter().map(record).collect()
+            })
+        })
+        .await
+    }
+
+    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
+        self.read(|connection| {
+            Box::pin(async move {
+                let row = sqlx::query("select min(next_due) from schedules where next_due is not null").fetch_one(connection).await?;
+                Ok(row.try_get(0)?)
+            })
+        })
+        .await
+    }
+
+    async fn skip_slots(
+        &self,
+        id: ScheduleId,
+        seen: Millis,
+        last_due: Option<Millis>,
+        next_due: Option<Millis>,
+    ) -> Result<bool, StoreError> {
+        self.write(async move |connection| {
+            let done = sqlx::query(
+                "update schedules set last_due = coalesce(?3, last_due), next_due = ?4 where id = ?1 and next_due = ?2",
+            )
+            .bind(bytes(id.0))
+            .bind(seen)
+            .bind(last_due)
+            .bind(next_due)
+            .execute(connection)
+            .await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
+    }
+
+    async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query(OF_ORG).bind(bytes(org.0)).fetch_all(connection).await?;
+                rows.iter().map(record).collect()
+            })
+        })
+        .await
+    }
+}
+
+/// The columns that [`record`] reads, in its order. The last status is read from the runs: no end of a run has to write it here.
+macro_rules! select_schedules {
+    ($rest:literal) => {
+        concat!(
+            "select s.id, s.plan_id, p.name, s.org_id, s.user_id, s.trigger_id, s.expression, s.timezone, s.misfire, s.next_due, \
+             s.last_due, (select r.status from runs as r where r.slot_schedule = s.id and r.slot_schedule is not null \
+             order by r.slot_due desc limit 1) from schedules as s join plans as p on p.id = s.plan_id where ",
+            $rest
+        )
+    };
+}
+
+const DUE: &str = select_schedules!("s.next_due <= ?1 order by s.next_due, s.no limit ?2");
+const OF_ORG: &str = select_schedules!("s.org_id = ?1 order by s.next_due is null, s.next_due, s.no");
+const OF_PLAN: &str = select_schedules!("s.plan_id = ?1 order by s.no");
+
+fn record(row: &SqliteRow) -> Result<ScheduleRecord, Fail> {
+    Ok(ScheduleRecord {
+        id: ScheduleId(uuid(row, 0)?),
+        plan: PlanId(uuid(row, 1)?),
+        plan_name: row.try_get(2)?,
+        owner: Owner { org: OrgId(uuid(row, 3)?), user: UserId(uuid(row, 4)?) },
+        trigger: row.try_get(5)?,
+        expression: row.try_get(6)?,
+        timezone: row.try_get(7)?,
+        misfire: json(row.try_get(8)?)?,
+        next_due: row.try_get(9)?,
+        last_due: row.try_get(10)?,
+        last_status: row.try_get::<Option<&str>, _>(11)?.map(runs::status).transpose()?,
+    })
+}
+
+/// Puts a plan's schedules in place of those it had. One whose trigger, expression and zone are the same goes on where it was:
+/// a slot that is due while its plan is saved is neither lost nor filled twice.
+pub(super) async fn replace(plan: PlanId, new: &NewPlan, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    let rows = sqlx::query(OF_PLAN).bind(bytes(plan.0)).fetch_all(&mut *connection).await?;
+    let before = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+    sqlx::query("delete from schedules where plan_id = ?1").bind(bytes(plan.0)).execute(&mut *connection).await?;
+    for schedule in &new.schedules {
+        let same = |old: &&ScheduleRecord| {
+            (&old.trigger, &old.expression, &old.timezone) == (&schedule.trigger, &schedule.expression, &schedule.timezone)
+        };
+        let old = before.iter().find(same);
+        sqlx::query(
+            "insert into schedules (id, plan_id, org_id, user_id, trigger_id, expression, timezone, misfire, next_due, last_due) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )
+        .bind(bytes(old.map_or(schedule.id, |old| old.id).0))
+        .bind(bytes(plan.0))
+        .bind(bytes(new.owner.org.0))
+        .bind(bytes(new.owner.user.0))
+        .bind(schedule.trigger.as_str())
+        .bind(schedule.expression.as_str())
+        .bind(schedule.timezone.as_deref())
+        .bind(text_of(&schedule.misfire)?)
+        .bind(old.and_then(|old| old.next_due).or(schedule.next_due))
+        .bind(old.map_or(schedule.last_due, |old| old.last_due))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The conformance suite: what every store does, written against the traits alone.
+
+pub mod access;
+pub mod claims;
+pub mod fences;
+pub mod logs;
+pub mod make;
+pub mod parents;
+pub mod plans;
+pub mod pruning;
+pub mod runs;
+pub mod schedules;
+pub mod secrets;
+pub mod tenants;
+pub mod texts;
+
+/// One test for each function of the suite. `$open` gives a fresh world.
+macro_rules! every_test {
+    ($open:path; $($module:ident: $($name:ident),+ $(,)?;)+) => {
+        $(
+            mod $module {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $name() {
+                        let world = $open().await;
+                        crate::suite::$module::$name(&world).await;
+                        world.store.close().await;
+                    }
+                )+
+            }
+        )+
+    };
+}
+pub(crate) use every_test;
+
+/// The whole suite; a test is added here and nowhere else.
+macro_rules! suite {
+    ($open:path) => {
+        crate::suite::every_test! { $open;
+            runs: a_run_comes_back_as_it_was_written, lists_are_newest_first_and_page, filters_of_runs, an_ending_is_stored_once,
+                a_create_with_its_end_in_one_write, totals_count_what_ended, large_inputs_stay;
+            fences: another_epoch_is_late, an_unknown_run_is_late, nothing_follows_the_end, a_key_gives_the_first_run,
+                a_slot_is_filled_once, duplicates_inside_one_batch, writes_of_one_run_keep_their_order, a_gap_is_refused_alone,
+                a_second_create_of_the_same_run_exists, a_slot_of_a_removed_schedule_is_late;
+            claims: oldest_due_first, a_claimed_run_is_held, a_wait_ends_at_its_moment, release_gives_back, work_arrives,
+                cancelling, a_cancel_while_held_is_not_lost, recovery_leaves_the_living_alone, wake_cuts_a_wait_short,
+                claims_never_overlap;
+            parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
+            plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
+                listing, integrations;
+            schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
+            secrets: credentials, the_default_credential, data_keys_and_canary, touching;
+            access: api_keys, idempotent_answers, stale_idempotency;
+            logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;
+            pruning: by_age_and_count, never_too_young, a_child_stays_for_its_parent, blobs_follow_their_last_run, versions_follow_theirs,
+                totals_stay;
+            tenants: ids_of_another_organization_lead_nowhere;
+            texts: hostile_text_comes_back, whole_numbers_are_exact, blobs;
+        }
+    };
+}
+pub(crate) use suite;
