@@ -3,6 +3,7 @@
 //! SQL lives here and nowhere else. Every file under `sqlite/` has its twin of the same name for another database.
 
 mod blobs;
+pub mod ceiling;
 mod cursor;
 mod lock;
 mod sqlite;

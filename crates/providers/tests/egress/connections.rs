@@ -155,7 +155,8 @@ async fn connections_are_kept_and_one_lookup_serves_a_fan_out() {
         Attempt::new().call(&egress, "http.request", json!({"url": url})).await.unwrap();
     }
     assert_eq!((server.connections(), names.asked().len()), (1, 1));
-    let calls = (0..1_000).map(|_| async { Attempt::new().call(&egress, "http.request", json!({"url": url})).await.unwrap().value });
+    let provider = mainspring_providers::http::provider(egress.clone());
+    let calls = (0..1_000).map(|_| async { Attempt::new().call_of(&provider, "request", json!({"url": url})).await.unwrap().value });
     let values = futures_util::future::join_all(calls).await;
     assert_eq!(values, vec![json!(1); 1_000]);
     assert_eq!(server.seen().len(), 1_005);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use mainspring_engine::{LoadedPlan, Start};
+use mainspring_model::event::Event;
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::plan;
 use mainspring_model::run::RunHeader;
-use mainspring_model::store::{NewRun, Paging, PlanSource, RunFilter, RunWrite, Standing};
+use mainspring_model::store::{JournalRow, NewRun, Paging, PlanSource, RunFilter, RunWrite, Standing};
 use serde_json::json;
 
 use super::table::{Row, count};
@@ -35,11 +36,11 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
             app.clock.sleep_until(app.clock.now() + 5).await;
         }
         let seconds = (app.clock.monotonic_us() - began) as f64 / 1e6;
-        check(&app, runs).await?;
+        let rows = check(&app, runs).await?;
         app.engine.drain().await;
         serving.abort();
         app.store.close().await;
-        let bare = mainspring_store::ceiling::insert_rows(&data.join("bare.db"), runs, 11, 200).await?;
+        let bare = mainspring_store::ceiling::insert_rows(&data.join("bare.db"), runs, &rows, 500).await?;
         let rate = f64::from(runs * 10) / seconds;
         let bare = f64::from(runs * 10) / bare;
         if best.is_none_or(|(known, _)| rate > known) {
@@ -94,15 +95,21 @@ async fn queue(app: &Arc<App>, plan: &LoadedPlan, runs: u32) -> anyhow::Result<(
     Ok(())
 }
 
-/// Every run ended in success with ten recorded steps.
-async fn check(app: &Arc<App>, runs: u32) -> anyhow::Result<()> {
+/// Every run ended in success with ten recorded steps. Gives one run's rows.
+async fn check(app: &Arc<App>, runs: u32) -> anyhow::Result<Vec<JournalRow>> {
     let page = app.store.list_runs(Owner::LOCAL.org, &RunFilter::default(), &Paging { limit: 20, cursor: None }).await?;
+    let mut rows = Vec::new();
     for run in page.items {
         let history = app.store.history(run.id).await?;
         anyhow::ensure!(history.len() == 11, "a run has {} events instead of 11", history.len());
+        rows = history.iter().map(row).collect::<anyhow::Result<_>>()?;
         anyhow::ensure!(run.output.is_some_and(|output| output["n"] == json!(10)), "a run gave another output");
     }
     let totals = app.store.monitoring(Owner::LOCAL.org).await?;
     anyhow::ensure!(totals.total_executions == u64::from(runs) && totals.failed == 0, "not every run ended well: {totals:?}");
-    Ok(())
+    Ok(rows)
+}
+
+fn row(event: &Event) -> anyhow::Result<JournalRow> {
+    Ok(JournalRow { seq: event.seq, at: event.at, kind: event.body.kind(), body: serde_json::to_string(&event.body)?, progress: true })
 }

@@ -11,6 +11,7 @@ mod newsletter;
 mod orders_data;
 mod orders_report;
 mod poll_until_ready;
+mod serving;
 mod welcome_team;
 mod world;
 
