@@ -17,6 +17,8 @@ use crate::run::{Illegal, Run};
 
 /// Runs taken up in one go.
 const BATCH: usize = 256;
+/// How long a full process waits for room for a whole batch, in milliseconds.
+const ROOM_PATIENCE: i64 = 20;
 /// A run in flight at this many crashes is driven alone.
 const SUSPECT: u32 = 2;
 /// After this many crashes alone it is quarantined.
@@ -38,9 +40,13 @@ impl Engine {
         while !inner.draining.load(Ordering::Acquire) {
             let arrived = inner.store.work_arrived();
             match self.claim_once().await {
-                Ok(taken) if taken > 0 => continue,
+                Ok(taken) if taken > 0 && self.room() >= BATCH => continue,
                 Ok(_) => {}
                 Err(error) => tracing::error!(%error, "the queue could not be read; trying again"),
+            }
+            if self.room() < BATCH {
+                self.wait_for_room().await;
+                continue;
             }
             let until = match inner.store.next_wake().await {
                 Ok(wake) => self.next_look(wake),
@@ -49,8 +55,26 @@ impl Engine {
             tokio::select! {
                 () = arrived => {}
                 () = inner.clock.sleep_until(until) => {}
-                () = inner.freed.notified(), if self.room() == 0 => {}
             }
+        }
+    }
+
+    /// Until a whole batch fits again, or a moment has passed: a claim is a transaction, and one for each run that ends would
+    /// cost more than the runs.
+    async fn wait_for_room(&self) {
+        let patience = self.0.clock.sleep_until(self.0.clock.now().saturating_add(ROOM_PATIENCE));
+        let room = async {
+            loop {
+                let freed = self.0.freed.notified();
+                if self.room() >= BATCH {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        tokio::select! {
+            () = room => {}
+            () = patience => {}
         }
     }
 
@@ -184,7 +208,7 @@ impl Inner {
         if self.vault.data_key_version(header.owner.org).is_none() {
             self.credentials.ensure_key(header.owner.org).await.map_err(|error| LoadError::Gone(error.to_string()))?;
         }
-        let mut history = self.store.history(header.id).await?;
+        let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, &mut history).await?;
         Ok(Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?)
     }

@@ -412,6 +412,10 @@ impl Driver {
         }
         self.create = None;
         self.durable = Some(upto);
+        // A finished step clears the run: what dies from here on is counted from the start, alone or not.
+        if rows.iter().any(|row| row.progress) {
+            self.alone = false;
+        }
         if self.inner.watchers.is_watched(id) {
             for row in rows.iter() {
                 self.inner.watchers.tell(id, LiveEvent::Row(row.clone()));

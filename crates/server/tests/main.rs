@@ -1,3 +1,8 @@
 //! The server's tests, one binary: a module per part.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod cli;
+mod examples;
 mod http;
+mod servers;

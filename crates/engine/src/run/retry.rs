@@ -16,7 +16,8 @@ pub fn repeats(fault: &Fault, effect: Effect, once: bool, policy: &RetryPolicy) 
     if once && fault.effect != Effected::Unsent {
         return false;
     }
-    by_default(fault, effect) || widened(fault, policy)
+    // An action that knows better says so: a used-up quota is RATE_LIMITED and does not come back by waiting.
+    (fault.retryable && by_default(fault, effect)) || widened(fault, policy)
 }
 
 fn by_default(fault: &Fault, effect: Effect) -> bool {
@@ -96,6 +97,15 @@ mod tests {
         assert!(repeats(&input, Effect::Write, false, &policy(&["input"])));
         let user = Fault::new(Code::other("USER_STOP"), "no");
         assert!(!repeats(&user, Effect::Read, false, &policy(&["USER_STOP", "transient"])));
+    }
+
+    #[test]
+    fn what_its_action_calls_hopeless_is_repeated_only_by_name() {
+        let quota = Fault { retryable: false, ..Fault::new(Code::RATE_LIMITED, "used up") };
+        for effect in [Effect::Read, Effect::Idempotent, Effect::Keyed, Effect::Write] {
+            assert!(!repeats(&quota, effect, false, &policy(&[])), "{effect:?}");
+        }
+        assert!(repeats(&quota, Effect::Read, false, &policy(&["RATE_LIMITED"])));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Finds each step's action in the catalogue, and the ports that the step can end in.
 
-use super::near::{meant, nearest, shown, some_of};
 use super::code;
 use super::layout::Laid;
 use super::names::LATER_ACTIONS;
+use super::near::{meant, nearest, shown, some_of};
 use super::problems::Problems;
 use crate::Problem;
 use crate::action::Port;
@@ -34,7 +34,9 @@ pub(crate) fn resolve(step: &mut Laid<'_>, catalog: &dyn Catalog, owner: &Owner,
     let Some(text) = step.doc.action.as_deref() else { return };
     let pointer = format!("{}/action", step.pointer);
     let Some(name) = ActionName::parse(text) else {
-        let problem = Problem::new(code::INVALID_VALUE, pointer, format!("\"action\" is written provider.action; \"{}\" is not", shown(text))).expected("provider.action");
+        let problem =
+            Problem::new(code::INVALID_VALUE, pointer, format!("\"action\" is written provider.action; \"{}\" is not", shown(text)))
+                .expected("provider.action");
         problems.push(match by_action(text, catalog, owner) {
             Some(full) => problem.fix(full),
             None => problem,
@@ -46,7 +48,9 @@ pub(crate) fn resolve(step: &mut Laid<'_>, catalog: &dyn Catalog, owner: &Owner,
         && provider.version.to_string() != version
     {
         let message = format!("the provider \"{}\" is here in version {}, not {}", name.provider, provider.version, shown(version));
-        problems.push(Problem::new(code::UNKNOWN_VERSION, pointer, message).fix(format!("{}@{}.{}", name.provider, provider.version, name.action)));
+        problems.push(
+            Problem::new(code::UNKNOWN_VERSION, pointer, message).fix(format!("{}@{}.{}", name.provider, provider.version, name.action)),
+        );
         return;
     }
     let action = found.as_ref().and_then(|provider| provider.action(name.action)).cloned();
@@ -75,7 +79,8 @@ fn unknown(pointer: &str, name: ActionName<'_>, actions: Option<Vec<String>>, ca
         Some(actions) => {
             let message = format!("the provider \"{}\" has no action \"{}\"", name.provider, shown(name.action));
             let near = nearest(name.action, actions.iter().map(String::as_str));
-            let problem = Problem::new(code::UNKNOWN_ACTION, pointer, meant(message, near)).expected(some_of(actions.iter().map(String::as_str)));
+            let problem =
+                Problem::new(code::UNKNOWN_ACTION, pointer, meant(message, near)).expected(some_of(actions.iter().map(String::as_str)));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(format!("{}.{near}", name.provider)))
         }
         None => {

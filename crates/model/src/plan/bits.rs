@@ -30,6 +30,10 @@ impl Bits {
 
     /// The smallest number that is in both.
     pub(crate) fn first_common(&self, other: &Bits) -> Option<usize> {
-        self.0.iter().zip(&other.0).position(|(one, two)| one & two != 0).map(|word| word * 64 + (self.0[word] & other.0[word]).trailing_zeros() as usize)
+        self.0
+            .iter()
+            .zip(&other.0)
+            .position(|(one, two)| one & two != 0)
+            .map(|word| word * 64 + (self.0[word] & other.0[word]).trailing_zeros() as usize)
     }
 }

@@ -54,8 +54,9 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
     for step in &mut layout.steps {
         actions::resolve(step, catalog, owner, lenient, problems);
     }
-    let graphs: Vec<Graph> =
-        (0..layout.lists.len()).map(|list| if wired { Graph::of(&layout, ListId(index(list)), problems) } else { Graph::unknown(&layout, ListId(index(list))) }).collect();
+    let graphs: Vec<Graph> = (0..layout.lists.len())
+        .map(|list| if wired { Graph::of(&layout, ListId(index(list)), problems) } else { Graph::unknown(&layout, ListId(index(list))) })
+        .collect();
     for (list, graph) in graphs.iter().enumerate().filter(|(_, graph)| graph.sound) {
         join::check(&layout, ListId(index(list)), graph, problems);
     }
@@ -63,8 +64,9 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
     let surroundings = Surroundings { layout: &layout, graphs: &graphs };
     let mut compiler = Compiler { known: Known { surroundings, inputs: inputs.schema.as_ref(), lenient }, reads_now: false };
     let mut validators = Validators::default();
-    let mut steps: Vec<_> =
-        (0..layout.steps.len()).map(|at| check_step::compile(StepIx(index(at)), &graphs, &mut compiler, &mut validators, problems)).collect();
+    let mut steps: Vec<_> = (0..layout.steps.len())
+        .map(|at| check_step::compile(StepIx(index(at)), &graphs, &mut compiler, &mut validators, problems))
+        .collect();
     check_step::link(&mut steps);
 
     let mut above: Vec<String> = Vec::new();

@@ -25,7 +25,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const TAKEN: [&str; 10] = ["inputs", "vars", "org", "steps", "trigger", "run", "index", "loop", "error", "true"];
 
 /// Compiles the step at `ix`; its `dependents` and `error_handled` are filled in when all edges are known.
-pub(crate) fn compile(ix: StepIx, graphs: &[Graph], compiler: &mut Compiler<'_, '_>, validators: &mut Validators, problems: &mut Problems<'_>) -> Step {
+pub(crate) fn compile(
+    ix: StepIx,
+    graphs: &[Graph],
+    compiler: &mut Compiler<'_, '_>,
+    validators: &mut Validators,
+    problems: &mut Problems<'_>,
+) -> Step {
     let layout = compiler.known.surroundings.layout;
     let laid = layout.step(ix);
     let doc = laid.doc;
@@ -70,7 +76,13 @@ fn on_error(doc: Option<&OnErrorDoc>, handler: Option<ListId>) -> OnError {
     }
 }
 
-fn action(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, validators: &mut Validators, problems: &mut Problems<'_>) -> ActionStep {
+fn action(
+    ix: StepIx,
+    laid: &Laid<'_>,
+    compiler: &mut Compiler<'_, '_>,
+    validators: &mut Validators,
+    problems: &mut Problems<'_>,
+) -> ActionStep {
     let doc = laid.doc;
     let written = doc.action.as_deref().unwrap_or_default();
     let name = ActionName::parse(written).unwrap_or(ActionName { provider: "", version: None, action: written });
@@ -133,7 +145,8 @@ fn looped(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems
 
 /// Gives every step the steps that follow it, and notes which failures a written `x:error` handles.
 pub(crate) fn link(steps: &mut [Step]) {
-    let edges: Vec<(StepIx, Edge)> = (0..).zip(steps.iter()).flat_map(|(at, step)| step.edges.iter().map(move |edge| (StepIx(at), edge.clone()))).collect();
+    let edges: Vec<(StepIx, Edge)> =
+        (0..).zip(steps.iter()).flat_map(|(at, step)| step.edges.iter().map(move |edge| (StepIx(at), edge.clone()))).collect();
     for (target, edge) in edges {
         let source = &mut steps[edge.source.0 as usize];
         source.dependents.push(target);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::near::{meant, nearest};
 use super::code;
 use super::compile::Compiler;
 use super::document::{TriggerDoc, TriggerKindDoc};
 use super::fields::unknown_word;
 use super::inputs::InputSpec;
+use super::near::{meant, nearest};
 use super::policy;
 use super::problems::Problems;
 use super::surroundings::Site;
@@ -24,7 +24,12 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_PATH: usize = 200;
 
-pub(crate) fn compile(docs: &[TriggerDoc], inputs: &InputSpec, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Vec<Trigger> {
+pub(crate) fn compile(
+    docs: &[TriggerDoc],
+    inputs: &InputSpec,
+    compiler: &mut Compiler<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Vec<Trigger> {
     let mut ids = HashSet::new();
     let triggers: Vec<Trigger> = docs
         .iter()
@@ -43,7 +48,14 @@ pub(crate) fn compile(docs: &[TriggerDoc], inputs: &InputSpec, compiler: &mut Co
     triggers
 }
 
-fn trigger(doc: &TriggerDoc, place: usize, pointer: &str, inputs: &InputSpec, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Trigger {
+fn trigger(
+    doc: &TriggerDoc,
+    place: usize,
+    pointer: &str,
+    inputs: &InputSpec,
+    compiler: &mut Compiler<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Trigger {
     let condition = doc.condition.as_ref().and_then(|value| compiler.expr(value, &format!("{pointer}/if"), Site::Trigger, &[], problems));
     let key = doc.key.as_ref().and_then(|value| compiler.template(value, &format!("{pointer}/key"), Site::Trigger, &[], problems));
     let declared = inputs.names();
@@ -52,7 +64,8 @@ fn trigger(doc: &TriggerDoc, place: usize, pointer: &str, inputs: &InputSpec, co
             let at = pointer_join(&format!("{pointer}/inputs"), name);
             if inputs.schema.is_some() && !declared.contains(&name.as_str()) {
                 let near = nearest(name, declared.iter().copied());
-                let problem = Problem::new(code::INVALID_INPUT, at.clone(), meant(format!("the plan has no input \"{name}\""), near)).expected(declared.join(", "));
+                let problem = Problem::new(code::INVALID_INPUT, at.clone(), meant(format!("the plan has no input \"{name}\""), near))
+                    .expected(declared.join(", "));
                 problems.push_key(near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near)));
             }
             Some((name.clone(), compiler.template(value, &at, Site::Trigger, &[], problems)?))
@@ -74,9 +87,12 @@ fn kind(doc: &TriggerDoc, pointer: &str, problems: &mut Problems<'_>) -> Trigger
         TriggerKindDoc::Manual => TriggerKind::Manual,
         TriggerKindDoc::Cron { cron, .. } if cron.is_empty() => TriggerKind::Manual,
         TriggerKindDoc::Cron { cron: expression, timezone, misfire } => match Cron::parse(expression, timezone.as_deref()) {
-            Ok(cron) => {
-                TriggerKind::Cron { cron: Box::new(cron), expression: expression.clone(), timezone: timezone.clone(), misfire: misfire.unwrap_or_default() }
-            }
+            Ok(cron) => TriggerKind::Cron {
+                cron: Box::new(cron),
+                expression: expression.clone(),
+                timezone: timezone.clone(),
+                misfire: misfire.unwrap_or_default(),
+            },
             Err(problem) => {
                 let field = if problem.field == Some(CronField::Timezone) { "timezone" } else { "cron" };
                 problems.push(problem.at(format!("{pointer}/{field}")));
@@ -115,11 +131,17 @@ fn webhook_path(path: &str, pointer: &str, problems: &mut Problems<'_>) -> Strin
         "" => Some("is empty".to_owned()),
         text if text.len() > MAX_PATH => Some(format!("has {} characters; at most {MAX_PATH} are allowed", text.len())),
         text if text.split('/').any(|part| matches!(part, "" | "." | "..")) => Some("has an empty part, \".\" or \"..\"".to_owned()),
-        text => text.chars().find(|character| !allowed(*character)).map(|character| format!("has the character \"{}\"", character.escape_debug())),
+        text => text
+            .chars()
+            .find(|character| !allowed(*character))
+            .map(|character| format!("has the character \"{}\"", character.escape_debug())),
     };
     if let Some(reason) = reason {
         let message = format!("the webhook's path {reason}");
-        problems.push(Problem::new(code::INVALID_VALUE, pointer, message).expected("letters, digits, - _ . ~ in parts joined by /, such as orders/new"));
+        problems.push(
+            Problem::new(code::INVALID_VALUE, pointer, message)
+                .expected("letters, digits, - _ . ~ in parts joined by /, such as orders/new"),
+        );
     }
     trimmed.to_owned()
 }
@@ -127,7 +149,10 @@ fn webhook_path(path: &str, pointer: &str, problems: &mut Problems<'_>) -> Strin
 fn webhook_methods(methods: Option<&[String]>, pointer: &str, problems: &mut Problems<'_>) -> Vec<String> {
     let Some(methods) = methods else { return vec!["POST".to_owned()] };
     if methods.is_empty() {
-        problems.push(Problem::new(code::INVALID_VALUE, pointer, "\"methods\" is empty; nothing could call this webhook").expected(METHODS.join(", ")));
+        problems.push(
+            Problem::new(code::INVALID_VALUE, pointer, "\"methods\" is empty; nothing could call this webhook")
+                .expected(METHODS.join(", ")),
+        );
     }
     let mut known: Vec<String> = Vec::new();
     for (place, method) in methods.iter().enumerate() {
@@ -154,7 +179,10 @@ fn own_paths(triggers: &[Trigger], problems: &mut Problems<'_>) {
             _ => false,
         });
         if let Some(other) = shared.filter(|_| !webhook.path.is_empty()) {
-            let message = format!("the trigger \"{}\" has this path and method, and one of the two answers with its run; it needs them for itself", other.id);
+            let message = format!(
+                "the trigger \"{}\" has this path and method, and one of the two answers with its run; it needs them for itself",
+                other.id
+            );
             problems.push(Problem::new(code::CONFLICTING_FIELDS, format!("/triggers/{place}/path"), message));
         }
     }

@@ -16,7 +16,14 @@ pub(crate) struct Compiler<'p, 'd> {
 
 impl Compiler<'_, '_> {
     /// An expression field.
-    pub(crate) fn expr(&mut self, value: &Value, pointer: &str, site: Site<'_>, extra: &[&str], problems: &mut Problems<'_>) -> Option<Expr> {
+    pub(crate) fn expr(
+        &mut self,
+        value: &Value,
+        pointer: &str,
+        site: Site<'_>,
+        extra: &[&str],
+        problems: &mut Problems<'_>,
+    ) -> Option<Expr> {
         match expr::field(value) {
             Ok(expr) => {
                 let text = value.as_str().unwrap_or_default();
@@ -36,7 +43,14 @@ impl Compiler<'_, '_> {
     }
 
     /// A template field.
-    pub(crate) fn template(&mut self, value: &Value, pointer: &str, site: Site<'_>, extra: &[&str], problems: &mut Problems<'_>) -> Option<Template> {
+    pub(crate) fn template(
+        &mut self,
+        value: &Value,
+        pointer: &str,
+        site: Site<'_>,
+        extra: &[&str],
+        problems: &mut Problems<'_>,
+    ) -> Option<Template> {
         match Template::parse(value, pointer) {
             Ok(template) => {
                 for (inner, reference) in template.references() {

@@ -133,10 +133,19 @@ impl ActionStep {
 /// A param that the action evaluates per item.
 #[derive(Clone, Debug)]
 pub enum PerItemParam {
-    Expr { name: String, expr: Expr },
+    Expr {
+        name: String,
+        expr: Expr,
+    },
     /// `switch.cases`: label → expression, in written order.
-    Labelled { name: String, cases: Vec<(String, Expr)> },
-    Template { name: String, template: Template },
+    Labelled {
+        name: String,
+        cases: Vec<(String, Expr)>,
+    },
+    Template {
+        name: String,
+        template: Template,
+    },
 }
 
 impl PerItemParam {

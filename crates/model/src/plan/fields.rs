@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::near::{nearest, shown};
 use super::code;
 use super::names::Noun;
+use super::near::{nearest, shown};
 use super::problems::Problems;
 use crate::Problem;
 use crate::value::{pointer_join, preview, type_name};
@@ -79,7 +79,8 @@ impl<'v> Fields<'v> {
         }
         let found = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number));
         if found.is_none() {
-            problems.push(Problem::new(code::INVALID_VALUE, self.at(name), format!("\"{name}\" is {bounds}, not {value}")).expected(bounds));
+            problems
+                .push(Problem::new(code::INVALID_VALUE, self.at(name), format!("\"{name}\" is {bounds}, not {value}")).expected(bounds));
         }
         found
     }
@@ -127,7 +128,12 @@ impl<'v> Fields<'v> {
         for (place, item) in items.iter().enumerate() {
             match item {
                 Value::String(text) => texts.push(text.clone()),
-                other => problems.push(wrong_type(&format!("{}/{place}", self.at(name)), &format!("\"{name}\" is a list of texts"), "text", other)),
+                other => problems.push(wrong_type(
+                    &format!("{}/{place}", self.at(name)),
+                    &format!("\"{name}\" is a list of texts"),
+                    "text",
+                    other,
+                )),
             }
         }
         Some(texts)
@@ -172,7 +178,9 @@ impl<'v> Fields<'v> {
         }
         match nearest(name, known.iter().copied()) {
             Some(near) => Problem { message: format!("{noun} has no field \"{name}\"; did you mean \"{near}\"?"), ..problem }.fix(near),
-            None if name == "<<" => Problem { message: "merge keys (<<) are not part of YAML 1.2; write the fields out".to_owned(), ..problem },
+            None if name == "<<" => {
+                Problem { message: "merge keys (<<) are not part of YAML 1.2; write the fields out".to_owned(), ..problem }
+            }
             None => Problem { message: format!("{noun} has no field \"{}\"", shown(name)), ..problem },
         }
     }
@@ -205,7 +213,8 @@ pub(crate) fn preview_quoted(value: &Value) -> String {
 pub(crate) fn unknown_word<'w>(pointer: &str, what: &str, given: &str, words: impl Iterator<Item = &'w str> + Clone) -> Problem {
     let list: Vec<&str> = words.clone().collect();
     let shown: String = given.chars().take(60).collect();
-    let problem = Problem::new(code::INVALID_VALUE, pointer, format!("{what} is {}, not \"{shown}\"", one_of(&list))).expected(list.join(", "));
+    let problem =
+        Problem::new(code::INVALID_VALUE, pointer, format!("{what} is {}, not \"{shown}\"", one_of(&list))).expected(list.join(", "));
     match nearest(given, words) {
         Some(near) => problem.fix(near),
         None => problem,

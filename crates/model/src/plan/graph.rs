@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::near::{meant, nearest, shown, some_of};
 use super::bits::Bits;
 use super::code;
 use super::compiled::{Edge, EdgePort, ListId, StepIx};
 use super::fields::one_of;
 use super::layout::{Laid, Layout};
+use super::near::{meant, nearest, shown, some_of};
 use super::problems::Problems;
 use crate::Problem;
 
@@ -42,7 +42,8 @@ impl Graph {
 
     pub(crate) fn of(layout: &Layout<'_>, list: ListId, problems: &mut Problems<'_>) -> Graph {
         let steps = &layout.list_of(list).steps;
-        let edges: Vec<Vec<Edge>> = steps.iter().enumerate().map(|(place, ix)| edges(layout, list, place, layout.step(*ix), problems)).collect();
+        let edges: Vec<Vec<Edge>> =
+            steps.iter().enumerate().map(|(place, ix)| edges(layout, list, place, layout.step(*ix), problems)).collect();
         let order = order(layout, &edges);
         let sound = order.len() == steps.len();
         if !sound {
@@ -103,7 +104,8 @@ fn source(layout: &Layout<'_>, list: ListId, step: &Laid<'_>, id: &str, pointer:
     let problem = match layout.ids.get(id) {
         Some(ix) if layout.step(*ix).list == list => return Some(*ix),
         Some(ix) => {
-            let message = format!("\"{id}\" stands in another list of steps ({}); edges join only steps of one list", layout.step(*ix).pointer);
+            let message =
+                format!("\"{id}\" stands in another list of steps ({}); edges join only steps of one list", layout.step(*ix).pointer);
             Problem::new(code::UNKNOWN_STEP, pointer, message)
         }
         None => {
@@ -112,7 +114,8 @@ fn source(layout: &Layout<'_>, list: ListId, step: &Laid<'_>, id: &str, pointer:
             }
             let here: Vec<&str> = layout.members(list).map(|known| known.id.as_str()).filter(|known| *known != step.id).collect();
             let near = nearest(id, here.iter().copied());
-            let problem = Problem::new(code::UNKNOWN_STEP, pointer, meant(format!("there is no step \"{}\"", shown(id)), near)).expected(some_of(here));
+            let problem = Problem::new(code::UNKNOWN_STEP, pointer, meant(format!("there is no step \"{}\"", shown(id)), near))
+                .expected(some_of(here));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near))
         }
     };

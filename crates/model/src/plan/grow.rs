@@ -112,7 +112,8 @@ impl Growth {
     /// The value of an anchor again.
     pub(crate) fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Problem> {
         let Some((value, spots)) = self.anchors.get(&anchor) else {
-            return Err(Problem::new(code::UNSUPPORTED_YAML, self.pointer(), "this alias stands inside what it repeats").at(place.line, place.column));
+            return Err(Problem::new(code::UNSUPPORTED_YAML, self.pointer(), "this alias stands inside what it repeats")
+                .at(place.line, place.column));
         };
         if self.spots.len() + spots.len() > MAX_VALUES {
             return Err(limit("1,000,000 values", place));
@@ -146,7 +147,9 @@ impl Growth {
 
     fn spot(&mut self, value: Place, verbatim: Option<Verbatim>) -> Result<usize, Problem> {
         if self.spots.len() >= MAX_VALUES {
-            return Err(Problem::new(code::DOCUMENT_LIMIT, "", "the document holds more than 1,000,000 values").at(value.line, value.column));
+            return Err(
+                Problem::new(code::DOCUMENT_LIMIT, "", "the document holds more than 1,000,000 values").at(value.line, value.column)
+            );
         }
         self.spots.push(Spot { value, key: self.pending_key(), verbatim, size: 1 });
         Ok(self.spots.len() - 1)
@@ -176,7 +179,8 @@ impl Growth {
 }
 
 fn limit(what: &str, place: Place) -> Problem {
-    Problem::new(code::DOCUMENT_LIMIT, "", format!("the document's anchors and aliases repeat more than {what}")).at(place.line, place.column)
+    Problem::new(code::DOCUMENT_LIMIT, "", format!("the document's anchors and aliases repeat more than {what}"))
+        .at(place.line, place.column)
 }
 
 /// How deep lists and objects stand in each other; 0 for a scalar. The value was read within [`MAX_DEPTH`].

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value, json};
 
-use super::near::{meant, nearest};
 use super::code;
+use super::near::{meant, nearest};
 use super::problems::{MAX_LISTED, Problems};
 use super::schema_error;
 use crate::Problem;
@@ -172,12 +172,15 @@ fn reference(schema: &Value, depth: usize) -> Option<String> {
         }
     }
     for (word, value) in fields {
-        let inner = |part: &str, inner: &Value| reference(inner, depth + 1).map(|at| format!("{}{at}", pointer_join(&format!("/{word}"), part)));
+        let inner =
+            |part: &str, inner: &Value| reference(inner, depth + 1).map(|at| format!("{}{at}", pointer_join(&format!("/{word}"), part)));
         let found = match (word.as_str(), value) {
             ("properties" | "patternProperties" | "dependentSchemas" | "$defs" | "definitions", Value::Object(map)) => {
                 map.iter().find_map(|(name, schema)| inner(name, schema))
             }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(list)) => list.iter().enumerate().find_map(|(place, schema)| inner(&place.to_string(), schema)),
+            ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(list)) => {
+                list.iter().enumerate().find_map(|(place, schema)| inner(&place.to_string(), schema))
+            }
             ("default" | "const" | "enum" | "examples", _) => None,
             (_, Value::Object(_)) => reference(value, depth + 1).map(|at| format!("/{word}{at}")),
             _ => None,

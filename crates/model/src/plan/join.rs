@@ -21,10 +21,15 @@ pub(crate) fn check(layout: &Layout<'_>, list: ListId, graph: &Graph, problems: 
         if step.doc.join.is_some() || edges.len() < 2 {
             continue;
         }
-        let reason = ports_meet(layout, edges).or_else(|| edges.iter().find_map(|edge| branch_meets(layout, steps, graph, &onward, place, edge)));
+        let reason =
+            ports_meet(layout, edges).or_else(|| edges.iter().find_map(|edge| branch_meets(layout, steps, graph, &onward, place, edge)));
         if let Some(reason) = reason {
             let message = format!("{reason}; write join: any (one live edge is enough) or join: all");
-            problems.push(Problem::new(code::JOIN_REQUIRED, format!("{}/needs", step.pointer), message).expected("join: any, or join: all").fix("join: any"));
+            problems.push(
+                Problem::new(code::JOIN_REQUIRED, format!("{}/needs", step.pointer), message)
+                    .expected("join: any, or join: all")
+                    .fix("join: any"),
+            );
         }
     }
 }
@@ -63,10 +68,15 @@ fn branch_meets(layout: &Layout<'_>, steps: &[StepIx], graph: &Graph, onward: &O
         if *ports == edge.ports.as_slice() || !followers.meets(&graph.ancestors[place]) {
             continue;
         }
-        let dead = endings(source, &edge.ports, ports).into_iter().find(|ending| live(source, ports, ending) && !live(source, &edge.ports, ending));
+        let dead = endings(source, &edge.ports, ports)
+            .into_iter()
+            .find(|ending| live(source, ports, ending) && !live(source, &edge.ports, ending));
         if let (Some(ending), Some(follower)) = (dead, followers.first_common(&graph.ancestors[place])) {
             let follower = layout.step(steps[follower]);
-            return Some(format!("when \"{}\" ends in {ending}, its own edge here is dead while the branch of \"{}\" goes on", source.id, follower.id));
+            return Some(format!(
+                "when \"{}\" ends in {ending}, its own edge here is dead while the branch of \"{}\" goes on",
+                source.id, follower.id
+            ));
         }
     }
     None
@@ -86,7 +96,10 @@ fn endings(source: &Laid<'_>, one: &[EdgePort], two: &[EdgePort]) -> Vec<String>
     // `success` is a port of every action; one that names other main ports ends in those.
     let others = source.ports.iter().any(|port| port.main && port.name != "success");
     for main in [true, false] {
-        let unnamed = source.ports.iter().find(|port| port.main == main && !(others && port.name == "success") && !named.contains(&port.name.as_str()));
+        let unnamed = source
+            .ports
+            .iter()
+            .find(|port| port.main == main && !(others && port.name == "success") && !named.contains(&port.name.as_str()));
         endings.extend(unnamed.map(|port| port.name.clone()));
     }
     endings.push("error".to_owned());

@@ -184,7 +184,11 @@ impl Scanner<'_> {
                 }
                 Some(byte) if *byte < 0x20 => {
                     self.at = at;
-                    let what = if *byte == b'\n' { "a line break stands inside a text; write it as \\n".to_owned() } else { "a control character stands inside a text; write it as \\u00XX".to_owned() };
+                    let what = if *byte == b'\n' {
+                        "a line break stands inside a text; write it as \\n".to_owned()
+                    } else {
+                        "a control character stands inside a text; write it as \\u00XX".to_owned()
+                    };
                     return Err(self.problem(what));
                 }
                 Some(_) => at += 1,

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::check::{self, Mode};
-use super::older::Translated;
 use super::compiled::Plan;
+use super::older::Translated;
 use super::problems::{Origins, Problems};
 use super::source::{Format, Source, parse};
 use super::{code, normalise, older, read};

@@ -1,13 +1,45 @@
 //! The names of a document's fields: ours, those of a later version, and what other tools call them.
 
 /// Fields of a plan.
-pub(crate) const PLAN: &[&str] =
-    &["name", "description", "original_prompt", "inputs", "vars", "triggers", "steps", "output", "on_error", "finally", "timeout", "deadline"];
+pub(crate) const PLAN: &[&str] = &[
+    "name",
+    "description",
+    "original_prompt",
+    "inputs",
+    "vars",
+    "triggers",
+    "steps",
+    "output",
+    "on_error",
+    "finally",
+    "timeout",
+    "deadline",
+];
 
 /// Fields of a step. `provider` is read beside `action`.
 pub(crate) const STEP: &[&str] = &[
-    "id", "name", "notes", "action", "provider", "params", "credential", "needs", "join", "if", "for_each", "as", "max_parallel", "batch",
-    "on_item_error", "repeat", "steps", "retry", "timeout", "on_error", "once", "position",
+    "id",
+    "name",
+    "notes",
+    "action",
+    "provider",
+    "params",
+    "credential",
+    "needs",
+    "join",
+    "if",
+    "for_each",
+    "as",
+    "max_parallel",
+    "batch",
+    "on_item_error",
+    "repeat",
+    "steps",
+    "retry",
+    "timeout",
+    "on_error",
+    "once",
+    "position",
 ];
 
 /// Fields that every trigger has.
@@ -76,7 +108,10 @@ impl Noun {
                 "timeout-minutes" | "timeout_seconds" => ("timeout", "a duration such as 5m or 30s"),
                 "description" | "comment" => ("notes", ""),
                 "do" | "body" | "jobs" => ("steps", ""),
-                "type" => ("", "a step has no type: \"action\" makes a call, \"steps\" a group, \"for_each\" and \"repeat\" a loop, \"if\" a condition"),
+                "type" => (
+                    "",
+                    "a step has no type: \"action\" makes a call, \"steps\" a group, \"for_each\" and \"repeat\" a loop, \"if\" a condition",
+                ),
                 "runs-on" | "runs_on" => ("", "steps need no machine to be named: remove it"),
                 "else" | "else_jump" => ("", "write a second step with the opposite \"if\", or use logic.if and its ports"),
                 "run" | "script" => ("", "user code arrives with a later version; use an action such as logic.map"),

@@ -82,7 +82,9 @@ impl Walk<'_> {
     }
 
     fn kinds(&self, action: Option<&str>) -> BTreeMap<String, ParamKind> {
-        let found = action.and_then(ActionName::parse).and_then(|name| self.catalog.provider(self.owner, name.provider)?.action(name.action).cloned());
+        let found = action
+            .and_then(ActionName::parse)
+            .and_then(|name| self.catalog.provider(self.owner, name.provider)?.action(name.action).cloned());
         found.map(|action| action.spec().param_kinds.clone()).unwrap_or_default()
     }
 }

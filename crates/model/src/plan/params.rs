@@ -49,11 +49,20 @@ pub(crate) fn compile(
             }
         }
     }
-    let template = compiler.template(&Value::Object(plain), pointer, site, &[], problems).unwrap_or_else(|| Template::literal(Value::Object(Map::new())));
+    let template = compiler
+        .template(&Value::Object(plain), pointer, site, &[], problems)
+        .unwrap_or_else(|| Template::literal(Value::Object(Map::new())));
     Params { template, per_item }
 }
 
-fn labelled_or_expr(name: String, value: &Value, at: &str, site: Site<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Option<PerItemParam> {
+fn labelled_or_expr(
+    name: String,
+    value: &Value,
+    at: &str,
+    site: Site<'_>,
+    compiler: &mut Compiler<'_, '_>,
+    problems: &mut Problems<'_>,
+) -> Option<PerItemParam> {
     let Value::Object(labels) = value else {
         let expr = compiler.expr(value, at, site, PER_ITEM, problems)?;
         return Some(PerItemParam::Expr { name, expr });
@@ -88,7 +97,14 @@ impl Validators {
 }
 
 /// Checks what is known of the params before any run: all but what hangs on an expression.
-pub(crate) fn validate(params: &Map<String, Value>, action: &str, spec: &ActionSpec, pointer: &str, validators: &mut Validators, problems: &mut Problems<'_>) {
+pub(crate) fn validate(
+    params: &Map<String, Value>,
+    action: &str,
+    spec: &ActionSpec,
+    pointer: &str,
+    validators: &mut Validators,
+    problems: &mut Problems<'_>,
+) {
     let Some(validator) = validators.of(action, spec) else { return };
     let instance = Value::Object(params.clone());
     for error in validator.iter_errors(&instance) {
@@ -107,7 +123,11 @@ pub(crate) fn validate(params: &Map<String, Value>, action: &str, spec: &ActionS
             let message = format!("{action}: {}", misfit.message);
             // A missing param has no place of its own; the object that it is missing from has.
             let inner = if misfit.absent { misfit.path.rsplit_once('/').map_or("", |(parent, _)| parent) } else { &misfit.path };
-            let problem = Problem { expected: misfit.expected, fix: misfit.fix, ..Problem::new(code::INVALID_PARAMS, format!("{pointer}{inner}"), message) };
+            let problem = Problem {
+                expected: misfit.expected,
+                fix: misfit.fix,
+                ..Problem::new(code::INVALID_PARAMS, format!("{pointer}{inner}"), message)
+            };
             if misfit.key {
                 problems.push_key(problem);
             } else {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::near::{meant, nearest};
 use super::code;
 use super::compiled::{Backoff, RetryPolicy};
 use super::document::{BackoffDoc, DelayDoc, RetryDoc};
+use super::near::{meant, nearest};
 use super::problems::Problems;
 use crate::fault::Code;
 use crate::{Problem, duration};
@@ -51,7 +51,12 @@ fn backoff(doc: &BackoffDoc, pointer: &str, problems: &mut Problems<'_>) -> Back
         problems.push(Problem::new(code::INVALID_VALUE, format!("{pointer}/max_delay"), message));
     }
     // A long delay without a bound of its own is what its author wants, not 60 s.
-    Backoff { delay, factor: doc.factor.unwrap_or(FACTOR), max_delay: max_delay.unwrap_or(MAX_DELAY.max(delay)), jitter: doc.jitter.unwrap_or(true) }
+    Backoff {
+        delay,
+        factor: doc.factor.unwrap_or(FACTOR),
+        max_delay: max_delay.unwrap_or(MAX_DELAY.max(delay)),
+        jitter: doc.jitter.unwrap_or(true),
+    }
 }
 
 pub(crate) fn delay(doc: &DelayDoc, pointer: &str, problems: &mut Problems<'_>) -> Backoff {
@@ -80,7 +85,11 @@ pub(crate) fn retry(doc: Option<&RetryDoc>, is_body: bool, pointer: &str, proble
             problems.push(near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near)));
         }
     }
-    RetryPolicy { max_attempts: doc.max_attempts.unwrap_or(ATTEMPTS), backoff: backoff(&doc.backoff, pointer, problems), codes: doc.codes.clone() }
+    RetryPolicy {
+        max_attempts: doc.max_attempts.unwrap_or(ATTEMPTS),
+        backoff: backoff(&doc.backoff, pointer, problems),
+        codes: doc.codes.clone(),
+    }
 }
 
 fn is_code(text: &str) -> bool {
@@ -88,5 +97,7 @@ fn is_code(text: &str) -> bool {
     CLASSES.contains(&text)
         || Code::ALL.iter().any(|code| code.as_str() == text)
         || text.strip_prefix("HTTP_").is_some_and(status)
-        || text.strip_prefix("USER_").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'))
+        || text.strip_prefix("USER_").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        })
 }

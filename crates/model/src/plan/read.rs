@@ -74,7 +74,8 @@ fn inputs(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Map<String, Value
     for (name, property) in &inputs {
         if !property.is_object() {
             let pointer = pointer_join("/inputs", name);
-            let problem = wrong_type(&pointer, "an input is declared by an object such as {type: number, required: true}", "an object", property);
+            let problem =
+                wrong_type(&pointer, "an input is declared by an object such as {type: number, required: true}", "an object", property);
             let known = property.as_str().filter(|word| ["string", "number", "integer", "boolean", "array", "object"].contains(word));
             problems.push(if let Some(word) = known { problem.fix(format!("{{type: {word}}}")) } else { problem });
         }
@@ -93,7 +94,13 @@ fn named(fields: &Fields<'_>, field: &str, problems: &mut Problems<'_>) -> Map<S
 }
 
 /// A list of steps, `level` lists of steps deep. Deeper lists than allowed are reported once and not read.
-pub(crate) fn steps(fields: &Fields<'_>, name: &str, level: usize, counted: &mut Counted, problems: &mut Problems<'_>) -> Option<Vec<StepDoc>> {
+pub(crate) fn steps(
+    fields: &Fields<'_>,
+    name: &str,
+    level: usize,
+    counted: &mut Counted,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<StepDoc>> {
     let items = fields.list(name, problems)?;
     Some(step_list(items, &fields.at(name), level, counted, problems))
 }

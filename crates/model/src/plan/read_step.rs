@@ -94,7 +94,8 @@ pub(crate) fn identifier(fields: &Fields<'_>, name: &str, problems: &mut Problem
     }
     let rule = "a small letter, then up to 63 small letters, digits or _";
     let shown: String = text.chars().take(MAX_NAME + 1).collect();
-    let problem = Problem::new(code::INVALID_VALUE, fields.at(name), format!("\"{name}\" is {rule}; \"{shown}\" is not")).expected("[a-z][a-z0-9_]{0,63}");
+    let problem = Problem::new(code::INVALID_VALUE, fields.at(name), format!("\"{name}\" is {rule}; \"{shown}\" is not"))
+        .expected("[a-z][a-z0-9_]{0,63}");
     let near = to_identifier(&text);
     problems.push(if near.is_empty() { problem } else { problem.fix(near) });
     // Kept, so that references to it are not reported as well.
@@ -137,7 +138,11 @@ pub(crate) fn credential_problem(pointer: &str) -> Problem {
 }
 
 pub(crate) fn is_plain_name(text: &str) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= 200 && !text.contains("${") && !text.contains("{{") && !text.contains(char::is_control)
+    !text.trim().is_empty()
+        && text.chars().count() <= 200
+        && !text.contains("${")
+        && !text.contains("{{")
+        && !text.contains(char::is_control)
 }
 
 fn for_each(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Value> {
@@ -155,7 +160,10 @@ fn repeat(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<RepeatDoc>
     inner.refuse_unknown(names::REPEAT, problems);
     let until = inner.filled("until", problems).cloned();
     if !inner.map.contains_key("until") {
-        problems.push(Problem::new(code::MISSING_FIELD, inner.pointer.clone(), "\"repeat\" needs \"until\", the condition that ends it").expected("until"));
+        problems.push(
+            Problem::new(code::MISSING_FIELD, inner.pointer.clone(), "\"repeat\" needs \"until\", the condition that ends it")
+                .expected("until"),
+        );
     }
     Some(RepeatDoc {
         until: until.unwrap_or(Value::Bool(true)),
@@ -214,7 +222,12 @@ fn on_error(fields: &Fields<'_>, level: usize, counted: &mut Counted, problems: 
             known.map(|(_, word)| OnErrorDoc::Word(*word))
         }
         other => {
-            problems.push(wrong_type(&pointer, "\"on_error\" is fail, continue or a list of steps", "fail, continue or a list of steps", other));
+            problems.push(wrong_type(
+                &pointer,
+                "\"on_error\" is fail, continue or a list of steps",
+                "fail, continue or a list of steps",
+                other,
+            ));
             None
         }
     }

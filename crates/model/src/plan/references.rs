@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::near::{meant, nearest, shown, some_of};
 use super::code;
 use super::compiled::{ListRole, Plan, StepIx};
 use super::document::OnErrorDoc;
 use super::fields::one_of;
+use super::near::{meant, nearest, shown, some_of};
 use super::problems::Problems;
 use super::schema_path;
 use super::surroundings::{Hidden, Site, Surroundings};
@@ -29,7 +29,15 @@ pub(crate) struct Known<'p, 'd> {
 }
 
 /// Checks one reference inside `text`, the text at `pointer`.
-pub(crate) fn check(known: &Known<'_, '_>, site: Site<'_>, extra: &[&str], reference: &Reference, pointer: &str, text: &str, problems: &mut Problems<'_>) {
+pub(crate) fn check(
+    known: &Known<'_, '_>,
+    site: Site<'_>,
+    extra: &[&str],
+    reference: &Reference,
+    pointer: &str,
+    text: &str,
+    problems: &mut Problems<'_>,
+) {
     if problems.is_full() {
         return;
     }
@@ -148,7 +156,8 @@ fn unknown_step(surroundings: &Surroundings<'_, '_>, site: Site<'_>, key: &StepK
         StepKey::Id(id) => {
             let visible = surroundings.visible(site);
             let near = nearest(id, visible.iter().copied());
-            let problem = Problem::new(code::UNKNOWN_STEP, "", meant(format!("there is no step \"{}\"", shown(id)), near)).expected(some_of(visible));
+            let problem =
+                Problem::new(code::UNKNOWN_STEP, "", meant(format!("there is no step \"{}\"", shown(id)), near)).expected(some_of(visible));
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near))
         }
     }
@@ -162,8 +171,14 @@ fn hidden_step(surroundings: &Surroundings<'_, '_>, target: StepIx, hidden: &Hid
         Hidden::Encloses => format!("\"{id}\" encloses this step and ends after it"),
         Hidden::NoRun => "steps cannot be read here: no run has begun".to_owned(),
         Hidden::Inside(list) => match layout.list_of(*list).role {
-            ListRole::Body(outer) => format!("\"{id}\" stands inside \"{}\" and is visible only there; read steps.{}.output", layout.step(outer).id, layout.step(outer).id),
-            ListRole::StepError(outer) => format!("\"{id}\" stands in the on_error list of \"{}\" and is visible only there", layout.step(outer).id),
+            ListRole::Body(outer) => format!(
+                "\"{id}\" stands inside \"{}\" and is visible only there; read steps.{}.output",
+                layout.step(outer).id,
+                layout.step(outer).id
+            ),
+            ListRole::StepError(outer) => {
+                format!("\"{id}\" stands in the on_error list of \"{}\" and is visible only there", layout.step(outer).id)
+            }
             ListRole::PlanError => format!("\"{id}\" stands in the plan's on_error list and is visible only there"),
             ListRole::Finally => format!("\"{id}\" stands in the plan's finally list and is visible only there"),
             ListRole::Top => format!("\"{id}\" is not visible here"),

@@ -4,9 +4,9 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
+use super::fields::{one_of, preview_quoted};
 use super::near::{meant, nearest, shown, some_of};
 use super::problems::MAX_LISTED;
-use super::fields::{one_of, preview_quoted};
 use crate::value::{pointer_join, type_name};
 
 /// One misfit.
@@ -26,7 +26,14 @@ pub(crate) struct Misfit {
 pub(crate) fn explain(error: &ValidationError<'_>, schema: &Value, noun: &str) -> Vec<Misfit> {
     let path = error.instance_path().as_str().to_owned();
     let one = |message: String, expected: Option<String>| {
-        vec![Misfit { path: path.clone(), key: false, absent: false, message: format!("{} {message}", subject(&path, noun)), expected, fix: None }]
+        vec![Misfit {
+            path: path.clone(),
+            key: false,
+            absent: false,
+            message: format!("{} {message}", subject(&path, noun)),
+            expected,
+            fix: None,
+        }]
     };
     let found = || found(error.instance());
     match error.kind() {
@@ -46,26 +53,54 @@ pub(crate) fn explain(error: &ValidationError<'_>, schema: &Value, noun: &str) -
                 let path = pointer_join(&path, name);
                 let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
                 let message = meant(format!("there is no {noun} \"{}\"", dotted(&path)), near.as_deref());
-                Misfit { path, key: true, absent: false, message, expected: Some(some_of(known.iter().map(String::as_str))).filter(|names| !names.is_empty()), fix: near }
+                Misfit {
+                    path,
+                    key: true,
+                    absent: false,
+                    message,
+                    expected: Some(some_of(known.iter().map(String::as_str))).filter(|names| !names.is_empty()),
+                    fix: near,
+                }
             });
             unknown.collect()
         }
         ValidationErrorKind::Enum { options } => {
-            let words: Vec<String> = options.as_array().into_iter().flatten().map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned)).collect();
+            let words: Vec<String> = options
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned))
+                .collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let near = error.instance().as_str().and_then(|text| nearest(text, words.iter().copied())).map(str::to_owned);
             let mut misfits = one(format!("must be {}, found {}", one_of(&words), found()), Some(words.join(", ")));
             misfits.iter_mut().for_each(|misfit| misfit.fix.clone_from(&near));
             misfits
         }
-        ValidationErrorKind::Constant { expected_value } => one(format!("must be {expected_value}, found {}", found()), Some(expected_value.to_string())),
-        ValidationErrorKind::Minimum { limit } => one(format!("must be at least {limit}, found {}", found()), Some(format!("at least {limit}"))),
-        ValidationErrorKind::Maximum { limit } => one(format!("must be at most {limit}, found {}", found()), Some(format!("at most {limit}"))),
-        ValidationErrorKind::ExclusiveMinimum { limit } => one(format!("must be more than {limit}, found {}", found()), Some(format!("more than {limit}"))),
-        ValidationErrorKind::ExclusiveMaximum { limit } => one(format!("must be less than {limit}, found {}", found()), Some(format!("less than {limit}"))),
-        ValidationErrorKind::MinLength { limit } => one(format!("must have at least {limit} characters"), Some(format!("at least {limit} characters"))),
-        ValidationErrorKind::MaxLength { limit } => one(format!("must have at most {limit} characters"), Some(format!("at most {limit} characters"))),
-        ValidationErrorKind::MinItems { limit } => one(format!("must have at least {limit} items"), Some(format!("at least {limit} items"))),
+        ValidationErrorKind::Constant { expected_value } => {
+            one(format!("must be {expected_value}, found {}", found()), Some(expected_value.to_string()))
+        }
+        ValidationErrorKind::Minimum { limit } => {
+            one(format!("must be at least {limit}, found {}", found()), Some(format!("at least {limit}")))
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            one(format!("must be at most {limit}, found {}", found()), Some(format!("at most {limit}")))
+        }
+        ValidationErrorKind::ExclusiveMinimum { limit } => {
+            one(format!("must be more than {limit}, found {}", found()), Some(format!("more than {limit}")))
+        }
+        ValidationErrorKind::ExclusiveMaximum { limit } => {
+            one(format!("must be less than {limit}, found {}", found()), Some(format!("less than {limit}")))
+        }
+        ValidationErrorKind::MinLength { limit } => {
+            one(format!("must have at least {limit} characters"), Some(format!("at least {limit} characters")))
+        }
+        ValidationErrorKind::MaxLength { limit } => {
+            one(format!("must have at most {limit} characters"), Some(format!("at most {limit} characters")))
+        }
+        ValidationErrorKind::MinItems { limit } => {
+            one(format!("must have at least {limit} items"), Some(format!("at least {limit} items")))
+        }
         ValidationErrorKind::MaxItems { limit } => one(format!("must have at most {limit} items"), Some(format!("at most {limit} items"))),
         ValidationErrorKind::Pattern { pattern } => one(format!("must match {pattern}, found {}", found()), Some(pattern.clone())),
         ValidationErrorKind::Format { format } => one(format!("must be of the form \"{format}\", found {}", found()), Some(format.clone())),
@@ -93,7 +128,9 @@ fn choices(error: &ValidationError<'_>, schema: &Value, noun: &str, context: &[V
             wanted.push(types(kind));
         }
     }
-    let of_type = |errors: &&Vec<ValidationError<'static>>| !errors.iter().any(|own| own.instance_path().as_str() == path && matches!(own.kind(), ValidationErrorKind::Type { .. }));
+    let of_type = |errors: &&Vec<ValidationError<'static>>| {
+        !errors.iter().any(|own| own.instance_path().as_str() == path && matches!(own.kind(), ValidationErrorKind::Type { .. }))
+    };
     if let Some(nearest) = context.iter().filter(of_type).min_by_key(|errors| errors.len()) {
         return nearest.iter().flat_map(|own| explain(own, schema, noun)).collect();
     }

@@ -93,7 +93,8 @@ impl<'s> Walk<'s> {
         }
         for word in ["anyOf", "oneOf"] {
             if let Some(choices) = fields.get(word).and_then(Value::as_array) {
-                return fields.contains_key("properties") || choices.iter().fold(false, |perhaps, choice| self.enter(choice, part, next, there, depth + 1) | perhaps);
+                return fields.contains_key("properties")
+                    || choices.iter().fold(false, |perhaps, choice| self.enter(choice, part, next, there, depth + 1) | perhaps);
             }
         }
         let types: Vec<&str> = match fields.get("type") {
@@ -105,7 +106,14 @@ impl<'s> Walk<'s> {
         types.into_iter().fold(false, |perhaps, kind| self.enter_type(kind, fields, part, next, there) | perhaps)
     }
 
-    fn enter_type(&self, kind: &str, fields: &'s Map<String, Value>, part: &PathPart, next: &mut Vec<&'s Value>, there: &mut Vec<String>) -> bool {
+    fn enter_type(
+        &self,
+        kind: &str,
+        fields: &'s Map<String, Value>,
+        part: &PathPart,
+        next: &mut Vec<&'s Value>,
+        there: &mut Vec<String>,
+    ) -> bool {
         match (kind, part) {
             ("object", PathPart::Key(key)) => {
                 let properties = fields.get("properties").and_then(Value::as_object);

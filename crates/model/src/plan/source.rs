@@ -64,7 +64,9 @@ pub fn parse(text: &str, format: Format) -> Result<Source, Vec<Problem>> {
         Format::Auto => match read(text, Format::Json) {
             // YAML's flow style begins like JSON. Text that was meant as JSON is not read as YAML for the sake of a lost comma:
             // `[1 2]` would become a text.
-            Err(problems) if problems.iter().any(|problem| problem.code == code::SYNTAX) && !looks_like_json(text) => read(text, Format::Yaml),
+            Err(problems) if problems.iter().any(|problem| problem.code == code::SYNTAX) && !looks_like_json(text) => {
+                read(text, Format::Yaml)
+            }
             other => other,
         },
     }

@@ -41,12 +41,25 @@ fn value_in(line: &str, limit: usize, kind: &ErrorKind) -> Option<(usize, String
             '!' | '%' | '@' | '`' | '&' | '*' => true,
             '[' | '{' => after_bracket(rest).is_some_and(goes_on) || rest.get(1) == Some(&'{'),
             '\'' | '"' => after_quote(rest).is_some_and(goes_on),
-            '$' => rest.get(1) == Some(&'{') && line.contains(['{', '[', ',']) && matches!(kind, ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::FlowMappingValueAdjacentCollection | ErrorKind::UnexpectedEndOfPlainScalar | ErrorKind::MismatchedFlowCollectionEnd { .. }),
+            '$' => {
+                rest.get(1) == Some(&'{')
+                    && line.contains(['{', '[', ','])
+                    && matches!(
+                        kind,
+                        ErrorKind::ExpectedFlowMappingSeparator
+                            | ErrorKind::ExpectedFlowSequenceSeparator
+                            | ErrorKind::FlowMappingValueAdjacentCollection
+                            | ErrorKind::UnexpectedEndOfPlainScalar
+                            | ErrorKind::MismatchedFlowCollectionEnd { .. }
+                    )
+            }
             _ => false,
         };
         if breaks {
             found = Some((at + 1, format!("YAML reads the leading {sign} of this value as a sign of its own")));
-        } else if matches!(kind, ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement) && rest.windows(2).any(|two| two == [':', ' ']) {
+        } else if matches!(kind, ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement)
+            && rest.windows(2).any(|two| two == [':', ' '])
+        {
             found = Some((at + 1, "YAML reads the \": \" inside this value as the end of a field's name".to_owned()));
             break;
         }
@@ -61,11 +74,12 @@ fn starts(line: &[char]) -> impl Iterator<Item = usize> + '_ {
         let space = line[*at].is_whitespace();
         let previous = before.iter().rev().find(|character| !character.is_whitespace());
         let spaced = line[*at - 1].is_whitespace();
-        !space && match previous {
-            Some(':' | '-') => spaced,
-            Some('[' | ',' | '{') => true,
-            _ => false,
-        }
+        !space
+            && match previous {
+                Some(':' | '-') => spaced,
+                Some('[' | ',' | '{') => true,
+                _ => false,
+            }
     })
 }
 

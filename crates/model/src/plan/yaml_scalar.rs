@@ -49,7 +49,11 @@ fn number(text: &str) -> Option<Plain> {
         return None;
     }
     if fraction.is_none() && exponent.is_none() {
-        let number = if negative { format!("-{digits}").parse::<i64>().ok().map(Number::from) } else { digits.parse::<u64>().ok().map(Number::from) };
+        let number = if negative {
+            format!("-{digits}").parse::<i64>().ok().map(Number::from)
+        } else {
+            digits.parse::<u64>().ok().map(Number::from)
+        };
         return Some(number.map_or(Plain::OutOfRange, |number| Plain::Value(Value::Number(number))));
     }
     let value: f64 = format!("{}{digits}", if negative { "-" } else { "" }).parse().ok()?;

@@ -137,7 +137,10 @@ fn explain(text: &str, error: &ScanError) -> Problem {
     let place = marker(error.marker());
     let problem = |message: String| Problem::new(code::SYNTAX, "", message).at(place.line, place.column);
     if let ErrorKind::RecursionLimitExceeded = error.kind() {
-        return Problem { code: code::DOCUMENT_LIMIT.to_owned(), ..problem(format!("lists and objects stand more than {MAX_DEPTH} deep in each other")) };
+        return Problem {
+            code: code::DOCUMENT_LIMIT.to_owned(),
+            ..problem(format!("lists and objects stand more than {MAX_DEPTH} deep in each other"))
+        };
     }
     if let Some(problem) = yaml_quote::broken(text, place, error.kind()) {
         return problem;

@@ -79,6 +79,8 @@ pub struct Claimed {
     pub crashes: u32,
     /// How many of them while the run was driven alone.
     pub crashes_alone: u32,
+    /// It was held before, so its journal may have rows. A run that was only queued has none, and nobody needs to look.
+    pub begun: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -99,11 +99,18 @@ pub fn catalog() -> BuiltIns {
     request.spec.effect = Effect::Write;
     let mut branch = action("if", object(json!({"condition": {}}), &["condition"]));
     (branch.ports, branch.spec.computes) = (branches, true);
-    let mut switch = action("switch", object(json!({"value": {}, "default": {"type": "string"}, "cases": {"type": "object", "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"}}}), &["value", "cases"]));
+    let mut switch = action(
+        "switch",
+        object(
+            json!({"value": {}, "default": {"type": "string"}, "cases": {"type": "object", "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"}}}),
+            &["value", "cases"],
+        ),
+    );
     (switch.ports, switch.spec.param_kinds) = (cases, kinds([("cases", ParamKind::PerItem)]));
     let mut set = action("set", any());
     set.spec.computes = true;
-    let mut filter = action("filter", object(json!({"items": {"type": "array"}, "where": {"type": ["string", "boolean"]}}), &["items", "where"]));
+    let mut filter =
+        action("filter", object(json!({"items": {"type": "array"}, "where": {"type": ["string", "boolean"]}}), &["items", "where"]));
     filter.spec.param_kinds = kinds([("where", ParamKind::PerItem)]);
     let mut map = action("map", object(json!({"items": {}, "value": {}}), &["items", "value"]));
     map.spec.param_kinds = kinds([("value", ParamKind::PerItemTemplate)]);

@@ -7,9 +7,18 @@ fn unknown_fields() {
     all(&[
         ("name: A\nsteps: []\nstep: []\n", "3:1 /step UNKNOWN_FIELD: a plan has no field \"step\"; did you mean \"steps\"? (write steps)"),
         ("name: A\nsteps: []\ncolour: red\n", "3:1 /colour UNKNOWN_FIELD: a plan has no field \"colour\""),
-        ("name: A\nsteps: [{action: test.read, acton: x}]\n", "2:29 /steps/0/acton UNKNOWN_FIELD: a step has no field \"acton\"; did you mean \"action\"? (write action)"),
-        ("name: A\nsteps: [{action: test.read, retry: {max_attempt: 2}}]\n", "2:37 /steps/0/retry/max_attempt UNKNOWN_FIELD: retry has no field \"max_attempt\"; did you mean \"max_attempts\"? (write max_attempts)"),
-        ("name: A\ntriggers: [{type: webhook, path: x, metods: [GET]}]\nsteps: []\n", "2:37 /triggers/0/metods UNKNOWN_FIELD: a trigger has no field \"metods\"; did you mean \"methods\"? (write methods)"),
+        (
+            "name: A\nsteps: [{action: test.read, acton: x}]\n",
+            "2:29 /steps/0/acton UNKNOWN_FIELD: a step has no field \"acton\"; did you mean \"action\"? (write action)",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, retry: {max_attempt: 2}}]\n",
+            "2:37 /steps/0/retry/max_attempt UNKNOWN_FIELD: retry has no field \"max_attempt\"; did you mean \"max_attempts\"? (write max_attempts)",
+        ),
+        (
+            "name: A\ntriggers: [{type: webhook, path: x, metods: [GET]}]\nsteps: []\n",
+            "2:37 /triggers/0/metods UNKNOWN_FIELD: a trigger has no field \"metods\"; did you mean \"methods\"? (write methods)",
+        ),
         ("<<: {a: 1}\nname: A\nsteps: []\n", "1:1 /<< UNKNOWN_FIELD: merge keys (<<) are not part of YAML 1.2; write the fields out"),
     ]);
 }
@@ -38,12 +47,22 @@ fn fields_of_a_later_version() {
     let plan = |field: &str| super::loaded(&format!("name: A\nsteps: []\n{field}: {{}}\n")).unwrap_err();
     for field in ["concurrency", "budget", "tests"] {
         let problems = plan(field);
-        assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", format!("/{field}").as_str()));
-        assert!(problems[0].message.starts_with(&format!("\"{field}\" is not yet known: ")) && problems[0].message.ends_with(" arrives later"), "{}", problems[0].message);
+        assert_eq!(
+            (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
+            (1, "NOT_YET_SUPPORTED", format!("/{field}").as_str())
+        );
+        assert!(
+            problems[0].message.starts_with(&format!("\"{field}\" is not yet known: ")) && problems[0].message.ends_with(" arrives later"),
+            "{}",
+            problems[0].message
+        );
     }
     for field in ["undo", "rate", "cache", "pinned"] {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: test.read, {field}: {{}}}}]\n")).unwrap_err();
-        assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", format!("/steps/0/{field}").as_str()));
+        assert_eq!(
+            (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
+            (1, "NOT_YET_SUPPORTED", format!("/steps/0/{field}").as_str())
+        );
     }
     for kind in ["event", "poll", "plan_failed", "plan_finished", "email", "folder", "form"] {
         let problems = super::loaded(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n")).unwrap_err();
@@ -69,43 +88,97 @@ fn wrong_types() {
         ("steps: []\n", "1:1 MISSING_FIELD: a plan needs a \"name\""),
         ("name: A\n", "1:1 MISSING_FIELD: a plan needs \"steps\", the list of what it does"),
         ("name: A\nsteps: [text]\n", "2:9 /steps/0 WRONG_TYPE: a step is an object, but this is the text \"text\""),
-        ("name: A\nsteps: [{action: test.read, params: [1]}]\n", "2:37 /steps/0/params WRONG_TYPE: \"params\" is an object, but this is a list"),
-        ("name: A\nsteps: [{action: test.read, needs: a}]\n", "2:36 /steps/0/needs WRONG_TYPE: \"needs\" is a list, but this is the text \"a\" (write [a])"),
-        ("name: A\nsteps: [{action: test.read, once: yes}]\n", "2:35 /steps/0/once WRONG_TYPE: \"once\" is true or false, but this is the text \"yes\""),
-        ("name: A\nsteps: [{action: test.read, retry: 3}]\n", "2:36 /steps/0/retry WRONG_TYPE: \"retry\" is an object such as {max_attempts: 3}, but this is the number 3 (write {max_attempts: 3})"),
-        ("name: A\nsteps: [{action: test.read, on_error: ignore}]\n", "2:39 /steps/0/on_error INVALID_VALUE: \"on_error\" is fail, continue or a list of steps, not \"ignore\""),
+        (
+            "name: A\nsteps: [{action: test.read, params: [1]}]\n",
+            "2:37 /steps/0/params WRONG_TYPE: \"params\" is an object, but this is a list",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, needs: a}]\n",
+            "2:36 /steps/0/needs WRONG_TYPE: \"needs\" is a list, but this is the text \"a\" (write [a])",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, once: yes}]\n",
+            "2:35 /steps/0/once WRONG_TYPE: \"once\" is true or false, but this is the text \"yes\"",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, retry: 3}]\n",
+            "2:36 /steps/0/retry WRONG_TYPE: \"retry\" is an object such as {max_attempts: 3}, but this is the number 3 (write {max_attempts: 3})",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, on_error: ignore}]\n",
+            "2:39 /steps/0/on_error INVALID_VALUE: \"on_error\" is fail, continue or a list of steps, not \"ignore\"",
+        ),
         ("name: A\nsteps: [{action: test.read, join: some}]\n", "2:35 /steps/0/join INVALID_VALUE: \"join\" is all or any, not \"some\""),
-        ("name: A\nsteps: [{action: test.read, for_each: inputs.x, max_parallel: 2000}]\n", "2:63 /steps/0/max_parallel INVALID_VALUE: \"max_parallel\" is a whole number from 1 to 1000, not 2000"),
-        ("name: A\nsteps: [{action: test.read, id: My-Step}]\n", "2:33 /steps/0/id INVALID_VALUE: \"id\" is a small letter, then up to 63 small letters, digits or _; \"My-Step\" is not (write my_step)"),
+        (
+            "name: A\nsteps: [{action: test.read, for_each: inputs.x, max_parallel: 2000}]\n",
+            "2:63 /steps/0/max_parallel INVALID_VALUE: \"max_parallel\" is a whole number from 1 to 1000, not 2000",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, id: My-Step}]\n",
+            "2:33 /steps/0/id INVALID_VALUE: \"id\" is a small letter, then up to 63 small letters, digits or _; \"My-Step\" is not (write my_step)",
+        ),
         ("name: A\nsteps: [{action: test.read, if: }]\n", "2:29 /steps/0/if WRONG_TYPE: \"if\" is empty; write its value or remove it"),
-        ("name: A\nsteps: [{action: test.read, if: 5}]\n", "2:33 /steps/0/if EXPRESSION_SYNTAX: an expression is text, true or false; this is a number"),
-        ("name: A\nsteps: [{action: test.read, credential: \"${inputs.x}\"}]\n", "2:41 /steps/0/credential INVALID_VALUE: \"credential\" is the plain name of a stored credential, never an expression"),
+        (
+            "name: A\nsteps: [{action: test.read, if: 5}]\n",
+            "2:33 /steps/0/if EXPRESSION_SYNTAX: an expression is text, true or false; this is a number",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, credential: \"${inputs.x}\"}]\n",
+            "2:41 /steps/0/credential INVALID_VALUE: \"credential\" is the plain name of a stored credential, never an expression",
+        ),
     ]);
 }
 
 #[test]
 fn durations() {
     all(&[
-        ("name: A\nsteps: [{action: test.read, timeout: -5s}]\n", "2:38 /steps/0/timeout INVALID_DURATION: \"-5s\" is negative; a duration is zero or more"),
-        ("name: A\nsteps: [{action: test.read, timeout: 0}]\n", "2:38 /steps/0/timeout INVALID_DURATION: 0s is too short; at least 1ms is needed"),
-        ("name: A\ntimeout: 5 minutes\ndeadline: soon\nsteps: []\n", "2:10 /timeout INVALID_DURATION: \"5 minutes\" has the unknown unit \"minutes\"; write 5m\n3:11 /deadline INVALID_DURATION: \"soon\" is not a duration; write 500ms, 30s, 5m, 2h, 7d or a number of seconds"),
-        ("name: A\nsteps: [{action: test.read, retry: {delay: 5m, max_delay: 1m}}]\n", "2:59 /steps/0/retry/max_delay INVALID_VALUE: \"max_delay\" (1m) is shorter than \"delay\" (5m)"),
+        (
+            "name: A\nsteps: [{action: test.read, timeout: -5s}]\n",
+            "2:38 /steps/0/timeout INVALID_DURATION: \"-5s\" is negative; a duration is zero or more",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, timeout: 0}]\n",
+            "2:38 /steps/0/timeout INVALID_DURATION: 0s is too short; at least 1ms is needed",
+        ),
+        (
+            "name: A\ntimeout: 5 minutes\ndeadline: soon\nsteps: []\n",
+            "2:10 /timeout INVALID_DURATION: \"5 minutes\" has the unknown unit \"minutes\"; write 5m\n3:11 /deadline INVALID_DURATION: \"soon\" is not a duration; write 500ms, 30s, 5m, 2h, 7d or a number of seconds",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, retry: {delay: 5m, max_delay: 1m}}]\n",
+            "2:59 /steps/0/retry/max_delay INVALID_VALUE: \"max_delay\" (1m) is shorter than \"delay\" (5m)",
+        ),
     ]);
 }
 
 #[test]
 fn fields_that_exclude_or_need_each_other() {
     all(&[
-        ("name: A\nsteps: [{action: test.read, steps: []}]\n", "2:29 /steps/0/steps CONFLICTING_FIELDS: a step has either \"action\" or \"steps\", not both"),
+        (
+            "name: A\nsteps: [{action: test.read, steps: []}]\n",
+            "2:29 /steps/0/steps CONFLICTING_FIELDS: a step has either \"action\" or \"steps\", not both",
+        ),
         ("name: A\nsteps: [{}]\n", "2:9 /steps/0 MISSING_FIELD: a step needs an \"action\", or \"steps\" as its body"),
-        ("name: A\nsteps: [{action: test.read, batch: 3}]\n", "2:29 /steps/0/batch CONFLICTING_FIELDS: \"batch\" belongs to \"for_each\", which this step does not have"),
-        ("name: A\nsteps: [{steps: [], params: {}}]\n", "2:21 /steps/0/params CONFLICTING_FIELDS: \"params\" belongs to an action; this step has a body of steps"),
+        (
+            "name: A\nsteps: [{action: test.read, batch: 3}]\n",
+            "2:29 /steps/0/batch CONFLICTING_FIELDS: \"batch\" belongs to \"for_each\", which this step does not have",
+        ),
+        (
+            "name: A\nsteps: [{steps: [], params: {}}]\n",
+            "2:21 /steps/0/params CONFLICTING_FIELDS: \"params\" belongs to an action; this step has a body of steps",
+        ),
         (
             "name: A\nsteps: [{action: test.read, for_each: inputs.x, repeat: {until: true}}]\n",
             "2:49 /steps/0/repeat CONFLICTING_FIELDS: a step has either \"for_each\" or \"repeat\", not both; put one into a step inside the other",
         ),
-        ("name: A\nsteps: [{action: test.read, repeat: {max: 3}}]\n", "2:37 /steps/0/repeat MISSING_FIELD: \"repeat\" needs \"until\", the condition that ends it"),
-        ("name: A\nsteps: [{action: test.read, for_each: inputs.x, as: steps}]\n", "2:53 /steps/0/as INVALID_VALUE: \"steps\" already means something in expressions; give the item another name"),
+        (
+            "name: A\nsteps: [{action: test.read, repeat: {max: 3}}]\n",
+            "2:37 /steps/0/repeat MISSING_FIELD: \"repeat\" needs \"until\", the condition that ends it",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, for_each: inputs.x, as: steps}]\n",
+            "2:53 /steps/0/as INVALID_VALUE: \"steps\" already means something in expressions; give the item another name",
+        ),
         (
             "name: A\nsteps: [{action: test.read, retry: {codes: [TIMEOUTT, HTTP_503, USER_X, transient, HTTP_5xx]}}]\n",
             "2:45 /steps/0/retry/codes/0 INVALID_VALUE: there is no error code or class \"TIMEOUTT\"; did you mean \"TIMEOUT\"? (write TIMEOUT)\n\
@@ -123,6 +196,12 @@ fn what_a_client_leaves_out_may_be_null() {
 #[test]
 fn a_list_is_a_plan_with_those_steps() {
     let checked = good("- action: test.read\n- {provider: test, action: write}\n");
-    assert_eq!(checked.document, serde_json::json!({"name": "Untitled plan", "steps": [{"action": "test.read"}, {"action": "test.write"}]}));
-    all(&[("- action: test.read\n- action: test.reed\n", "2:11 /1/action UNKNOWN_ACTION: the provider \"test\" has no action \"reed\"; did you mean \"read\"? (write test.read)")]);
+    assert_eq!(
+        checked.document,
+        serde_json::json!({"name": "Untitled plan", "steps": [{"action": "test.read"}, {"action": "test.write"}]})
+    );
+    all(&[(
+        "- action: test.read\n- action: test.reed\n",
+        "2:11 /1/action UNKNOWN_ACTION: the provider \"test\" has no action \"reed\"; did you mean \"read\"? (write test.read)",
+    )]);
 }

@@ -15,7 +15,13 @@ fn rings_are_named() {
         ),
         (&steps(&["id: a, needs: [a], action: test.read"]), "3:20 /steps/0/needs CYCLE: \"a\" waits for itself"),
         (
-            &steps(&["id: a, needs: [b], action: test.read", "id: b, action: test.read", "id: c, needs: [d], action: test.read", "id: d, action: test.read", "id: e, action: test.read"]),
+            &steps(&[
+                "id: a, needs: [b], action: test.read",
+                "id: b, action: test.read",
+                "id: c, needs: [d], action: test.read",
+                "id: d, action: test.read",
+                "id: e, action: test.read",
+            ]),
             "3:20 /steps/0/needs CYCLE: these steps wait for each other in a ring: a → b → a\n\
              5:20 /steps/2/needs CYCLE: these steps wait for each other in a ring: c → d → c",
         ),
@@ -25,7 +31,10 @@ fn rings_are_named() {
 #[test]
 fn needs_name_steps_of_their_own_list() {
     all(&[
-        (&steps(&["id: first, action: test.read", "needs: [frist], action: test.read"]), "4:14 /steps/1/needs/0 UNKNOWN_STEP: there is no step \"frist\"; did you mean \"first\"? (write first)"),
+        (
+            &steps(&["id: first, action: test.read", "needs: [frist], action: test.read"]),
+            "4:14 /steps/1/needs/0 UNKNOWN_STEP: there is no step \"frist\"; did you mean \"first\"? (write first)",
+        ),
         (
             &steps(&["id: a, steps: [{id: inner, action: test.read}]", "needs: [inner], action: test.read"]),
             "4:14 /steps/1/needs/0 UNKNOWN_STEP: \"inner\" stands in another list of steps (/steps/0/steps/0); edges join only steps of one list",
@@ -38,7 +47,10 @@ fn ports_are_those_of_the_action() {
     let switch = "id: s, action: logic.switch, params: {value: 1, cases: {big: item > 1}, default: small}";
     all(&[
         (&steps(&[switch, "needs: ['s:big', 's:small', 's:error', 's:skipped', 's:success'], action: test.read"]), "passed"),
-        (&steps(&[switch, "needs: ['s:bigg'], action: test.read"]), "4:14 /steps/1/needs/0 UNKNOWN_PORT: \"s\" has no port \"bigg\"; it ends in success, big, small, error or skipped (write s:big)"),
+        (
+            &steps(&[switch, "needs: ['s:bigg'], action: test.read"]),
+            "4:14 /steps/1/needs/0 UNKNOWN_PORT: \"s\" has no port \"bigg\"; it ends in success, big, small, error or skipped (write s:big)",
+        ),
         (
             &steps(&["id: l, for_each: [1], action: logic.if, params: {condition: true}", "needs: ['l:true'], action: test.read"]),
             "4:14 /steps/1/needs/0 UNKNOWN_PORT: \"l\" has no port \"true\"; it ends in success, error or skipped",
@@ -49,7 +61,10 @@ fn ports_are_those_of_the_action() {
 #[test]
 fn ids_are_unique_in_the_whole_plan() {
     all(&[
-        (&steps(&["id: a, action: test.read", "id: a, action: test.read"]), "4:10 /steps/1/id DUPLICATE_ID: the id \"a\" is taken: the step at /steps/0 has it"),
+        (
+            &steps(&["id: a, action: test.read", "id: a, action: test.read"]),
+            "4:10 /steps/1/id DUPLICATE_ID: the id \"a\" is taken: the step at /steps/0 has it",
+        ),
         (
             &steps(&["id: step_2, action: test.read", "action: test.read"]),
             "4:5 /steps/1 DUPLICATE_ID: the id \"step_2\" is taken: the step at /steps/0 has it, and this one gets it by its place; write an \"id\"",
@@ -101,7 +116,15 @@ fn join_is_written_where_a_reader_could_not_tell() {
         // The descendant may be further on.
         (vec![a, "id: c, needs: ['a:error'], action: test.read", "id: d, action: test.read", "needs: [a, d], action: test.read"], true),
         // Both branches of a fork by plain edges.
-        (vec![fork, "id: c, needs: ['f:true'], action: test.read", "id: d, needs: ['f:false'], action: test.read", "needs: [c, d], action: test.read"], false),
+        (
+            vec![
+                fork,
+                "id: c, needs: ['f:true'], action: test.read",
+                "id: d, needs: ['f:false'], action: test.read",
+                "needs: [c, d], action: test.read",
+            ],
+            false,
+        ),
         // A plain edge is live in the main port `true`.
         (vec![fork, "id: c, needs: ['f:true'], action: test.read", "needs: [f, c], action: test.read"], false),
         (vec![fork, "id: c, needs: ['f:false'], action: test.read", "needs: [f, c], action: test.read"], true),
@@ -121,7 +144,11 @@ fn join_is_written_where_a_reader_could_not_tell() {
 fn the_reason_for_a_join_is_told() {
     all(&[
         (
-            &steps(&["id: a, action: test.read", "id: fallback, needs: ['a:error'], action: test.read", "needs: [a, fallback], action: test.read"]),
+            &steps(&[
+                "id: a, action: test.read",
+                "id: fallback, needs: ['a:error'], action: test.read",
+                "needs: [a, fallback], action: test.read",
+            ]),
             "5:13 /steps/2/needs JOIN_REQUIRED: when \"a\" ends in error, its own edge here is dead while the branch of \"fallback\" goes on; write join: any (one live edge is enough) or join: all (write join: any)",
         ),
         (
@@ -134,10 +161,22 @@ fn the_reason_for_a_join_is_told() {
 #[test]
 fn actions_are_those_of_the_catalogue() {
     all(&[
-        (&steps(&["action: webhok.post_request"]), "3:14 /steps/0/action UNKNOWN_PROVIDER: there is no provider \"webhok\"; did you mean \"webhook\"? (write webhook.post_request)"),
-        (&steps(&["action: http.reqest, params: {url: x}"]), "3:14 /steps/0/action UNKNOWN_ACTION: the provider \"http\" has no action \"reqest\"; did you mean \"request\"? (write http.request)"),
-        (&steps(&["action: chat_completion"]), "3:14 /steps/0/action INVALID_VALUE: \"action\" is written provider.action; \"chat_completion\" is not (write openai.chat_completion)"),
-        (&steps(&["action: test@1.read"]), "3:14 /steps/0/action UNKNOWN_VERSION: the provider \"test\" is here in version 2, not 1 (write test@2.read)"),
+        (
+            &steps(&["action: webhok.post_request"]),
+            "3:14 /steps/0/action UNKNOWN_PROVIDER: there is no provider \"webhok\"; did you mean \"webhook\"? (write webhook.post_request)",
+        ),
+        (
+            &steps(&["action: http.reqest, params: {url: x}"]),
+            "3:14 /steps/0/action UNKNOWN_ACTION: the provider \"http\" has no action \"reqest\"; did you mean \"request\"? (write http.request)",
+        ),
+        (
+            &steps(&["action: chat_completion"]),
+            "3:14 /steps/0/action INVALID_VALUE: \"action\" is written provider.action; \"chat_completion\" is not (write openai.chat_completion)",
+        ),
+        (
+            &steps(&["action: test@1.read"]),
+            "3:14 /steps/0/action UNKNOWN_VERSION: the provider \"test\" is here in version 2, not 1 (write test@2.read)",
+        ),
         (&steps(&["action: test@2.read"]), "passed"),
         (&steps(&["provider: test, action: read"]), "passed"),
         (&steps(&["provider: test, action: test.read"]), "passed"),

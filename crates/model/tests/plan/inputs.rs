@@ -11,13 +11,31 @@ fn declared(inputs: &str) -> String {
 #[test]
 fn declarations() {
     all(&[
-        (&declared("{amount: {type: int}}"), "2:25 /inputs/amount/type INVALID_SCHEMA: there is no type \"int\"; did you mean \"integer\"? (write integer)"),
-        (&declared("{amount: number}"), "2:18 /inputs/amount WRONG_TYPE: an input is declared by an object such as {type: number, required: true}, but this is the text \"number\" (write {type: number})"),
-        (&declared("{amount: {type: number, required: maybe}}"), "2:43 /inputs/amount/required WRONG_TYPE: \"required\" is true or false, but this is the text \"maybe\""),
-        (&declared("{amount: {type: number, default: x}}"), "2:42 /inputs/amount/default INVALID_SCHEMA: the default of \"amount\" does not fit its own declaration: \"x\" is not of type \"number\""),
-        (&declared("{a: {minimum: x}}"), "2:23 /inputs/a/minimum INVALID_SCHEMA: the input \"a\" is no JSON Schema: \"x\" is not of type \"number\""),
+        (
+            &declared("{amount: {type: int}}"),
+            "2:25 /inputs/amount/type INVALID_SCHEMA: there is no type \"int\"; did you mean \"integer\"? (write integer)",
+        ),
+        (
+            &declared("{amount: number}"),
+            "2:18 /inputs/amount WRONG_TYPE: an input is declared by an object such as {type: number, required: true}, but this is the text \"number\" (write {type: number})",
+        ),
+        (
+            &declared("{amount: {type: number, required: maybe}}"),
+            "2:43 /inputs/amount/required WRONG_TYPE: \"required\" is true or false, but this is the text \"maybe\"",
+        ),
+        (
+            &declared("{amount: {type: number, default: x}}"),
+            "2:42 /inputs/amount/default INVALID_SCHEMA: the default of \"amount\" does not fit its own declaration: \"x\" is not of type \"number\"",
+        ),
+        (
+            &declared("{a: {minimum: x}}"),
+            "2:23 /inputs/a/minimum INVALID_SCHEMA: the input \"a\" is no JSON Schema: \"x\" is not of type \"number\"",
+        ),
         (&declared("{a: {pattern: '('}}"), "2:13 /inputs/a INVALID_SCHEMA: the input \"a\" is no JSON Schema: \"(\" is not a \"regex\""),
-        (&declared("{a: {items: {$ref: 'https://example.com/x'}}}"), "2:28 /inputs/a/items/$ref INVALID_SCHEMA: an input's schema is written out: references ($ref and the like) are not read"),
+        (
+            &declared("{a: {items: {$ref: 'https://example.com/x'}}}"),
+            "2:28 /inputs/a/items/$ref INVALID_SCHEMA: an input's schema is written out: references ($ref and the like) are not read",
+        ),
         (&declared("{a: {type: object, required: [b], properties: {b: {type: string}}}}"), "passed"),
     ]);
 }
@@ -32,7 +50,10 @@ fn a_run_is_given_what_is_declared() {
     assert_eq!(accepted(inputs, json!({"amount": 2})), Ok(json!({"amount": 2, "tags": ["x"]})));
     assert_eq!(accepted(inputs, json!({"amount": 2, "tags": []})), Ok(json!({"amount": 2, "tags": []})));
     assert_eq!(accepted(inputs, Value::Null), Err("/inputs/amount INVALID_INPUT: the input \"amount\" is missing".to_owned()));
-    assert_eq!(accepted(inputs, json!({"amount": "2"})), Err("/inputs/amount INVALID_INPUT: the input \"amount\" must be a number, found the text \"2\"".to_owned()));
+    assert_eq!(
+        accepted(inputs, json!({"amount": "2"})),
+        Err("/inputs/amount INVALID_INPUT: the input \"amount\" must be a number, found the text \"2\"".to_owned())
+    );
     assert_eq!(
         accepted(inputs, json!({"amount": 0, "emial": "x", "tags": ["a", 5]})),
         Err("/inputs/amount INVALID_INPUT: the input \"amount\" must be at least 1, found the number 0\n\

@@ -30,7 +30,9 @@ fn sixty_four_levels_and_no_more() {
 
 #[test]
 fn deep_texts_cost_no_stack() {
-    for text in ["[".repeat(100_000), "{\"a\":".repeat(100_000), "- ".repeat(100_000), format!("a: {}", "[".repeat(100_000)), "? ".repeat(100_000)] {
+    for text in
+        ["[".repeat(100_000), "{\"a\":".repeat(100_000), "- ".repeat(100_000), format!("a: {}", "[".repeat(100_000)), "? ".repeat(100_000)]
+    {
         let found = loaded(&text).unwrap_err();
         assert!(matches!(found[0].code.as_str(), "DOCUMENT_LIMIT" | "UNSUPPORTED_YAML" | "SYNTAX"), "{}", found[0]);
     }
@@ -78,11 +80,21 @@ fn a_list_of_problems_ends() {
 fn wide_graphs_are_quick() {
     // Every step needs all before it: as many edges as a document may have.
     let steps: String = (0..190)
-        .map(|place| format!("  - {{id: s{place}, action: test.read, needs: [{}]}}\n", (0..place).map(|before| format!("s{before}")).collect::<Vec<_>>().join(", ")))
+        .map(|place| {
+            format!(
+                "  - {{id: s{place}, action: test.read, needs: [{}]}}\n",
+                (0..place).map(|before| format!("s{before}")).collect::<Vec<_>>().join(", ")
+            )
+        })
         .collect();
     good(&format!("name: A\nsteps:\n{steps}"));
     let more: String = (0..210)
-        .map(|place| format!("  - {{id: s{place}, action: test.read, needs: [{}]}}\n", (0..place).map(|before| format!("s{before}")).collect::<Vec<_>>().join(", ")))
+        .map(|place| {
+            format!(
+                "  - {{id: s{place}, action: test.read, needs: [{}]}}\n",
+                (0..place).map(|before| format!("s{before}")).collect::<Vec<_>>().join(", ")
+            )
+        })
         .collect();
     assert_eq!(loaded(&format!("name: A\nsteps:\n{more}")).unwrap_err()[0].code, "DOCUMENT_LIMIT");
 }

@@ -135,14 +135,19 @@ fn plan_json_and_its_neighbours() {
             r#"{"name":"P","plan_json":{"steps":[{"provider":"test","action":"red"}]}}"#,
             "1:63 /plan_json/steps/0/action UNKNOWN_ACTION: the provider \"test\" has no action \"red\"; did you mean \"read\"? (write test.read)",
         ),
-        (r#"{"name":"P","plan_json":"[}"}"#, "1:25 /plan_json SYNTAX: the JSON text in \"plan_json\" cannot be read: expected a value, found \"}\""),
+        (
+            r#"{"name":"P","plan_json":"[}"}"#,
+            "1:25 /plan_json SYNTAX: the JSON text in \"plan_json\" cannot be read: expected a value, found \"}\"",
+        ),
     ]);
 }
 
 #[test]
 fn counting_from_zero_or_from_one() {
     let steps = |second: &str, third: &str| {
-        format!(r#"{{"name":"N","steps":[{{"action":"test.read"}},{{"action":"test.write","params":{{"x":"{second}"}}}},{{"action":"test.write","params":{{"x":"{third}"}}}}]}}"#)
+        format!(
+            r#"{{"name":"N","steps":[{{"action":"test.read"}},{{"action":"test.write","params":{{"x":"{second}"}}}},{{"action":"test.write","params":{{"x":"{third}"}}}}]}}"#
+        )
     };
     let (document, _) = translated(&steps("{{step_1.output}}", "{{step_2.output}} ${steps.step_1.output}"));
     assert_eq!(document["steps"][2]["params"]["x"], "${steps.step_2.output} ${steps.step_1.output}");
@@ -155,7 +160,10 @@ fn counting_from_zero_or_from_one() {
             &steps("{{step_0.output}}", "{{step_3.output}}"),
             "1:21 /steps MIXED_NUMBERING: the document counts its steps from 0 (it uses step_0) and from 1 (it uses step_3, the last of 3); count them in one way",
         ),
-        (&steps("{{step_1.output}}", "{{step_9.output}}"), "1:144 /steps/2/params/x UNKNOWN_STEP: there is no step \"step_9\"; did you mean \"step_1\"? (write step_1)"),
+        (
+            &steps("{{step_1.output}}", "{{step_9.output}}"),
+            "1:144 /steps/2/params/x UNKNOWN_STEP: there is no step \"step_9\"; did you mean \"step_1\"? (write step_1)",
+        ),
         (&steps("step_1", "step_0"), "passed"),
     ]);
 }

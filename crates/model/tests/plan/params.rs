@@ -33,7 +33,9 @@ fn written_values_fit_the_schema() {
 
 #[test]
 fn what_hangs_on_an_expression_is_left_to_the_run() {
-    good("name: A\nsteps: [{action: http.request, params: {url: \"${inputs.u}\", method: \"${inputs.m}\", timeout: \"${inputs.t}\", tags: [\"${inputs.a}\"], headers: {a: \"x${inputs.b}\"}}}]\n");
+    good(
+        "name: A\nsteps: [{action: http.request, params: {url: \"${inputs.u}\", method: \"${inputs.m}\", timeout: \"${inputs.t}\", tags: [\"${inputs.a}\"], headers: {a: \"x${inputs.b}\"}}}]\n",
+    );
     // The text that `$${` writes is known.
     all(&[(
         "name: A\nsteps: [{action: http.request, params: {url: u, method: \"$${GET}\"}}]\n",

@@ -36,7 +36,8 @@ fn aliases_keep_the_names_they_are_used_under() {
 fn a_problem_in_an_expression_stands_at_its_character() {
     let text = "name: A\nsteps:\n  - action: test.read\n    if: inputs.a and inputs.b\n    params:\n      single: 'x ${inputs.a |}'\n      double: \"${inptus.a}\"\n      escaped: \"\\t${inptus.b}\"\n      block: |\n        first\n        second ${inptus.c}\n      folded: >\n        first\n        ${inptus.d}\n";
     let problems = loaded(text).unwrap_err();
-    let places: Vec<(&str, u32, u32)> = problems.iter().map(|problem| (problem.pointer.as_str(), problem.line.unwrap(), problem.column.unwrap())).collect();
+    let places: Vec<(&str, u32, u32)> =
+        problems.iter().map(|problem| (problem.pointer.as_str(), problem.line.unwrap(), problem.column.unwrap())).collect();
     assert_eq!(
         places,
         [

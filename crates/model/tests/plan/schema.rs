@@ -34,7 +34,15 @@ finally: [{action: test.read}]
 timeout: 1h
 deadline: 2d
 ";
-    assert!(accepts(text), "{:?}", jsonschema::validator_for(&plan_schema()).unwrap().iter_errors(&parse(text, Format::Auto).unwrap().value).map(|error| format!("{} {error}", error.instance_path())).collect::<Vec<_>>());
+    assert!(
+        accepts(text),
+        "{:?}",
+        jsonschema::validator_for(&plan_schema())
+            .unwrap()
+            .iter_errors(&parse(text, Format::Auto).unwrap().value)
+            .map(|error| format!("{} {error}", error.instance_path()))
+            .collect::<Vec<_>>()
+    );
     let checked = good(text);
     assert!(accepts(&checked.document.to_string()), "the normalised document is one too");
 }
@@ -70,7 +78,20 @@ fn the_schema_is_published() {
     let fields = |pointer: &str| schema.pointer(pointer).and_then(Value::as_object).unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
         fields("/properties"),
-        ["name", "description", "original_prompt", "inputs", "vars", "triggers", "steps", "output", "on_error", "finally", "timeout", "deadline"]
+        [
+            "name",
+            "description",
+            "original_prompt",
+            "inputs",
+            "vars",
+            "triggers",
+            "steps",
+            "output",
+            "on_error",
+            "finally",
+            "timeout",
+            "deadline"
+        ]
     );
     assert_eq!(schema["required"], serde_json::json!(["name", "steps"]));
 }

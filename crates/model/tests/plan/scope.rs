@@ -116,7 +116,10 @@ fn known_fields_of_outputs_and_inputs() {
 #[test]
 fn expressions_say_the_right_spelling() {
     all(&[
-        ("name: A\nsteps: [{action: test.read, if: inputs.a and inputs.b}]\n", "2:42 /steps/0/if EXPRESSION_SYNTAX: `and` is written `&&` (write &&)"),
+        (
+            "name: A\nsteps: [{action: test.read, if: inputs.a and inputs.b}]\n",
+            "2:42 /steps/0/if EXPRESSION_SYNTAX: `and` is written `&&` (write &&)",
+        ),
         (
             "name: A\nsteps: [{action: test.read, if: \"${inputs.a} == 1\"}]\n",
             "2:34 /steps/0/if EXPRESSION_SYNTAX: this field is one expression: write it bare, or wholly as one `${…}`, not a mix (write inputs.a == 1)",

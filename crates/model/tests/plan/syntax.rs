@@ -29,7 +29,10 @@ fn malformed_json() {
 #[test]
 fn malformed_yaml() {
     all(&[
-        ("name: A\nsteps:\n  - action: test.read\n   id: x\n", "4:4 SYNTAX: this is no YAML: while parsing a block collection, did not find expected '-' indicator"),
+        (
+            "name: A\nsteps:\n  - action: test.read\n   id: x\n",
+            "4:4 SYNTAX: this is no YAML: while parsing a block collection, did not find expected '-' indicator",
+        ),
         ("name: A\nsteps:\n\t- action: test.read\n", "3:2 SYNTAX: a tab stands where YAML wants spaces"),
         ("name: A\nname: B\nsteps: []\n", "2:1 /name DUPLICATE_KEY: \"name\" is written twice in this object"),
         ("name: A\nsteps: []\n---\nname: B\n", "3:1 UNSUPPORTED_YAML: a second document begins here; a plan is one document"),
@@ -71,7 +74,10 @@ fn values_that_yaml_breaks_at_their_first_sign() {
         assert_eq!(found, column, "{line}");
     }
     let braces = super::loaded("name: A\nsteps:\n  - {action: test.read, params: {x: {{inputs.a}}}}\n").unwrap_err();
-    assert_eq!(lines(&braces), "3:38 /steps/0/params/x UNSUPPORTED_YAML: YAML reads this as an object that names a field (write put it in quotes)");
+    assert_eq!(
+        lines(&braces),
+        "3:38 /steps/0/params/x UNSUPPORTED_YAML: YAML reads this as an object that names a field (write put it in quotes)"
+    );
 }
 
 #[test]
@@ -97,13 +103,20 @@ fn numbers_are_exact_or_refused() {
             assert!(problems[0].message.contains(text), "{document}");
         }
     }
-    assert_eq!(parse(r#"{"a": 18446744073709551615, "b": -0, "c": 1.5e3}"#, Format::Json).unwrap().value, json!({"a": u64::MAX, "b": 0, "c": 1500.0}));
-    assert_eq!(problems("name: A\nsteps: [{action: test.read, params: {x: .inf}}]\n"), "2:41 /steps/0/params/x NUMBER_RANGE: the number .inf does not fit in 64 bits; write it as text (write \".inf\")");
+    assert_eq!(
+        parse(r#"{"a": 18446744073709551615, "b": -0, "c": 1.5e3}"#, Format::Json).unwrap().value,
+        json!({"a": u64::MAX, "b": 0, "c": 1500.0})
+    );
+    assert_eq!(
+        problems("name: A\nsteps: [{action: test.read, params: {x: .inf}}]\n"),
+        "2:41 /steps/0/params/x NUMBER_RANGE: the number .inf does not fit in 64 bits; write it as text (write \".inf\")"
+    );
 }
 
 #[test]
 fn both_spellings_mean_the_same() {
-    let json = r#"{"name": "A", "steps": [{"id": "a", "action": "test.read", "params": {"x": [1, "two", null, true, 2.5, {"é\n": "\u00e9"}]}}]}"#;
+    let json =
+        r#"{"name": "A", "steps": [{"id": "a", "action": "test.read", "params": {"x": [1, "two", null, true, 2.5, {"é\n": "\u00e9"}]}}]}"#;
     let yaml = "name: A\nsteps:\n  - id: a\n    action: test.read\n    params:\n      x: [1, two, null, true, 2.5, {\"é\\n\": é}]\n";
     let value = |text: &str| parse(text, Format::Auto).unwrap().value;
     assert_eq!(value(json), value(yaml));
@@ -126,5 +139,7 @@ fn aliases_are_read_and_tags_are_not() {
     let inside = parse("a: &a [*a]\n", Format::Yaml).unwrap_err();
     assert_eq!(lines(&inside), "1:8 /a/0 UNSUPPORTED_YAML: this alias stands inside what it repeats");
     assert_eq!(parse("? [a]\n: 1\n", Format::Yaml).unwrap_err()[0].code, "UNSUPPORTED_YAML");
-    assert!(matches!(parse("1: a\ntrue: b\n", Format::Yaml).unwrap().value, Value::Object(fields) if fields.contains_key("1") && fields.contains_key("true")));
+    assert!(
+        matches!(parse("1: a\ntrue: b\n", Format::Yaml).unwrap().value, Value::Object(fields) if fields.contains_key("1") && fields.contains_key("true"))
+    );
 }

@@ -15,24 +15,54 @@ fn with(trigger: &str) -> String {
 fn bad_triggers() {
     all(&[
         (&with("type: cron, cron: '61 * * * *'"), "4:24 /triggers/0/cron CRON_FIELD: minute: 61 is outside 0–59"),
-        (&with("type: cron, cron: '0 9 * * *', timezone: Mars/Base"), "4:47 /triggers/0/timezone CRON_TIMEZONE: timezone: \"Mars/Base\" is not a known time zone; write an IANA name such as Europe/Berlin or UTC"),
+        (
+            &with("type: cron, cron: '0 9 * * *', timezone: Mars/Base"),
+            "4:47 /triggers/0/timezone CRON_TIMEZONE: timezone: \"Mars/Base\" is not a known time zone; write an IANA name such as Europe/Berlin or UTC",
+        ),
         (&with("type: cron"), "4:5 /triggers/0 MISSING_FIELD: this trigger needs \"cron\", the times, such as \"0 9 * * *\""),
-        (&with("type: cron, cron: '@daily', expression: '@daily'"), "4:34 /triggers/0/expression CONFLICTING_FIELDS: \"expression\" is the earlier name of \"cron\"; write one of them"),
-        (&with("type: cron, cron: '@daily', misfire: never"), "4:43 /triggers/0/misfire INVALID_VALUE: \"misfire\" is fire_once, skip or fire_all, not \"never\""),
+        (
+            &with("type: cron, cron: '@daily', expression: '@daily'"),
+            "4:34 /triggers/0/expression CONFLICTING_FIELDS: \"expression\" is the earlier name of \"cron\"; write one of them",
+        ),
+        (
+            &with("type: cron, cron: '@daily', misfire: never"),
+            "4:43 /triggers/0/misfire INVALID_VALUE: \"misfire\" is fire_once, skip or fire_all, not \"never\"",
+        ),
         (&with("type: interval, every: -5s"), "4:29 /triggers/0/every INVALID_DURATION: \"-5s\" is negative; a duration is zero or more"),
         (&with("type: interval, every: 10ms"), "4:29 /triggers/0/every INVALID_DURATION: 10ms is too short; at least 1s is needed"),
         (&with("type: interval"), "4:5 /triggers/0 MISSING_FIELD: this trigger needs \"every\", how long from one run to the next"),
         (&with("type: webhook"), "4:5 /triggers/0 MISSING_FIELD: this trigger needs \"path\", the part of the address after /api/webhook/"),
-        (&with("type: webhook, path: /a/../b"), "4:27 /triggers/0/path INVALID_VALUE: the webhook's path has an empty part, \".\" or \"..\""),
+        (
+            &with("type: webhook, path: /a/../b"),
+            "4:27 /triggers/0/path INVALID_VALUE: the webhook's path has an empty part, \".\" or \"..\"",
+        ),
         (&with("type: webhook, path: a b"), "4:27 /triggers/0/path INVALID_VALUE: the webhook's path has the character \" \""),
         (&with("type: webhook, path: /"), "4:27 /triggers/0/path INVALID_VALUE: the webhook's path is empty"),
-        (&with("type: webhook, path: a, methods: [FETCH]"), "4:40 /triggers/0/methods/0 INVALID_VALUE: a webhook's method is GET, POST, PUT, PATCH or DELETE, not \"FETCH\""),
-        (&with("type: webhook, path: a, auth: basic"), "4:5 /triggers/0 MISSING_FIELD: \"auth\" needs a \"credential\" to compare the caller's with"),
-        (&with("type: webhok, path: a"), "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook or manual, not \"webhok\" (write webhook)"),
+        (
+            &with("type: webhook, path: a, methods: [FETCH]"),
+            "4:40 /triggers/0/methods/0 INVALID_VALUE: a webhook's method is GET, POST, PUT, PATCH or DELETE, not \"FETCH\"",
+        ),
+        (
+            &with("type: webhook, path: a, auth: basic"),
+            "4:5 /triggers/0 MISSING_FIELD: \"auth\" needs a \"credential\" to compare the caller's with",
+        ),
+        (
+            &with("type: webhok, path: a"),
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook or manual, not \"webhok\" (write webhook)",
+        ),
         (&with("path: a"), "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook or manual"),
-        (&with("type: webhook, path: a, inputs: {amout: 1}"), "4:39 /triggers/0/inputs/amout INVALID_INPUT: the plan has no input \"amout\"; did you mean \"amount\"? (write amount)"),
-        (&with("type: webhook, path: a, if: inputs.amount > 1"), "4:34 /triggers/0/if UNKNOWN_NAME: \"inputs\" is not in scope here; in scope are trigger and org"),
-        (&with("id: a, type: manual}\n  - {id: a, type: manual"), "5:10 /triggers/1/id DUPLICATE_ID: the id \"a\" is taken by another trigger"),
+        (
+            &with("type: webhook, path: a, inputs: {amout: 1}"),
+            "4:39 /triggers/0/inputs/amout INVALID_INPUT: the plan has no input \"amout\"; did you mean \"amount\"? (write amount)",
+        ),
+        (
+            &with("type: webhook, path: a, if: inputs.amount > 1"),
+            "4:34 /triggers/0/if UNKNOWN_NAME: \"inputs\" is not in scope here; in scope are trigger and org",
+        ),
+        (
+            &with("id: a, type: manual}\n  - {id: a, type: manual"),
+            "5:10 /triggers/1/id DUPLICATE_ID: the id \"a\" is taken by another trigger",
+        ),
         (
             &with("type: webhook, path: a, methods: [GET, POST]}\n  - {type: webhook, path: /a/, respond: last_step"),
             "5:27 /triggers/1/path CONFLICTING_FIELDS: the trigger \"trigger_1\" has this path and method, and one of the two answers with its run; it needs them for itself",
@@ -48,10 +78,19 @@ fn triggers_are_compiled() {
     .plan;
     let ids: Vec<&str> = plan.triggers.iter().map(|trigger| trigger.id.as_str()).collect();
     assert_eq!(ids, ["trigger_1", "trigger_2", "trigger_3", "hook", "trigger_5"]);
-    assert!(matches!(&plan.triggers[0].kind, TriggerKind::Cron { expression, timezone: Some(zone), misfire: Misfire::Skip, .. } if expression == "0 9 * * *" && zone == "Europe/Berlin"));
-    assert!(matches!(&plan.triggers[1].kind, TriggerKind::Cron { expression, timezone: None, misfire: Misfire::FireOnce, .. } if expression == "@daily"));
+    assert!(
+        matches!(&plan.triggers[0].kind, TriggerKind::Cron { expression, timezone: Some(zone), misfire: Misfire::Skip, .. } if expression == "0 9 * * *" && zone == "Europe/Berlin")
+    );
+    assert!(
+        matches!(&plan.triggers[1].kind, TriggerKind::Cron { expression, timezone: None, misfire: Misfire::FireOnce, .. } if expression == "@daily")
+    );
     assert!(matches!(&plan.triggers[2].kind, TriggerKind::Interval { every } if *every == Duration::from_secs(300)));
-    let expected = Webhook { path: "orders/new".to_owned(), methods: vec!["GET".to_owned(), "PUT".to_owned()], auth: WebhookAuth::Header, respond: Respond::Step };
+    let expected = Webhook {
+        path: "orders/new".to_owned(),
+        methods: vec!["GET".to_owned(), "PUT".to_owned()],
+        auth: WebhookAuth::Header,
+        respond: Respond::Step,
+    };
     assert!(matches!(&plan.triggers[3].kind, TriggerKind::Webhook(webhook) if *webhook == expected));
     let hook = &plan.triggers[3];
     assert!(hook.condition.is_some() && hook.key.is_some() && hook.inputs.as_ref().is_some_and(|inputs| inputs.len() == 1));
@@ -61,7 +100,10 @@ fn triggers_are_compiled() {
 #[test]
 fn earlier_triggers_are_read() {
     let document = |trigger: &str| good(&format!(r#"{{"name": "A", {trigger}, "steps": []}}"#)).document["triggers"].clone();
-    assert_eq!(document(r#""trigger": {"type": "cron", "cron_expression": "0 9 * * *"}"#), serde_json::json!([{"type": "cron", "cron": "0 9 * * *"}]));
+    assert_eq!(
+        document(r#""trigger": {"type": "cron", "cron_expression": "0 9 * * *"}"#),
+        serde_json::json!([{"type": "cron", "cron": "0 9 * * *"}])
+    );
     assert_eq!(
         document(r#""trigger": {"type": "schedule", "config": {"cron_expression": "0 9 * * *", "timezone": "UTC"}}"#),
         serde_json::json!([{"type": "cron", "cron": "0 9 * * *", "timezone": "UTC"}])

@@ -144,7 +144,17 @@ mod tests {
             Check::new("port", State::Warning, "in use").next("choose another with --listen"),
             Check::new("plan files", State::Skipped, "no folder was named"),
         ];
-        insta::assert_snapshot!(table(&checks, Style::default(), 80), @"");
+        insta::assert_snapshot!(table(&checks, Style::default(), 80), @r"
+           CHECK        FOUND
+        ✓  data folder  d is writable
+        ✗  key ring     the key is another
+        !  port         in use
+        –  plan files   no folder was named
+
+        What to do
+          key ring [VAULT_KEY_UNKNOWN]: put it back
+          port: choose another with --listen
+        ");
         assert_eq!(report(&checks)["healthy"], false);
     }
 }

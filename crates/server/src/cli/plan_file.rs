@@ -124,6 +124,6 @@ mod tests {
         let source = plan::parse("name: Pay\nsteps:\n  - {id: a, parms: {}}\n", Format::Auto).unwrap();
         let mut problems = [Problem::new("UNKNOWN_FIELD", "/steps/0/parms", "m").at(1, 30), Problem::new("INVALID_VALUE", "/steps/0/id", "m").at(1, 20)];
         place(&mut problems, &source);
-        assert_eq!(problems.map(|problem| (problem.line, problem.column)), [(Some(3), Some(12)), (Some(3), Some(10))]);
+        assert_eq!(problems.map(|problem| (problem.line, problem.column)), [(Some(3), Some(13)), (Some(3), Some(10))]);
     }
 }

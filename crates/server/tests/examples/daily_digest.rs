@@ -3,7 +3,7 @@
 use mainspring_model::clock::{Clock, FakeClock, Millis};
 use mainspring_model::id::OrgId;
 use mainspring_model::run::StepStatus::{Error, Success};
-use mainspring_model::store::{Paging, RunFilter, RunStore, ScheduleStore};
+use mainspring_model::store::{Paging, RunFilter};
 use serde_json::{Value, json};
 
 use super::world::{Finished, World};

@@ -50,7 +50,8 @@ fn unlocked_as(services: &Server) -> String {
 async fn with_everything_up_no_fallback_is_touched() {
     let (run, services) = run(Up { first: true, second: true, publish: true }).await;
     assert_eq!(run.output(), &json!({"cents": 8900, "source": "first", "published": true}));
-    let expected = [("lock", Success), ("price", Success), ("publish", Success), ("tell", NotReached), ("summary", Success), ("unlock", Success)];
+    let expected =
+        [("lock", Success), ("price", Success), ("publish", Success), ("tell", NotReached), ("summary", Success), ("unlock", Success)];
     assert_eq!(run.statuses(), expected);
     assert_eq!(services.lines(), ["POST /lock", "GET /price/first", "POST /publish", "DELETE /lock"]);
     assert_eq!(unlocked_as(&services), "success");
@@ -105,6 +106,6 @@ async fn when_nothing_helps_the_alarm_goes_off_and_the_lock_is_given_back() {
     assert_eq!(run.statuses(), expected);
     let expected = ["POST /lock", "GET /price/first", "GET /price/first", "GET /price/second", "POST /alarm", "DELETE /lock"];
     assert_eq!(services.lines(), expected);
-    assert_eq!(services.asked_for("POST /alarm")[0].json(), json!({"product": "kb-87", "step": "second", "code": "HTTP_500"}));
+    assert_eq!(services.asked_for("POST /alarm")[0].json(), json!({"product": "kb-87", "step": "price.second", "code": "HTTP_500"}));
     assert_eq!(unlocked_as(&services), "error");
 }

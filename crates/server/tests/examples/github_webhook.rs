@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use mainspring_model::id::OrgId;
 use mainspring_model::run::RunStatus;
 use mainspring_model::run::StepStatus::{NotReached, Success};
-use mainspring_model::store::{Paging, RunFilter, RunStore};
+use mainspring_model::store::{Paging, RunFilter};
 use serde_json::{Value, json};
 
 use super::serving::Serving;
@@ -22,7 +22,8 @@ const BRANCHES: [&str; 8] = ["ping", "push", "review", "issue", "release", "buil
 fn payloads() -> Option<Vec<(String, Value)>> {
     let folder = PathBuf::from(std::env::var_os("MAINSPRING_TEST_OCTOKIT")?);
     let mut all = Vec::new();
-    let mut editions: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path().join("index.json")).filter(|file| file.is_file()).collect();
+    let mut editions: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path().join("index.json")).filter(|file| file.is_file()).collect();
     editions.sort();
     assert!(editions.contains(&folder.join("api.github.com/index.json")), "{editions:?}");
     for file in editions {
@@ -67,7 +68,9 @@ fn expected(event: &str, payload: &Value) -> (&'static str, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_payload_takes_its_branch() {
     let Some(payloads) = payloads() else {
-        return println!("skipped: MAINSPRING_TEST_OCTOKIT is not set; `cargo x fixtures` fetches GitHub's payloads and says where they are");
+        return println!(
+            "skipped: MAINSPRING_TEST_OCTOKIT is not set; `cargo x fixtures` fetches GitHub's payloads and says where they are"
+        );
     };
     let world = World::open().await;
     let plan = world.save(PLAN).await;

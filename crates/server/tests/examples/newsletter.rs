@@ -45,7 +45,7 @@ impl Case {
         assert_eq!(
             asked[0].json(),
             json!({
-                "subject": "Night trains are back 🌙", "body": BODY, "tokens": 74,
+                "subject": "Night trains are back 🌙", "body": BODY, "tokens": 64,
                 "html": "<h1>Night trains are back 🌙</h1><p>Eleven cities are joined again by sleeping cars. Größere Züge follow in May.\n\
                     Tickets &lt;from&gt; 29 € &amp; up.</p>",
             })
@@ -60,11 +60,11 @@ async fn the_text_streams_in_and_goes_out_whole() {
 
     assert_eq!(
         run.output(),
-        &json!({"subject": "Night trains are back 🌙", "words": 17, "model": "gpt-4o-mini-2024-07-18", "delivery": {"received": 1}})
+        &json!({"subject": "Night trains are back 🌙", "words": 19, "model": "gpt-4o-mini-2024-07-18", "delivery": {"received": 1}})
     );
     assert_eq!(run.statuses(), [("write", Success), ("layout", Success), ("send", Success)]);
     assert_eq!(run.step("write").output, TEXT);
-    assert_eq!(run.step("write").metadata["usage"]["completion_tokens"], 21);
+    assert_eq!(run.step("write").metadata["usage"]["completion_tokens"], 24);
     assert_eq!(run.step("send").metadata["status_code"], 201);
     assert_eq!(run.count("attempted"), 3);
 

@@ -22,7 +22,7 @@ impl Order {
     }
 }
 
-const ROWS: u32 = 3_200;
+const ROWS: u32 = 3_600;
 /// With how often each occurs, in percent.
 const COUNTRIES: [(&str, u64); 8] = [("DE", 34), ("FR", 18), ("NL", 12), ("AT", 11), ("PL", 9), ("DK", 7), ("PT", 6), ("CZ", 3)];
 const STATUSES: [(&str, u64); 4] = [("paid", 81), ("pending", 8), ("cancelled", 7), ("refunded", 4)];
@@ -98,8 +98,11 @@ pub fn csv(orders: &[Order]) -> String {
         let Order { number, ordered_on, country, customer, category, product, quantity, unit_cents, status, coupon } = order;
         let product = if product.contains([',', '"']) { format!("\"{}\"", product.replace('"', "\"\"")) } else { (*product).to_owned() };
         let (total, coupon) = (order.total_cents(), coupon.unwrap_or_default());
-        write!(text, "{number:07},{ordered_on},{country},c-{customer:04},{category},{product},{quantity},{unit_cents},{total},{status},{coupon}\r\n")
-            .expect("text takes everything");
+        write!(
+            text,
+            "{number:07},{ordered_on},{country},c-{customer:04},{category},{product},{quantity},{unit_cents},{total},{status},{coupon}\r\n"
+        )
+        .expect("text takes everything");
     }
     text
 }

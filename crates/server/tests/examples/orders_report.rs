@@ -103,7 +103,8 @@ async fn rows_keep_their_types_and_names_their_commas() {
     let (shop, board) = (file("/orders.csv", "text/csv", csv(&orders[..3])).await, board().await);
     let world = World::open().await;
     let plan = world.save(PLAN).await;
-    let run = world.run(&plan, json!({"csv_url": shop.url("/orders.csv"), "report_url": board.url("/report"), "since": "2025-01-01"})).await;
+    let run =
+        world.run(&plan, json!({"csv_url": shop.url("/orders.csv"), "report_url": board.url("/report"), "since": "2025-01-01"})).await;
     let rows = run.step("parse").output.as_array().unwrap();
     assert_eq!(rows.len(), 3);
     for (row, order) in rows.iter().zip(&orders) {

@@ -3,7 +3,7 @@
 use mainspring_model::id::OrgId;
 use mainspring_model::run::RunStatus;
 use mainspring_model::run::StepStatus::{Error, NotReached, Success};
-use mainspring_model::store::{Paging, RunFilter, RunStore};
+use mainspring_model::store::{Paging, RunFilter};
 use serde_json::{Value, json};
 
 use super::{hello, world::World};

@@ -16,4 +16,4 @@ mod serving;
 mod steps;
 mod webhook_answers;
 mod webhooks;
-mod world;
+pub mod world;

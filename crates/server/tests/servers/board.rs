@@ -19,7 +19,8 @@ pub async fn echo() -> Server {
 }
 
 fn seen(asked: &Asked) -> Value {
-    let headers: Map<String, Value> = asked.headers.keys().map(|name| (name.to_string(), Value::from(asked.header(name.as_str())))).collect();
+    let headers: Map<String, Value> =
+        asked.headers.keys().map(|name| (name.to_string(), Value::from(asked.header(name.as_str())))).collect();
     let body = serde_json::from_slice(&asked.body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&asked.body)));
     json!({"method": asked.method.as_str(), "path": asked.path, "query": asked.query, "headers": headers, "body": body})
 }

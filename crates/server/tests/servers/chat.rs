@@ -64,7 +64,9 @@ fn answer(asked: &Asked, key: &str, text: &str, refusal: Option<Refusal>) -> Rep
     }
     match asked.header("authorization").strip_prefix("Bearer ") {
         None => return error(401, &[], "invalid_request_error", Value::Null, "You didn't provide an API key."),
-        Some(given) if given != key => return error(401, &[], "invalid_request_error", json!("invalid_api_key"), &format!("Incorrect API key provided: {given}.")),
+        Some(given) if given != key => {
+            return error(401, &[], "invalid_request_error", json!("invalid_api_key"), &format!("Incorrect API key provided: {given}."));
+        }
         Some(_) => {}
     }
     let Ok(Value::Object(request)) = serde_json::from_slice(&asked.body) else {
@@ -73,15 +75,30 @@ fn answer(asked: &Asked, key: &str, text: &str, refusal: Option<Refusal>) -> Rep
     match refusal {
         Some(Refusal::Busy { retry_after }) => {
             let (seconds, milliseconds) = (retry_after.to_string(), (retry_after * 1_000).to_string());
-            let headers = [("retry-after", seconds.as_str()), ("retry-after-ms", milliseconds.as_str()), ("x-ratelimit-remaining-requests", "0")];
-            return error(429, &headers, "requests", json!("rate_limit_exceeded"), &format!("Rate limit reached for {MODEL}. Please try again in {retry_after}s."));
+            let headers =
+                [("retry-after", seconds.as_str()), ("retry-after-ms", milliseconds.as_str()), ("x-ratelimit-remaining-requests", "0")];
+            return error(
+                429,
+                &headers,
+                "requests",
+                json!("rate_limit_exceeded"),
+                &format!("Rate limit reached for {MODEL}. Please try again in {retry_after}s."),
+            );
         }
-        Some(Refusal::Quota) => return error(429, &[], "insufficient_quota", json!("insufficient_quota"), "You exceeded your current quota."),
+        Some(Refusal::Quota) => {
+            return error(429, &[], "insufficient_quota", json!("insufficient_quota"), "You exceeded your current quota.");
+        }
         Some(Refusal::Overloaded) => return error(503, &[], "server_error", Value::Null, "The engine is currently overloaded."),
         Some(Refusal::Midway) | None => {}
     }
     if request.get("model").and_then(Value::as_str) != Some(MODEL) {
-        return error(404, &[], "invalid_request_error", json!("model_not_found"), &format!("The model {} does not exist.", request.get("model").unwrap_or(&Value::Null)));
+        return error(
+            404,
+            &[],
+            "invalid_request_error",
+            json!("model_not_found"),
+            &format!("The model {} does not exist.", request.get("model").unwrap_or(&Value::Null)),
+        );
     }
     let Some(messages) = request.get("messages").and_then(Value::as_array).filter(|messages| !messages.is_empty()) else {
         return error(400, &[], "invalid_request_error", Value::Null, "Missing required parameter: 'messages'.");
@@ -98,7 +115,10 @@ fn answer(asked: &Asked, key: &str, text: &str, refusal: Option<Refusal>) -> Rep
 
 fn error(status: u16, headers: &[(&str, &str)], kind: &str, code: Value, message: &str) -> Reply {
     let body = json!({"error": {"message": message, "type": kind, "param": null, "code": code}});
-    let headers: Vec<(&str, &str)> = [("content-type", "application/json; charset=utf-8"), ("x-request-id", "req_0")].into_iter().chain(headers.iter().copied()).collect();
+    let headers: Vec<(&str, &str)> = [("content-type", "application/json; charset=utf-8"), ("x-request-id", "req_0")]
+        .into_iter()
+        .chain(headers.iter().copied())
+        .collect();
     server::reply(status, &headers, body.to_string())
 }
 
@@ -142,7 +162,9 @@ fn stream(text: &str, usage: Option<Value>, breaks: bool) -> Reply {
     let tokens = tokens(text);
     for (place, token) in tokens.iter().enumerate() {
         if breaks && place == tokens.len() / 2 {
-            wire += &event(&json!({"error": {"message": "The server had an error while processing your request.", "type": "server_error", "param": null, "code": null}}));
+            wire += &event(
+                &json!({"error": {"message": "The server had an error while processing your request.", "type": "server_error", "param": null, "code": null}}),
+            );
             return cut(&wire);
         }
         wire += &chunk(choice(json!({"content": token}), Value::Null), Value::Null);
@@ -184,5 +206,9 @@ fn cut(wire: &str) -> Reply {
         pieces.push(wire.slice(at..end));
         at = end;
     }
-    in_pieces(200, &[("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), ("x-request-id", "req_0")], pieces)
+    in_pieces(
+        200,
+        &[("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), ("x-request-id", "req_0")],
+        pieces,
+    )
 }

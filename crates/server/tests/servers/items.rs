@@ -62,7 +62,7 @@ impl Rounds {
             state.answered += state.waiting.len();
             for go in state.waiting.drain(..) {
                 // Whoever hung up is not waiting any more.
-                drop(go.send(()));
+                let _ = go.send(());
             }
         }
         turn

@@ -53,13 +53,17 @@ impl Desk {
     fn answer(&self, asked: &Asked) -> Reply {
         let mut state = self.state.lock().expect("no panic happens while the desk is held");
         match asked.line().as_str() {
-            "POST /jobs" if asked.header("idempotency-key").is_empty() => server::json(400, &json!({"error": "an Idempotency-Key is needed"})),
+            "POST /jobs" if asked.header("idempotency-key").is_empty() => {
+                server::json(400, &json!({"error": "an Idempotency-Key is needed"}))
+            }
             "POST /jobs" => {
                 let number = state.by_key.len() + 1;
                 let id = state.by_key.entry(asked.header("idempotency-key").to_owned()).or_insert_with(|| format!("job-{number}"));
                 server::json(202, &json!({"id": id, "state": "queued"}))
             }
-            "GET /job" if !state.by_key.values().any(|id| Some(id) == asked.query("id").as_ref()) => server::json(404, &json!({"error": "no such job"})),
+            "GET /job" if !state.by_key.values().any(|id| Some(id) == asked.query("id").as_ref()) => {
+                server::json(404, &json!({"error": "no such job"}))
+            }
             "GET /job" => {
                 state.looks.push(self.clock.now());
                 match state.looks.len() >= self.ready_at {

@@ -10,11 +10,10 @@ mod jobs;
 mod server;
 mod tests;
 
-pub use asked::Asked;
 pub use board::{board, echo};
 pub use chat::{Chat, Refusal};
-pub use client::{Answered, Client};
+pub use client::Client;
 pub use files::file;
 pub use items::{Items, price};
 pub use jobs::Jobs;
-pub use server::{Reply, Server, json, reply};
+pub use server::{Server, json};

@@ -71,8 +71,11 @@ async fn boards_files_jobs_and_the_echo_answer() {
 
     let echo = echo().await;
     let answer = Client::connect(echo.address).await.send("PUT", "/p?q=1", &[("x-a", "b")], "text").await.json();
-    assert_eq!(answer, json!({"method": "PUT", "path": "/p", "query": "q=1", "body": "text",
-        "headers": {"host": echo.address.to_string(), "x-a": "b", "content-length": "4"}}));
+    assert_eq!(
+        answer,
+        json!({"method": "PUT", "path": "/p", "query": "q=1", "body": "text",
+        "headers": {"host": echo.address.to_string(), "x-a": "b", "content-length": "4"}})
+    );
 
     let clock = FakeClock::at(1_000);
     let jobs = Jobs::start(2, json!({"state": "done"}), Arc::new(clock.clone())).await;

@@ -14,7 +14,7 @@ use super::{bytes, hex_list, number_list, uuid};
 const DUE: &str = concat!(
     "select ",
     header_columns!(),
-    ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone",
+    ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone, r.started_at is not null",
     with_owner!(),
     "where r.no in (select no from (select no, due_at from (select no, due_at from runs \
      where status = 'queued' and due_at is not null order by due_at limit ?2) union all select no, due_at from (select no, due_at \
@@ -35,6 +35,7 @@ pub(super) async fn claim(epoch: i64, now: Millis, max: u32, connection: &mut Sq
             cancel_requested: row.try_get(15)?,
             crashes: row.try_get(16)?,
             crashes_alone: row.try_get(17)?,
+            begun: row.try_get(18)?,
         });
     }
     if !numbers.is_empty() {

@@ -15,7 +15,7 @@ use super::commit::Group;
 use super::draft::Draft;
 use super::error::{Fail, again};
 use super::ledger::{Effects, Ledger};
-use super::queue::{Closure, Job, RunJob, Task};
+use super::queue::{Answers, Closure, Job, RunJob, Task};
 use crate::lock::EngineLock;
 
 /// Bounds of one transaction: how long a waiter may wait for its neighbours, and how much memory they take.
@@ -35,7 +35,8 @@ impl Writer {
         let failed = |error: std::io::Error| StoreError::Failed(format!("the store's writer could not start: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
         let Beginning { connection, epoch, clock, arrived, place, lock } = beginning;
-        let mut desk = Desk { connection, ledger: Ledger::new(epoch), clock, arrived, place };
+        let callers = tokio::runtime::Handle::current();
+        let mut desk = Desk { connection, ledger: Ledger::new(epoch), clock, arrived, place, callers };
         // Made on the thread, so that what it awaits need not be able to move between threads.
         let work = move || async move {
             let closed = desk.work(jobs).await;
@@ -54,7 +55,7 @@ impl Writer {
 
     pub(super) async fn commit(&self, draft: Draft) -> Result<Committed, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Job::Run(RunJob { draft, answer })).map_err(|_| StoreError::Closed)?;
+        self.queue.send(Job::Run(RunJob { draft: Box::new(draft), answer })).map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -94,6 +95,8 @@ struct Desk {
     clock: Arc<dyn Clock>,
     arrived: Arc<Notify>,
     place: Arc<str>,
+    /// Where the waiters are.
+    callers: tokio::runtime::Handle,
 }
 
 /// The jobs of one transaction.
@@ -166,9 +169,7 @@ impl Desk {
                     self.arrived.notify_one();
                 }
                 let verdicts = self.ledger.apply(effects);
-                for (job, verdict) in batch.runs.into_iter().zip(verdicts) {
-                    let _ = job.answer.send(verdict);
-                }
+                Answers { runs: batch.runs, verdicts }.give(&self.callers);
                 for (task, failure) in batch.tasks.into_iter().zip(refused) {
                     task.answer(failure);
                 }
@@ -185,7 +186,7 @@ impl Desk {
     async fn transaction(&mut self, batch: &mut Batch) -> Result<(Effects, Vec<Option<StoreError>>), Fail> {
         let begun = sqlx::query("begin immediate; select generation from store_state where only_row = 1");
         let generation: i64 = sqlx::Row::try_get(&begun.fetch_one(&mut self.connection).await?, 0)?;
-        let drafts: Vec<&Draft> = batch.runs.iter().map(|job| &job.draft).collect();
+        let drafts: Vec<&Draft> = batch.runs.iter().map(|job| &*job.draft).collect();
         let group = Group { drafts: &drafts, ledger: &self.ledger, now: self.clock.now(), generation };
         let effects = group.write(&mut self.connection).await?;
         let mut refused = Vec::with_capacity(batch.tasks.len());

@@ -37,6 +37,6 @@ async fn the_view_has_the_columns_of_the_interface() {
     assert_eq!((text("output_preview"), row.try_get::<f64, _>("latency_ms").unwrap()), ("{\"status\":500}".to_owned(), 1.5));
     let count: i64 = sqlx::query_scalar("select count(*) from execution_logs").fetch_one(&mut other).await.unwrap();
     assert_eq!(count, 2);
-    let kinds: Vec<String> = sqlx::query_scalar("select kind from journal order by seq").fetch_all(&mut other).await.unwrap();
+    let kinds: Vec<String> = sqlx::query_scalar("select body ->> '$.kind' from journal order by seq").fetch_all(&mut other).await.unwrap();
     assert_eq!(kinds, ["attempted", "skipped", "attempted"]);
 }

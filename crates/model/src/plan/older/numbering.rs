@@ -15,7 +15,8 @@ use crate::plan::problems::Problems;
 /// The N of `step_N`.
 pub(super) fn number(name: &str) -> Option<usize> {
     let digits = name.strip_prefix("step_")?;
-    let plain = (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let plain =
+        (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     if plain { digits.parse().ok() } else { None }
 }
 
@@ -53,8 +54,12 @@ pub(super) fn translate(plan: &mut Map<String, Value>, bare: bool, work: &mut Wo
     let count = numbers.ids.len();
     numbers.from_zero = used.contains(&0);
     if numbers.from_zero && used.contains(&count) {
-        let message = format!("the document counts its steps from 0 (it uses step_0) and from 1 (it uses step_{count}, the last of {count}); count them in one way");
-        problems.push(Problem::new(code::MIXED_NUMBERING, "/steps", message).expected("step_N counted from 1 throughout, or from 0 throughout"));
+        let message = format!(
+            "the document counts its steps from 0 (it uses step_0) and from 1 (it uses step_{count}, the last of {count}); count them in one way"
+        );
+        problems.push(
+            Problem::new(code::MIXED_NUMBERING, "/steps", message).expected("step_N counted from 1 throughout, or from 0 throughout"),
+        );
         return;
     }
     if numbers.from_zero {
@@ -144,9 +149,12 @@ struct Root {
 fn numbered_roots(inner: &str) -> Vec<Root> {
     let Ok(expr) = Expr::parse(inner) else { return Vec::new() };
     let roots = expr.references().iter().filter_map(|reference| match &reference.kind {
-        ReferenceKind::Root(name) if number(name).is_some() => {
-            Some(Root { offset: reference.offset, name: name.clone(), first: reference.path.first().cloned(), more: reference.path.len() > 1 })
-        }
+        ReferenceKind::Root(name) if number(name).is_some() => Some(Root {
+            offset: reference.offset,
+            name: name.clone(),
+            first: reference.path.first().cloned(),
+            more: reference.path.len() > 1,
+        }),
         _ => None,
     });
     roots.collect()

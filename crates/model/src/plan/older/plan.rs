@@ -42,9 +42,11 @@ fn is_older(plan: &Map<String, Value>) -> bool {
     let steps = plan.get("steps").and_then(Value::as_array);
     plan.contains_key("plan_json")
         || plan.contains_key("plain_english_steps")
-        || steps.into_iter().flatten().filter_map(Value::as_object).any(|step| {
-            STEP.iter().any(|name| step.contains_key(*name)) || (step.contains_key("depends_on") && step.contains_key("type"))
-        })
+        || steps
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .any(|step| STEP.iter().any(|name| step.contains_key(*name)) || (step.contains_key("depends_on") && step.contains_key("type")))
 }
 
 fn dropped(plan: &mut Map<String, Value>, work: &mut Work<'_>) {
@@ -55,7 +57,9 @@ fn dropped(plan: &mut Map<String, Value>, work: &mut Work<'_>) {
         work.note("\"required_providers\" was dropped: the steps say which providers they use");
     }
     match plan.shift_remove("enabled") {
-        Some(Value::Bool(false)) => work.note("\"enabled: false\" was dropped: triggers fire as soon as the plan is saved; remove them to stop it"),
+        Some(Value::Bool(false)) => {
+            work.note("\"enabled: false\" was dropped: triggers fire as soon as the plan is saved; remove them to stop it")
+        }
         Some(_) => work.note("\"enabled\" was dropped: triggers fire as soon as the plan is saved"),
         None => {}
     }
@@ -73,7 +77,11 @@ fn dropped(plan: &mut Map<String, Value>, work: &mut Work<'_>) {
 /// The steps of a `plan_json`: a list, an object with `steps`, or the JSON text of one of these. Gives where they stood.
 fn unpack(found: Value, plan: &mut Map<String, Value>, work: &mut Work<'_>, problems: &mut Problems<'_>) -> String {
     if plan.get("steps").is_some_and(|steps| !steps.is_null()) {
-        problems.push_key(Problem::new(code::CONFLICTING_FIELDS, "/plan_json", "\"plan_json\" is the earlier name of \"steps\"; write one of them"));
+        problems.push_key(Problem::new(
+            code::CONFLICTING_FIELDS,
+            "/plan_json",
+            "\"plan_json\" is the earlier name of \"steps\"; write one of them",
+        ));
         return "/steps".to_owned();
     }
     let found = match found {

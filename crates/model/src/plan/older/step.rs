@@ -51,7 +51,11 @@ impl Step<'_, '_, '_, '_> {
         }
         self.id();
         self.rename("action_id", "action");
-        if self.fields.contains_key("action") { self.rename("action_name", "name") } else { self.rename("action_name", "action") }
+        if self.fields.contains_key("action") {
+            self.rename("action_name", "name")
+        } else {
+            self.rename("action_name", "action")
+        }
         self.rename("parameters", "params");
         self.rename("description", "notes");
         self.retries();
@@ -211,7 +215,11 @@ pub(super) fn drop_action_params(plan: &mut Map<String, Value>, work: &mut Work<
         let Value::Object(fields) = step else { continue };
         let Some(full) = text::action_name(fields) else { continue };
         let action = full.split_once('.').map_or(full.as_str(), |(_, action)| action);
-        let repeats = fields.get("params").and_then(|params| params.get("action")).and_then(Value::as_str).is_some_and(|text| text == action || text == full);
+        let repeats = fields
+            .get("params")
+            .and_then(|params| params.get("action"))
+            .and_then(Value::as_str)
+            .is_some_and(|text| text == action || text == full);
         if !repeats || text::has_param(&full, "action", work) {
             continue;
         }

@@ -57,7 +57,10 @@ pub(super) fn one(step: &mut Map<String, Value>, work: &Work<'_>, visit: &mut Vi
 /// Calls `visit` for every text in the step's params that is scanned.
 pub(super) fn params(step: &mut Map<String, Value>, work: &Work<'_>, visit: &mut Visit<'_>) {
     let action = action_name(step);
-    let spec = action.as_deref().and_then(ActionName::parse).and_then(|name| work.catalog.provider(work.owner, name.provider)?.action(name.action).cloned());
+    let spec = action
+        .as_deref()
+        .and_then(ActionName::parse)
+        .and_then(|name| work.catalog.provider(work.owner, name.provider)?.action(name.action).cloned());
     let Some(Value::Object(params)) = step.get_mut("params") else { return };
     for (name, value) in params {
         match spec.as_ref().map_or(ParamKind::Template, |action| action.spec().param_kind(name)) {

@@ -29,7 +29,7 @@ use super::failure::Failure;
 use super::output::Cx;
 
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "Subcommands", disable_help_subcommand = true)]
+#[command(subcommand_negates_reqs = true, subcommand_help_heading = "Subcommands", disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   mainspring run plans/newsletter.yaml -i topic=rust -i count=3
@@ -86,6 +86,9 @@ struct Named {
 }
 
 pub(crate) async fn run(cx: &mut Cx, run: &Run) -> Result<Exit, Failure> {
+    if run.command.is_some() && run.start.is_given() {
+        return Err(Failure::usage("a FILE or --resume starts a run and stands alone; `list`, `show`, `logs` and `cancel` take none"));
+    }
     match &run.command {
         None => start::run(cx, &run.start).await,
         Some(RunCommand::List(list)) => list::run(cx, list).await,

@@ -126,7 +126,7 @@ impl Progress {
                 vec![Line::of(Mark::Waiting, path, &format!("waits for run {child}"))]
             }
             EventBody::BodyFailed { path, error, retry_at, .. } => match retry_at {
-                Some(retry_at) => vec![Line::of(Mark::Retrying, path, &format!("{}; again in {}", fault(error), span(retry_at.saturating_sub(at))))],
+                Some(retry_at) => vec![Line::of(Mark::Retrying, path, &format!("again in {}: {}", span(retry_at.saturating_sub(at)), fault(error)))],
                 None => self.step(Line::of(Mark::Failed, path, &fault(error))),
             },
             EventBody::BodyTimedOut { path, .. } => vec![Line::of(Mark::Failed, path, "took longer than its timeout")],
@@ -153,7 +153,7 @@ impl Progress {
             AttemptStatus::Cancelled => (Mark::Cancelled, if error.is_empty() { "cancelled".to_owned() } else { error }),
             AttemptStatus::Retrying => {
                 let wait = attempted.retry_at.map(|retry_at| format!(" in {}", span(retry_at.saturating_sub(at)))).unwrap_or_default();
-                (Mark::Retrying, format!("{error}; attempt {}{wait}", attempted.attempt + 1))
+                (Mark::Retrying, format!("attempt {}{wait}: {error}", attempted.attempt + 1))
             }
         };
         let action = format!("{}.{}", attempted.provider, attempted.action);

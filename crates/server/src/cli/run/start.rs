@@ -51,6 +51,13 @@ pub(super) struct Start {
     egress: Egress,
 }
 
+impl Start {
+    /// Whether anything says that a run is to be started.
+    pub(super) fn is_given(&self) -> bool {
+        self.file.is_some() || self.resume.is_some() || self.inputs.is_some() || !self.input.is_empty() || self.timeout.is_some()
+    }
+}
+
 fn limit(text: &str) -> Result<Duration, String> {
     duration::parse_text(text)
 }

@@ -30,6 +30,7 @@ fn attempted(path: &str, status: AttemptStatus, output: Value, error: Option<Fau
         error,
         retry_at: None,
         mark: None,
+        beside: Default::default(),
     }
 }
 
@@ -82,14 +83,31 @@ fn every_way_for_a_step_to_go_has_its_line() {
         event(10_000, EventBody::CancelRequested { by: "ctrl-c".into() }),
         went("slow", AttemptStatus::Cancelled, Value::Null, None),
     ];
-    insta::assert_snapshot!(seen(&mut Progress::default(), &updates), @"");
+    insta::assert_snapshot!(seen(&mut Progress::default(), &updates), @r#"
+    ✓ fetch       http.request       132 ms  {"items":[{"id":1,"name":"aaaaaaaaaaaaaaaaaaaaaa…
+    ✓ big         http.request       132 ms  [1,2,3
+    ✓ mail        http.request       132 ms  sent to 3
+    ↻ post        http.request       132 ms  attempt 2 in 2 s: CONNECTION_FAILED: 127.0.0.1:9…
+    ✗ post        http.request       132 ms  CONNECTION_FAILED: 127.0.0.1:9 refused⏎the conne…
+    – notify                                 skipped: its "if" is false
+    ◷ nap                                    waits until 1970-01-01 01:00:10Z (1 h)
+    ↻ group                                  again in 1 s: CONNECTION_FAILED: 127.0.0.1:9 ref…
+    ✗ group                                  CONNECTION_FAILED: 127.0.0.1:9 refused⏎the conne…
+    ! the plan's deadline passed
+    ! cancelled by ctrl-c
+    ■ slow        http.request       132 ms  cancelled
+    "#);
 }
 
 #[test]
 fn running_steps_show_until_they_end() {
     let mut progress = Progress::default();
     seen(&mut progress, &[going("fetch", 1), going("post", 2), event(9_500, EventBody::Waiting { path: "nap".into(), attempt: 1, until: 60_000 })]);
-    insta::assert_snapshot!(text(&progress.live(10_500)), @"");
+    insta::assert_snapshot!(text(&progress.live(10_500)), @r#"
+    ⠋ fetch       http.request        1.5 s
+    ⠋ post        http.request        1.5 s  attempt 2
+    ◷ nap                                    waits until 1970-01-01 00:01:00Z (49 s)
+    "#);
     assert_eq!(progress.waits_until(), None);
     seen(&mut progress, &[went("fetch", AttemptStatus::Success, json!(1), None), went("post", AttemptStatus::Success, json!(1), None)]);
     assert_eq!(progress.waits_until(), Some(60_000));
@@ -114,7 +132,14 @@ fn a_wide_loop_is_counted_and_its_failures_are_shown() {
     lines += &seen(&mut progress, &[went("get[999]", AttemptStatus::Success, json!(999), None), finished()]);
     let tail: Vec<&str> = lines.lines().skip(19).collect();
     assert_eq!(up_to_now, 21);
-    insta::assert_snapshot!(format!("{live}---\n{}", tail.join("\n")), @"");
+    insta::assert_snapshot!(format!("{live}---\n{}", tail.join("\n")), @r#"
+    ⠋ get[999]    http.request        1.0 s
+    ⠋ get                                    999 of 1,000 done, 1 failed, 1 running
+    ---
+    ✓ get[19]     http.request       132 ms  19
+    ✗ get[500]    http.request       132 ms  HTTP_500: the service failed
+    ✓ get                                    … and 979 more that ended well
+    "#);
 }
 
 #[test]
@@ -125,7 +150,7 @@ fn inner_steps_of_a_loop_are_counted_at_the_end() {
     updates.push(finished());
     let lines = seen(&mut progress, &updates);
     assert_eq!(lines.lines().count(), 21);
-    assert_eq!(lines.lines().last(), Some("✓ each                                 … and 10 more that ended well"));
+    assert_eq!(lines.lines().last(), Some("✓ each                                   … and 10 more that ended well"));
 }
 
 fn sample_run() -> Value {
@@ -150,7 +175,19 @@ fn sample_run() -> Value {
 
 #[test]
 fn a_run_ends_with_a_table() {
-    insta::assert_snapshot!(summary::render(&sample_run(), Style::default(), 90), @"");
+    insta::assert_snapshot!(summary::render(&sample_run(), Style::default(), 90), @r#"
+       STEP   STATUS       ATTEMPTS  LATENCY  OUTPUT
+    ✓  fetch  success      1         132 ms   {"items":[1,2]}
+    ✓  each   success      2         1.5 s    [10,20]
+    –  skip   skipped
+    ✗  post   error        2         11 ms    HTTP_500: the service failed
+    –  after  not_reached
+    ✓  tidy   success      1         400 µs   ok
+
+    ✗ error after 2.5 s  Payments version 3  run 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10
+      HTTP_500: the service failed (step post)
+      next: `mainspring run show 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10` has every attempt
+    "#);
 }
 
 #[test]
@@ -160,5 +197,12 @@ fn a_good_run_ends_with_its_output() {
     run["error"] = Value::Null;
     run["output"] = json!({"total": 3});
     run["steps"] = json!([]);
-    insta::assert_snapshot!(summary::render(&run, Style::default(), 90), @"");
+    insta::assert_snapshot!(summary::render(&run, Style::default(), 90), @r#"
+    no step ran
+
+    ✓ success after 2.5 s  Payments version 3  run 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10
+    {
+      "total": 3
+    }
+    "#);
 }

@@ -120,7 +120,7 @@ impl Bench {
         let bench = Bench { ledger, outside, fresh, origin: wall_ms() };
         inside(async {
             let node = bench.open(bench.fresh.path(), None).await;
-            node.engine.store().close().await;
+            eprintln!("opened"); node.engine.store().close().await; eprintln!("closed");
         });
         bench
     }
@@ -142,12 +142,12 @@ impl Bench {
             }
             let plan = node.save(&case.document).await;
             node.go_on().await;
-            let handle = node.start(plan, &case.inputs(&self.ledger.url())).await;
+            eprintln!("saved"); let handle = node.start(plan, &case.inputs(&self.ledger.url())).await;
             let state = match node.end_of(handle.id).await {
                 Some(ending) => Some((node.render(handle.id, case.inner).await, ending.status)),
                 None => None,
             };
-            (handle.id, handle.progress.borrow().accepted, state)
+            eprintln!("ended"); (handle.id, handle.progress.borrow().accepted, state)
         });
         let (state, status) = match whole.clone() {
             Some((state, status)) => (Some(state), Some(status)),

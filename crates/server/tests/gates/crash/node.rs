@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mainspring_engine::run::view;
@@ -11,7 +12,7 @@ use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId};
 use mainspring_model::plan::{self, Format};
 use mainspring_model::run::Ending;
-use mainspring_model::store::{PlanSource, Store};
+use mainspring_model::store::{PlanSource, Store, StoreError};
 use mainspring_providers::egress::{Egress, Mode, Policy};
 use mainspring_server::plans::new_plan;
 use mainspring_server::wire::SystemClock;
@@ -20,6 +21,7 @@ use mainspring_vault::{KeyRing, OsEntropy, Redactor, Vault};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::super::clock::pause;
 use super::store::{At, CrashingStore, Seen};
 
 /// Waits pass this many times faster, so that a plan that sleeps seconds is still quick to crash at each of its rows.
@@ -53,7 +55,6 @@ impl Clock for FastClock {
 
 pub struct Node {
     pub engine: Engine,
-    pub store: Arc<CrashingStore>,
     pub seen: watch::Receiver<Seen>,
     catalog: Arc<BuiltIns>,
 }
@@ -68,9 +69,20 @@ pub struct Birth<'a> {
     pub providers: Vec<Provider>,
 }
 
+/// The life before was dropped, and its writer lets go of the folder when it has written what it had accepted.
+async fn opened(folder: &Path, clock: &Arc<dyn Clock>) -> Arc<dyn Store> {
+    loop {
+        match SqliteStore::open(OpenOptions::new(folder, clock.clone())).await {
+            Ok(store) => return store,
+            Err(StoreError::Locked { .. }) => pause(Duration::from_millis(1)).await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 impl Node {
     pub async fn open(birth: Birth<'_>) -> Node {
-        let store: Arc<dyn Store> = SqliteStore::open(OpenOptions::new(birth.folder, birth.clock.clone())).await.unwrap();
+        let store = opened(birth.folder, &birth.clock).await;
         let store = CrashingStore::new(store, birth.crash);
         let ring = KeyRing::open_or_create_file(&birth.folder.join("key"), birth.folder.join("key").exists(), &OsEntropy).unwrap();
         let vault = Arc::new(Vault::new(ring, Arc::new(OsEntropy)));
@@ -89,7 +101,7 @@ impl Node {
         });
         engine.credentials().load_keys().await.unwrap();
         engine.credentials().ensure_key(OrgId::LOCAL).await.unwrap();
-        Node { seen: store.seen(), engine, store, catalog }
+        Node { seen: store.seen(), engine, catalog }
     }
 
     /// Stores a plan; crashes count run commits only.
