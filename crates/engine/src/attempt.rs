@@ -128,7 +128,8 @@ fn find(inner: &Inner, header: &RunHeader, call: &Call) -> Result<(Arc<Provider>
     let owner = &header.owner;
     let Some(provider) = inner.catalog.provider(owner, &call.provider) else {
         let known = inner.catalog.ids(owner);
-        let near = nearest(&call.provider, known.iter().map(String::as_str)).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        let near =
+            nearest(&call.provider, known.iter().map(String::as_str)).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
         return Err(Fault::new(Code::UNKNOWN_PROVIDER, format!("there is no provider \"{}\"{near}", call.provider)));
     };
     let Some(action) = provider.action(&call.action).cloned() else {

@@ -123,7 +123,11 @@ impl Credentials {
             return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
         }
         let credential = self.open_record(&record).map_err(|error| {
-            Fault::new(Code::MISSING_CREDENTIALS, format!("the credential \"{}\" of {} cannot be opened: {error}", record.name, provider.id)).class(Class::Auth)
+            Fault::new(
+                Code::MISSING_CREDENTIALS,
+                format!("the credential \"{}\" of {} cannot be opened: {error}", record.name, provider.id),
+            )
+            .class(Class::Auth)
         })?;
         if let Err(error) = self.store.touch_credential(record.id).await {
             tracing::warn!(%error, "the moment of a credential's use was not noted");

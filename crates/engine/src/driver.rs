@@ -50,7 +50,9 @@ pub struct Report {
 /// What others tell a live run.
 #[derive(Clone, Debug)]
 pub enum Signal {
-    Cancel { by: String },
+    Cancel {
+        by: String,
+    },
     /// A child run ended.
     Child,
     /// Stop driving; the run goes on in the next process.
@@ -400,7 +402,8 @@ impl Driver {
         let upto = self.run.seq();
         let rows = Arc::new(std::mem::take(&mut self.rows));
         loop {
-            let write = RunWrite { run: id, epoch: self.epoch, create: self.create.clone(), events: rows.clone(), standing: standing.clone() };
+            let write =
+                RunWrite { run: id, epoch: self.epoch, create: self.create.clone(), events: rows.clone(), standing: standing.clone() };
             match self.inner.store.commit(write).await {
                 Ok(Committed::Done) => break,
                 Ok(Committed::Late) => return Err(Stop::Late),

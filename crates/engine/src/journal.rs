@@ -58,7 +58,8 @@ pub async fn row_of(store: &dyn Store, event: &mut Event) -> Result<JournalRow, 
 
 /// The row of an event whose values stay inline.
 pub fn plain_row(event: &Event) -> JournalRow {
-    let progress = matches!(&event.body, EventBody::Attempted(attempted) if matches!(attempted.status, AttemptStatus::Success | AttemptStatus::Error));
+    let progress =
+        matches!(&event.body, EventBody::Attempted(attempted) if matches!(attempted.status, AttemptStatus::Success | AttemptStatus::Error));
     JournalRow {
         seq: event.seq,
         at: event.at,
@@ -107,5 +108,6 @@ pub async fn hydrate(store: &dyn Store, history: &mut [Event]) -> Result<(), Sto
 /// The store's; `Invalid` when the blob holds no JSON.
 pub async fn read(store: &dyn Store, blob: &BlobRef) -> Result<Value, StoreError> {
     let bytes = store.get_blob(&blob.sha256).await?;
-    serde_json::from_slice(&bytes).map_err(|error| StoreError::Invalid(format!("blob {}: {error}", blob.sha256)))
+    let text = std::str::from_utf8(&bytes).map_err(|error| StoreError::Invalid(format!("blob {}: {error}", blob.sha256)))?;
+    mainspring_model::value::from_json(text).map_err(|error| StoreError::Invalid(format!("blob {}: {error}", blob.sha256)))
 }

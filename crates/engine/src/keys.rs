@@ -19,6 +19,7 @@ impl RunKeys for VaultKeys {
         // The hash is keyed, so its bits cannot be foretold; the run's seed makes them its own.
         let seed = u128::from_be_bytes(header.seed);
         let text = self.0.idempotency_key(header.owner.org, header.id, &format!("random/{seed:032x}/{n}/{path}")).unwrap_or_default();
-        text.bytes().fold(seed, |bits, byte| (bits ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013B).rotate_left(7))
+        text.bytes()
+            .fold(seed, |bits, byte| (bits ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013B).rotate_left(7))
     }
 }

@@ -39,7 +39,14 @@ impl PlanCache {
     ///
     /// # Errors
     /// The store's; `Invalid` when the stored document no longer passes the check.
-    pub async fn get(&self, store: &dyn PlanStore, catalog: &dyn Catalog, owner: &Owner, id: PlanId, version: u32) -> Result<Option<Arc<Plan>>, StoreError> {
+    pub async fn get(
+        &self,
+        store: &dyn PlanStore,
+        catalog: &dyn Catalog,
+        owner: &Owner,
+        id: PlanId,
+        version: u32,
+    ) -> Result<Option<Arc<Plan>>, StoreError> {
         if let Some(plan) = self.lock().get(&(id, version)).cloned() {
             return Ok(Some(plan));
         }

@@ -68,7 +68,8 @@ impl Engine {
                 Todo::Record(body) => body,
                 Todo::Call(call) => {
                     let (addr, attempt) = (call.addr, call.attempt);
-                    if call.path != target && !call.path.starts_with(&format!("{target}[")) && !call.path.starts_with(&format!("{target}.")) {
+                    if call.path != target && !call.path.starts_with(&format!("{target}[")) && !call.path.starts_with(&format!("{target}."))
+                    {
                         given(&run, &call, earlier.next().unwrap_or(Value::Null))
                     } else {
                         let tried = if call.computes {

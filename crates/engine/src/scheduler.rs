@@ -30,7 +30,9 @@ impl Rule {
             let every = duration::parse_text(every)?;
             return Ok(Rule::Every(Millis::try_from(every.as_millis()).unwrap_or(Millis::MAX).max(1)));
         }
-        Cron::parse(&record.expression, record.timezone.as_deref()).map(|cron| Rule::Cron(Box::new(cron))).map_err(|problem| problem.to_string())
+        Cron::parse(&record.expression, record.timezone.as_deref())
+            .map(|cron| Rule::Cron(Box::new(cron)))
+            .map_err(|problem| problem.to_string())
     }
 
     fn next_after(&self, at: Millis) -> Option<Millis> {

@@ -50,7 +50,9 @@ fn by_name(plan: &Plan, seen: &Value) -> Value {
         return Value::Object(Map::new());
     };
     let Some(body) = body else { return Value::Object(Map::new()) };
-    Value::Object(body.iter().filter(|(name, _)| properties.contains_key(*name)).map(|(name, value)| (name.clone(), value.clone())).collect())
+    Value::Object(
+        body.iter().filter(|(name, _)| properties.contains_key(*name)).map(|(name, value)| (name.clone(), value.clone())).collect(),
+    )
 }
 
 struct TriggerScope<'a> {
@@ -60,10 +62,15 @@ struct TriggerScope<'a> {
 
 impl Scope for TriggerScope<'_> {
     fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
-        (name == "trigger").then_some(Cow::Borrowed(self.trigger))
+        match name {
+            "trigger" => Some(Cow::Borrowed(self.trigger)),
+            // The organization's variables; none are kept yet.
+            "org" => Some(Cow::Owned(Value::Object(Map::new()))),
+            _ => None,
+        }
     }
     fn root_names(&self) -> Vec<String> {
-        vec!["trigger".to_owned()]
+        vec!["trigger".to_owned(), "org".to_owned()]
     }
     fn step(&self, _: &StepKey, _: StepField) -> Option<Cow<'_, Value>> {
         None

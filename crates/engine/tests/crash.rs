@@ -23,7 +23,13 @@ pub fn at_every_event(text: &str, whole: &Life) {
             assert!(life.render().contains("= needs_decision"), "{}", life.render());
             continue;
         }
-        assert!(life.render() == expected, "after a crash behind event {events} of\n{text}\n{}instead of\n{expected}{:#?}\nwhole: {:#?}", life.render(), life.history, whole.history);
+        assert!(
+            life.render() == expected,
+            "after a crash behind event {events} of\n{text}\n{}instead of\n{expected}{:#?}\nwhole: {:#?}",
+            life.render(),
+            life.history,
+            whole.history
+        );
         // The journal that was there is never rewritten.
         assert_eq!(life.history[..events], whole.history[..events]);
     }

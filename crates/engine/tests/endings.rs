@@ -11,47 +11,65 @@ fn cancel_at(at: i64) -> Vec<(i64, EventBody)> {
 
 #[test]
 fn the_written_output_wins() {
-    check("{name: p, output: {sum: '${steps.a.output + 1}'}, steps: [{id: a, action: t.read, params: {out: 1}}]}", "
+    check(
+        "{name: p, output: {sum: '${steps.a.output + 1}'}, steps: [{id: a, action: t.read, params: {out: 1}}]}",
+        "
         a success 1
-        = success {\"sum\":2}");
+        = success {\"sum\":2}",
+    );
 }
 
 #[test]
 fn an_output_that_fails_fails_the_run() {
-    check("{name: p, output: '${steps.a.output.x.y}', steps: [{id: a, action: t.read, params: {out: {x: null}}}]}", "
+    check(
+        "{name: p, output: '${steps.a.output.x.y}', steps: [{id: a, action: t.read, params: {out: {x: null}}}]}",
+        "
         a success {\"x\":null}
-        = error null UNRESOLVED_REFERENCE at \"\"");
+        = error null UNRESOLVED_REFERENCE at \"\"",
+    );
 }
 
 #[test]
 fn stop_ends_the_run_in_success_from_any_depth() {
-    check("{name: p, finally: [{id: f, action: t.read}], steps: [{id: l, for_each: '[1, 2]', steps: [{id: s, action: t.stop, params: {output: enough}}]}, {id: z, action: t.read}]}", "
+    check(
+        "{name: p, finally: [{id: f, action: t.read}], steps: [{id: l, for_each: '[1, 2]', steps: [{id: s, action: t.stop, params: {output: enough}}]}, {id: z, action: t.read}]}",
+        "
         l cancelled null
         z not_reached null
-        = success \"enough\"");
+        = success \"enough\"",
+    );
 }
 
 #[test]
 fn on_error_and_finally_run_in_this_order() {
-    let life = check("{name: p, on_error: [{id: tell, action: t.read, params: {out: '${error.code}'}}], finally: [{id: tidy, action: t.read, params: {out: '${run.status}'}}], \
-           steps: [{id: a, action: t.write, params: {fail: X}}]}", "
+    let life = check(
+        "{name: p, on_error: [{id: tell, action: t.read, params: {out: '${error.code}'}}], finally: [{id: tidy, action: t.read, params: {out: '${run.status}'}}], \
+           steps: [{id: a, action: t.write, params: {fail: X}}]}",
+        "
         a error X null
-        = error null X at \"a\"");
+        = error null X at \"a\"",
+    );
     assert_eq!((life.calls("tell"), life.calls("tidy")), (1, 1));
 }
 
 #[test]
 fn a_failing_finally_turns_success_into_error() {
-    check("{name: p, finally: [{id: tidy, action: t.write, params: {fail: Y}}], steps: [{id: a, action: t.read}]}", "
+    check(
+        "{name: p, finally: [{id: tidy, action: t.write, params: {fail: Y}}], steps: [{id: a, action: t.read}]}",
+        "
         a success \"a\"
-        = error null Y at \"tidy\"");
+        = error null Y at \"tidy\"",
+    );
 }
 
 #[test]
 fn a_failing_on_error_is_recorded_beside() {
-    let life = check("{name: p, on_error: [{id: tell, action: t.write, params: {fail: Y}}], steps: [{id: a, action: t.write, params: {fail: X}}]}", "
+    let life = check(
+        "{name: p, on_error: [{id: tell, action: t.write, params: {fail: Y}}], steps: [{id: a, action: t.write, params: {fail: X}}]}",
+        "
         a error X null
-        = error null X at \"a\"");
+        = error null X at \"a\"",
+    );
     let Some(EventBody::Finished(ending)) = life.history.last().map(|event| &event.body) else { panic!() };
     assert_eq!(ending.error.as_ref().unwrap().details.as_ref().unwrap()["beside"][0]["code"], "Y");
 }
@@ -86,16 +104,27 @@ fn a_second_cancel_ends_finally_too() {
 
 #[test]
 fn the_deadline_counts_the_wall_clock_and_the_timeout_only_work() {
-    check_with("{name: p, deadline: 1m, steps: [{id: s, action: t.sleep, params: {until: 3600000}}]}", json!({}), Vec::new(), "
+    check_with(
+        "{name: p, deadline: 1m, steps: [{id: s, action: t.sleep, params: {until: 3600000}}]}",
+        json!({}),
+        Vec::new(),
+        "
         s cancelled null
-        = timed_out null TIMEOUT at \"\"");
-    check("{name: p, timeout: 1m, steps: [{id: s, action: t.sleep, params: {until: 3600000}}, {id: z, action: t.read}]}", "
+        = timed_out null TIMEOUT at \"\"",
+    );
+    check(
+        "{name: p, timeout: 1m, steps: [{id: s, action: t.sleep, params: {until: 3600000}}, {id: z, action: t.read}]}",
+        "
         s success null
         z success \"z\"
-        = success \"z\"");
-    check("{name: p, timeout: 1s, steps: [{id: a, action: t.read, params: {takes: 5000}}]}", "
+        = success \"z\"",
+    );
+    check(
+        "{name: p, timeout: 1s, steps: [{id: a, action: t.read, params: {takes: 5000}}]}",
+        "
         a cancelled null
-        = timed_out null TIMEOUT at \"\"");
+        = timed_out null TIMEOUT at \"\"",
+    );
 }
 
 #[test]

@@ -83,7 +83,9 @@ impl RunKeys for PlainKeys {
         format!("key:{path}")
     }
     fn random_bits(&self, _: &RunHeader, path: &str, n: u32) -> u128 {
-        path.bytes().fold(u128::from(n) + 1, |bits, byte| bits.wrapping_mul(0x5851_F42D_4C95_7F2D_1405_7B7E_F767_814F).wrapping_add(u128::from(byte)))
+        path.bytes().fold(u128::from(n) + 1, |bits, byte| {
+            bits.wrapping_mul(0x5851_F42D_4C95_7F2D_1405_7B7E_F767_814F).wrapping_add(u128::from(byte))
+        })
     }
 }
 

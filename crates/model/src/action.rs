@@ -165,9 +165,17 @@ pub enum Outcome<T = Value> {
     /// `logic.sleep`: end in success at this moment; the wait is a row.
     SleepUntil(Millis),
     /// `logic.call`: start the plan as a child run (once per step path) and, when `wait`, end with its result.
-    Call { plan: String, inputs: Value, wait: bool },
+    Call {
+        plan: String,
+        inputs: Value,
+        wait: bool,
+    },
     /// `logic.respond`: the answer for the waiting webhook caller. The step ends in success with the object as output.
-    Respond { status: u16, headers: BTreeMap<String, String>, body: Value },
+    Respond {
+        status: u16,
+        headers: BTreeMap<String, String>,
+        body: Value,
+    },
     /// `logic.stop`: end the whole run in success with this output (`None`: the output by the usual rule).
     Stop(Option<Value>),
 }

@@ -28,7 +28,15 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(code: &str, pointer: impl Into<String>, message: impl Into<String>) -> Problem {
-        Problem { code: code.to_owned(), pointer: pointer.into(), line: None, column: None, message: message.into(), expected: None, fix: None }
+        Problem {
+            code: code.to_owned(),
+            pointer: pointer.into(),
+            line: None,
+            column: None,
+            message: message.into(),
+            expected: None,
+            fix: None,
+        }
     }
 
     #[must_use]

@@ -42,3 +42,19 @@ pub fn pointer_join(pointer: &str, part: &str) -> String {
         format!("{pointer}/{part}")
     }
 }
+
+/// Reads JSON text, also when it nests deeper than serde_json's own limit of 128: plans of 64 levels do, and a stored event nests
+/// a little deeper than the value it carries. Depth stays bounded at 256.
+///
+/// # Errors
+/// serde_json's, for text that is no JSON or does not fit `T`.
+pub fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    match crate::plan::parse(text, crate::plan::Format::Json) {
+        Ok(source) => serde_json::from_value(source.value),
+        Err(_) => Err(error),
+    }
+}

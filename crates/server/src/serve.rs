@@ -77,7 +77,12 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
             if let Some(folder) = plans {
                 load_folder(&app, &folder).await;
             }
-            tokio::join!(app.engine.serve_claims(), app.engine.serve_schedules(), app.engine.serve_retention(), webhooks::follow(app.clone()));
+            tokio::join!(
+                app.engine.serve_claims(),
+                app.engine.serve_schedules(),
+                app.engine.serve_retention(),
+                webhooks::follow(app.clone())
+            );
         }
     });
     http::serve(app.clone(), listener, stop).await;
@@ -107,7 +112,9 @@ fn say_where(settings: &Settings) {
 fn banner(settings: &Settings) {
     eprintln!("Mainspring {} on http://{}  (data: {})", env!("CARGO_PKG_VERSION"), settings.listen, settings.data.display());
     if settings.dev {
-        eprintln!("Dev mode: whoever reaches this address is the local owner, without a key. Loopback is no border between the users of this");
+        eprintln!(
+            "Dev mode: whoever reaches this address is the local owner, without a key. Loopback is no border between the users of this"
+        );
         eprintln!("machine, so run it only where you trust them all. Plans may call loopback addresses.");
     } else {
         eprintln!("Callers need an API key: mainspring api-key create --data {}", settings.data.display());

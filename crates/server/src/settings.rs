@@ -76,9 +76,11 @@ impl Settings {
     /// A variable that does not read, by name; never its value when it is a secret.
     pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Settings, BadSetting> {
         let mut settings = Settings { data: default_data(&get), ..Settings::default() };
-        let first = |names: &[&'static str]| names.iter().find_map(|name| get(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
+        let first =
+            |names: &[&'static str]| names.iter().find_map(|name| get(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
         if let Some((name, text)) = first(&["MAINSPRING_LISTEN"]) {
-            settings.listen = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no address; write 127.0.0.1:5000") })?;
+            settings.listen =
+                text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no address; write 127.0.0.1:5000") })?;
         }
         if let Some((_, text)) = first(&["MAINSPRING_DATA"]) {
             settings.data = PathBuf::from(text);
@@ -87,7 +89,8 @@ impl Settings {
             settings.plans = Some(PathBuf::from(text));
         }
         if let Some((name, text)) = first(&["MAINSPRING_EGRESS"]) {
-            settings.egress = EgressMode::parse(&text).ok_or_else(|| BadSetting { name, reason: format!("\"{text}\" is not strict, allow-list or dev") })?;
+            settings.egress = EgressMode::parse(&text)
+                .ok_or_else(|| BadSetting { name, reason: format!("\"{text}\" is not strict, allow-list or dev") })?;
         }
         if let Some((_, text)) = first(&["MAINSPRING_EGRESS_ALLOW"]) {
             settings.egress_allow = list(&text);
@@ -108,7 +111,8 @@ impl Settings {
             settings.retention.max_age = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
         }
         if let Some((name, text)) = first(&["MAINSPRING_KEEP_RUNS"]) {
-            settings.retention.max_runs = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no number of runs") })?;
+            settings.retention.max_runs =
+                text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no number of runs") })?;
         }
         if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
             settings.use_database_url(name, &text)?;
@@ -128,7 +132,9 @@ impl Settings {
             }
             None => {
                 let scheme = url.split(':').next().unwrap_or_default();
-                let reason = format!("\"{scheme}\" databases are not supported by this version; write sqlite:<folder>, or leave it out for the data folder");
+                let reason = format!(
+                    "\"{scheme}\" databases are not supported by this version; write sqlite:<folder>, or leave it out for the data folder"
+                );
                 Err(BadSetting { name, reason })
             }
         }
@@ -179,7 +185,10 @@ mod tests {
 
     #[test]
     fn a_bad_value_names_its_variable_and_a_database_url_keeps_its_password() {
-        assert_eq!(read(&[("MAINSPRING_LISTEN", "here")]).unwrap_err().to_string(), "MAINSPRING_LISTEN: \"here\" is no address; write 127.0.0.1:5000");
+        assert_eq!(
+            read(&[("MAINSPRING_LISTEN", "here")]).unwrap_err().to_string(),
+            "MAINSPRING_LISTEN: \"here\" is no address; write 127.0.0.1:5000"
+        );
         let error = read(&[("DATABASE_URL", "postgres://u:hunter2@db/x")]).unwrap_err().to_string();
         assert!(!error.contains("hunter2") && error.contains("\"postgres\""), "{error}");
     }

@@ -179,7 +179,7 @@ mod tests {
         let address = blobs.put(b"x", 1_000).unwrap();
         let prefix = u8::from_str_radix(&address[..2], 16).unwrap();
         assert_eq!(blobs.older_than(prefix, 1_000), Vec::<String>::new());
-        assert_eq!(blobs.older_than(prefix, 2_000), [address.clone()]);
+        assert_eq!(blobs.older_than(prefix, 2_000), std::slice::from_ref(&address));
         blobs.put(b"x", 5_000).unwrap();
         assert!(!blobs.remove_old(&address, 2_000));
         assert!(blobs.remove_old(&address, 5_001));

@@ -1,4 +1,6 @@
 //! The store's tests: one suite that every database passes, and what only SQLite has to prove.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod sqlite;
 mod suite;

@@ -10,9 +10,9 @@ use mainspring_model::fault::Fault;
 use mainspring_model::plan::{ActionStep, PerItemParam, StepKind};
 use serde_json::Value;
 
+use super::Run;
 use super::scope::{Captured, ItemScope};
 use super::state::Addr;
-use super::Run;
 
 /// One attempt of one action.
 pub struct Call {

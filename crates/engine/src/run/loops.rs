@@ -165,8 +165,7 @@ impl Run {
             }
             _ => (Value::Null, 0),
         };
-        let state =
-            RepeatState { index, value, output, unit: Unit::ready(), ended_body: None, between: false, resume_at: None, attempts };
+        let state = RepeatState { index, value, output, unit: Unit::ready(), ended_body: None, between: false, resume_at: None, attempts };
         if !self.set_active(addr, Active::Repeat(state)) {
             return false;
         }

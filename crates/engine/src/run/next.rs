@@ -289,7 +289,8 @@ impl Run {
             return Err(Fault::invalid_params(format!("\"for_each\" needs a list, and its expression gave {}", described(&list))));
         };
         if items.len() > MAX_ITEMS {
-            let message = format!("\"for_each\" got {} items; at most {MAX_ITEMS} are allowed, so split the list or use \"batch\"", items.len());
+            let message =
+                format!("\"for_each\" got {} items; at most {MAX_ITEMS} are allowed, so split the list or use \"batch\"", items.len());
             return Err(Fault::new(Code::LIMIT_EXCEEDED, message));
         }
         Ok(match spec.batch {

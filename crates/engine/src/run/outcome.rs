@@ -33,7 +33,9 @@ impl Run {
             }
             Ok(Outcome::Call { wait: true, .. }) => match tried.child {
                 Some(child) => return Some(EventBody::Called { path: attempted.path, attempt, child }),
-                None => return Some(self.failed(addr, attempted, Fault::internal("the called plan's run was not made"), tried.effect, now)),
+                None => {
+                    return Some(self.failed(addr, attempted, Fault::internal("the called plan's run was not made"), tried.effect, now));
+                }
             },
             Ok(Outcome::Call { wait: false, plan, .. }) => {
                 attempted.output = json!({"run_id": tried.child, "plan": plan});

@@ -6,7 +6,7 @@ use mainspring_model::plan::ListId;
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::Value;
 
-use super::state::{Addr, Active, Failure, Frame, FrameIx, FrameOwner, StepState, UnitEnd, UnitState};
+use super::state::{Active, Addr, Failure, Frame, FrameIx, FrameOwner, StepState, UnitEnd, UnitState};
 use super::{Phase, Run, Task, Verdict};
 
 impl Run {
@@ -149,7 +149,12 @@ impl Run {
             match &**active {
                 Active::Single(unit) if matches!(unit.state, UnitState::InFlight) => found.push(addr(None)),
                 Active::Each(each) => {
-                    found.extend(each.units.iter().filter(|(_, unit)| matches!(unit.state, UnitState::InFlight)).map(|(index, _)| addr(Some(*index))));
+                    found.extend(
+                        each.units
+                            .iter()
+                            .filter(|(_, unit)| matches!(unit.state, UnitState::InFlight))
+                            .map(|(index, _)| addr(Some(*index))),
+                    );
                 }
                 Active::Repeat(repeat) if matches!(repeat.unit.state, UnitState::InFlight) => found.push(addr(Some(repeat.index))),
                 _ => {}

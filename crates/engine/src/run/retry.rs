@@ -27,7 +27,9 @@ fn by_default(fault: &Fault, effect: Effect) -> bool {
     match effect {
         Effect::Read | Effect::Idempotent | Effect::Keyed => passing,
         Effect::Write => {
-            code == "RATE_LIMITED" || (passing && fault.effect == Effected::Unsent) || (code == "HTTP_503" && fault.retry_after_ms.is_some())
+            code == "RATE_LIMITED"
+                || (passing && fault.effect == Effected::Unsent)
+                || (code == "HTTP_503" && fault.retry_after_ms.is_some())
         }
     }
 }

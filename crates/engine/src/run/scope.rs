@@ -261,7 +261,9 @@ impl Run {
     /// Outputs of the top list, by index; null for steps without one.
     pub fn top_outputs(&self) -> Vec<Value> {
         let Some(frame) = self.frame(0) else { return Vec::new() };
-        (0..frame.steps.len()).map(|place| frame.ended(u32::try_from(place).unwrap_or(0)).map_or(Value::Null, |ended| ended.output.clone())).collect()
+        (0..frame.steps.len())
+            .map(|place| frame.ended(u32::try_from(place).unwrap_or(0)).map_or(Value::Null, |ended| ended.output.clone()))
+            .collect()
     }
 
     /// Ids and statuses of the top list, in list order, with the error of those that failed.
@@ -368,6 +370,7 @@ impl Ambient for ItemScope<'_> {
         // Each item draws its own numbers: the index is mixed in by rotation of the captured ones.
         let salt = self.locals.iter().find(|(name, _)| *name == "index").and_then(|(_, value)| value.as_u64()).unwrap_or(0);
         let bits = self.captured.random[n as usize % self.captured.random.len()];
-        bits.rotate_left(u32::try_from(salt % 127).unwrap_or(0)) ^ (u128::from(salt).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
+        bits.rotate_left(u32::try_from(salt % 127).unwrap_or(0))
+            ^ (u128::from(salt).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
     }
 }

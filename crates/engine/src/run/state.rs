@@ -65,7 +65,10 @@ pub enum Active {
     Each(EachState),
     Repeat(RepeatState),
     /// Its `on_error` list runs.
-    Handling { cause: Failure, errors: Value },
+    Handling {
+        cause: Failure,
+        errors: Value,
+    },
 }
 
 /// The attempts of one action call or of one body.
@@ -172,7 +175,12 @@ impl Failure {
 
 /// How a unit ended.
 pub enum UnitEnd {
-    Ok { port: String, output: Value, message: String, metadata: Map<String, Value> },
+    Ok {
+        port: String,
+        output: Value,
+        message: String,
+        metadata: Map<String, Value>,
+    },
     Failed(Failure),
     /// Dropped without a result: its list stopped, or it was aborted.
     Dropped,

@@ -236,7 +236,9 @@ impl Run {
         let end = match frame.failure.take() {
             Some(failure) => UnitEnd::Failed(failure),
             None if frame.stopped && frame.open > 0 => UnitEnd::Dropped,
-            None => UnitEnd::Ok { port: "success".into(), output: frame.output(), message: String::new(), metadata: serde_json::Map::new() },
+            None => {
+                UnitEnd::Ok { port: "success".into(), output: frame.output(), message: String::new(), metadata: serde_json::Map::new() }
+            }
         };
         match frame.owner {
             FrameOwner::Top | FrameOwner::PlanError | FrameOwner::Finally => self.end_phase(ix, end),
@@ -366,9 +368,9 @@ impl Run {
             return false;
         }
         let path = self.unit_path(addr);
-        self.replay_ahead.keys().any(|ahead| {
-            ahead.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
+        self.replay_ahead
+            .keys()
+            .any(|ahead| ahead.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
     }
 
     pub(super) fn failure(&self, addr: Addr, fault: mainspring_model::fault::Fault, attempts: u32) -> Failure {
@@ -389,7 +391,9 @@ impl Run {
                 match &frame.steps[place] {
                     StepState::Active(active) => match &**active {
                         Active::Single(unit) if flies(unit) => found.push(at(None)),
-                        Active::Each(each) => found.extend(each.units.iter().filter(|(_, unit)| flies(unit)).map(|(index, _)| at(Some(*index)))),
+                        Active::Each(each) => {
+                            found.extend(each.units.iter().filter(|(_, unit)| flies(unit)).map(|(index, _)| at(Some(*index))))
+                        }
                         Active::Repeat(repeat) if flies(&repeat.unit) => found.push(at(Some(repeat.index))),
                         _ => {}
                     },
@@ -423,9 +427,7 @@ impl Run {
 
     pub(super) fn item_of(&self, addr: Addr) -> Value {
         match (self.active(addr), addr.index) {
-            (Some(Active::Each(each)), Some(index)) => {
-                each.items.get(index as usize).cloned().unwrap_or(Value::Null)
-            }
+            (Some(Active::Each(each)), Some(index)) => each.items.get(index as usize).cloned().unwrap_or(Value::Null),
             (Some(Active::Repeat(repeat)), Some(_)) => json!({"index": repeat.index, "value": repeat.value}),
             _ => Value::Null,
         }

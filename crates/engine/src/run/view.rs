@@ -73,7 +73,10 @@ pub fn steps(plan: &Arc<Plan>, header: &Arc<RunHeader>, keys: Arc<dyn RunKeys>, 
     for event in history {
         let path = match &event.body {
             EventBody::Attempted(attempted) => &attempted.path,
-            EventBody::Waiting { path, .. } | EventBody::Called { path, .. } | EventBody::Skipped { path } | EventBody::BodyFailed { path, .. } => path,
+            EventBody::Waiting { path, .. }
+            | EventBody::Called { path, .. }
+            | EventBody::Skipped { path }
+            | EventBody::BodyFailed { path, .. } => path,
             _ => continue,
         };
         let place = *places.entry(path.clone()).or_insert_with(|| {

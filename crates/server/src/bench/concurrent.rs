@@ -43,5 +43,11 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     let median = times[times.len() / 2] as f64 / 1_000.0;
     let best = times[0] as f64 / 1_000.0;
     let what = "100 concurrent 2-step runs";
-    Ok(vec![Row::new(what, format!("{median:.1} ms, {errors} errors"), format!("best of 10: {best:.1} ms"), "≤ 40 ms, 0 errors", median <= 40.0 && errors == 0)])
+    Ok(vec![Row::new(
+        what,
+        format!("{median:.1} ms, {errors} errors"),
+        format!("best of 10: {best:.1} ms"),
+        "≤ 40 ms, 0 errors",
+        median <= 40.0 && errors == 0,
+    )])
 }

@@ -14,7 +14,13 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     let server = Server::start(&data).await?;
     server.save(&plans::webhook("grow")).await?;
     let body = json!({"amount": 250, "email": "ada@example.org"}).to_string();
-    let load = |connections, requests| Load { address: server.address, connections, requests, request: load::post("/api/webhook/grow", &body), expect: 200 };
+    let load = |connections, requests| Load {
+        address: server.address,
+        connections,
+        requests,
+        request: load::post("/api/webhook/grow", &body),
+        expect: 200,
+    };
     load::run(load(1, 500)).await?;
     let empty = load::run(load(1, sample)).await?;
     load::run(load(32, stored)).await?;

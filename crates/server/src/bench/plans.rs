@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 /// Ten steps, each reading the one before: a small object is carried on and changed.
 pub fn ten_steps() -> Value {
-    let mut steps = vec![json!({"id": "s0", "action": "logic.set", "params": {"n": "${inputs.n}", "name": "Ada Lovelace", "city": "London"}})];
+    let mut steps =
+        vec![json!({"id": "s0", "action": "logic.set", "params": {"n": "${inputs.n}", "name": "Ada Lovelace", "city": "London"}})];
     for step in 1..10 {
         let before = format!("s{}", step - 1);
         let n = format!("${{steps.{before}.output.n + 1}}");

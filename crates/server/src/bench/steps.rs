@@ -50,7 +50,13 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     let (rate, bare) = best.unwrap_or_default();
     let share = rate / bare;
     Ok(vec![
-        Row::new(format!("{runs} queued runs × 10 steps"), format!("{} steps/s", count(rate)), format!("{} steps/s bare inserts", count(bare)), "≥ 100,000/s", rate >= 100_000.0),
+        Row::new(
+            format!("{runs} queued runs × 10 steps"),
+            format!("{} steps/s", count(rate)),
+            format!("{} steps/s bare inserts", count(bare)),
+            "≥ 100,000/s",
+            rate >= 100_000.0,
+        ),
         Row::new("share of the bare loop", format!("{:.0} %", share * 100.0), "", "≥ 40 %", share >= 0.4),
     ])
 }

@@ -13,7 +13,13 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(what: impl Into<String>, ours: impl Into<String>, ceiling: impl Into<String>, promised: impl Into<String>, met: bool) -> Row {
+    pub fn new(
+        what: impl Into<String>,
+        ours: impl Into<String>,
+        ceiling: impl Into<String>,
+        promised: impl Into<String>,
+        met: bool,
+    ) -> Row {
         Row { what: what.into(), ours: ours.into(), ceiling: ceiling.into(), promised: promised.into(), met }
     }
 }

@@ -127,7 +127,11 @@ pub fn media_type(headers: &HeaderMap) -> Option<&str> {
 
 /// JSON, or 400 with line and column.
 pub fn parse(text: &[u8]) -> Refusable<Value> {
-    serde_json::from_slice(text).map_err(|error| {
+    let read = match std::str::from_utf8(text) {
+        Ok(text) => mainspring_model::value::from_json(text),
+        Err(_) => serde_json::from_slice(text),
+    };
+    read.map_err(|error| {
         let (line, column) = (u32::try_from(error.line()).unwrap_or(u32::MAX), u32::try_from(error.column()).unwrap_or(u32::MAX));
         let said = error.to_string();
         let reason = said.split(" at line ").next().unwrap_or("it cannot be read");

@@ -51,7 +51,9 @@ impl OpenError {
 pub enum Opened {
     Here(Arc<App>),
     /// A server holds the engine lock; its address, when it has told one.
-    Held { url: Option<String> },
+    Held {
+        url: Option<String>,
+    },
 }
 
 /// The file in the data folder in which a server says where it listens.

@@ -30,11 +30,7 @@ static INSERT: Rows = Rows::new(
 );
 
 /// Inserts what is not there yet and gives the numbers of the rows it made.
-pub(super) async fn insert(
-    newborns: &[Newborn<'_>],
-    now: Millis,
-    connection: &mut SqliteConnection,
-) -> Result<HashMap<RunId, i64>, Fail> {
+pub(super) async fn insert(newborns: &[Newborn<'_>], now: Millis, connection: &mut SqliteConnection) -> Result<HashMap<RunId, i64>, Fail> {
     let mut made = HashMap::with_capacity(newborns.len());
     let mut left = newborns;
     while !left.is_empty() {
@@ -66,12 +62,7 @@ fn bind(newborn: &Newborn<'_>, now: Millis, bound: &mut Bound) {
 }
 
 /// Which run has the key, the slot or the id of one that could not be inserted.
-pub(super) async fn in_place_of(
-    run: RunId,
-    birth: &Birth,
-    org_no: i64,
-    connection: &mut SqliteConnection,
-) -> Result<RunId, Fail> {
+pub(super) async fn in_place_of(run: RunId, birth: &Birth, org_no: i64, connection: &mut SqliteConnection) -> Result<RunId, Fail> {
     let row = sqlx::query(
         "select id, 0 as rank from runs where org_no = ?1 and idempotency_key = ?2 \
          union all select id, 1 as rank from runs where slot_schedule = ?3 and slot_due = ?4 \
@@ -110,10 +101,7 @@ static MOVE_ON: Rows = Rows::new(
 );
 
 /// Moves the schedules on whose slots were filled. Several slots of one schedule in one batch: the latest counts.
-pub(super) async fn move_schedules(
-    filled: impl Iterator<Item = &Birth>,
-    connection: &mut SqliteConnection,
-) -> Result<(), Fail> {
+pub(super) async fn move_schedules(filled: impl Iterator<Item = &Birth>, connection: &mut SqliteConnection) -> Result<(), Fail> {
     let mut latest: HashMap<ScheduleId, (Millis, Option<Millis>)> = HashMap::new();
     for (slot, next_due) in filled.filter_map(|birth| birth.slot) {
         let entry = latest.entry(slot.schedule).or_insert((slot.due_at, next_due));

@@ -11,7 +11,7 @@ use super::runs::{header, header_columns, status, with_owner};
 use super::{bytes, hex_list, number_list, uuid};
 
 /// Queued runs whatever the clock says, so that one that was set back holds nobody up; waiting ones when they are due.
-const DUE: &str = concat!(
+pub(super) const DUE: &str = concat!(
     "select ",
     header_columns!(),
     ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone, r.started_at is not null",
@@ -91,13 +91,7 @@ pub(super) async fn wake(run: RunId, now: Millis, connection: &mut SqliteConnect
 }
 
 /// The first who asks is remembered. A run that waits is due now; one that is held learns it at its next wait at the latest.
-pub(super) async fn request_cancel(
-    org: OrgId,
-    run: RunId,
-    by: &str,
-    now: Millis,
-    connection: &mut SqliteConnection,
-) -> Result<bool, Fail> {
+pub(super) async fn request_cancel(org: OrgId, run: RunId, by: &str, now: Millis, connection: &mut SqliteConnection) -> Result<bool, Fail> {
     let row = sqlx::query(
         "select r.no, r.status from runs as r join organization_totals as o on o.no = r.org_no where r.id = ?1 and o.org_id = ?2",
     )
@@ -124,11 +118,9 @@ pub(super) async fn request_cancel(
 }
 
 pub(super) async fn cancel_requests(epoch: i64, connection: &mut SqliteConnection) -> Result<Vec<(RunId, String)>, Fail> {
-    let rows = sqlx::query(
-        "select id, cancel_by from runs where cancel_by is not null and status = 'running' and epoch = ?1 order by no",
-    )
-    .bind(epoch)
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query("select id, cancel_by from runs where cancel_by is not null and status = 'running' and epoch = ?1 order by no")
+        .bind(epoch)
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| Ok((RunId(uuid(row, 0)?), row.try_get(1)?))).collect()
 }

@@ -224,9 +224,10 @@ impl Group<'_> {
     /// Accepted drafts with what is known of their run.
     pub(super) fn accepted<'e>(&'e self, entries: &'e [Entry], effects: &'e Effects) -> impl Iterator<Item = (&'e Known, &'e Draft)> {
         let accepted = |index: &&usize| matches!(effects.verdicts[**index], Ok(Committed::Done));
-        entries.iter().filter_map(|entry| Some((entry, entry.known.as_ref()?))).flat_map(move |(entry, known)| {
-            entry.drafts.iter().filter(accepted).map(move |index| (known, self.drafts[*index]))
-        })
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry, entry.known.as_ref()?)))
+            .flat_map(move |(entry, known)| entry.drafts.iter().filter(accepted).map(move |index| (known, self.drafts[*index])))
     }
 }
 

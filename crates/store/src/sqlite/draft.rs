@@ -7,7 +7,9 @@ use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, PlanId, RunId, UserId};
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use mainspring_model::value::from_json;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::Fail;
 use super::text_of;
@@ -145,6 +147,19 @@ struct Seen<'a> {
 struct SeenBlob<'a> {
     #[serde(borrow)]
     sha256: Cow<'a, str>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(body: &'a str) -> Option<Seen<'a>> {
+        if let Ok(seen) = serde_json::from_str(body) {
+            return Some(seen);
+        }
+        // Deeper than serde_json goes by itself, or no JSON at all.
+        let value: Value = from_json(body).ok()?;
+        let text = |value: &Value| value.as_str().map(|text| Cow::Owned(text.to_owned()));
+        let blob = value.get("blob").and_then(|blob| text(&blob["sha256"])).map(|sha256| SeenBlob { sha256 });
+        Some(Seen { provider: text(&value["provider"]), status: text(&value["status"]), blob })
+    }
 }
 
 fn note(blobs: &mut Vec<String>, sha256: Option<Cow<'_, str>>) {

@@ -55,10 +55,7 @@ impl Fail {
             Fail::Store(StoreError::Full { .. } | StoreError::ReadOnly { .. } | StoreError::Closed) => true,
             Fail::Store(_) => false,
             Fail::Sql(sqlx::Error::Database(_)) => {
-                matches!(
-                    self.sqlite_code().map(|code| code & 0xff),
-                    Some(BUSY | READONLY | IOERR | CORRUPT | FULL | CANTOPEN | NOTADB)
-                )
+                matches!(self.sqlite_code().map(|code| code & 0xff), Some(BUSY | READONLY | IOERR | CORRUPT | FULL | CANTOPEN | NOTADB))
             }
             // The connection is gone.
             Fail::Sql(_) => true,

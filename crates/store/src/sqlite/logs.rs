@@ -42,9 +42,9 @@ macro_rules! list_sql {
     };
 }
 
-const OF_ORG: &str = list_sql!("org_no = (select o.no from organization_totals as o where o.org_id = ?1) and ?2 is null");
+pub(super) const OF_ORG: &str = list_sql!("org_no = (select o.no from organization_totals as o where o.org_id = ?1) and ?2 is null");
 /// The unary plus keeps the planner from walking the organization's whole log for one run's rows.
-const OF_RUN: &str = list_sql!(
+pub(super) const OF_RUN: &str = list_sql!(
     "+org_no = (select o.no from organization_totals as o where o.org_id = ?1) and run_no = (select r.no from runs as r where r.id = ?2)"
 );
 

@@ -16,6 +16,8 @@ mod monitoring;
 mod open;
 mod plans;
 mod prune;
+#[cfg(test)]
+mod query_plans;
 mod queue;
 mod routes;
 mod rows;
@@ -112,7 +114,7 @@ fn number_list(numbers: impl IntoIterator<Item = i64>) -> String {
 }
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fail> {
-    serde_json::from_str(text).map_err(|error| Fail::Store(StoreError::Invalid(format!("stored JSON: {error}"))))
+    mainspring_model::value::from_json(text).map_err(|error| Fail::Store(StoreError::Invalid(format!("stored JSON: {error}"))))
 }
 
 fn text_of<T: serde::Serialize>(value: &T) -> Result<String, Fail> {

@@ -180,13 +180,7 @@ async fn retire(id: PlanId, now: Millis, connection: &mut SqliteConnection) -> R
     Ok(())
 }
 
-async fn insert_version(
-    id: PlanId,
-    version: u32,
-    plan: &NewPlan,
-    now: Millis,
-    connection: &mut SqliteConnection,
-) -> Result<(), Fail> {
+async fn insert_version(id: PlanId, version: u32, plan: &NewPlan, now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query("insert into plan_versions (plan_id, version, document, created_at) values (?1, ?2, ?3, ?4)")
         .bind(bytes(id.0))
         .bind(i64::from(version))

@@ -51,12 +51,11 @@ impl SqliteStore {
 /// By age and by count, and never younger than the least age.
 async fn bound(retention: Retention, now: Millis, connection: &mut SqliteConnection) -> Result<Bound, Fail> {
     let by_age = (now.saturating_sub(millis(retention.max_age)) - 1, i64::MAX);
-    let row = sqlx::query(
-        "select finished_at, no from runs where finished_at is not null order by finished_at desc, no desc limit 1 offset ?1",
-    )
-    .bind(i64::try_from(retention.max_runs).unwrap_or(i64::MAX))
-    .fetch_optional(connection)
-    .await?;
+    let row =
+        sqlx::query("select finished_at, no from runs where finished_at is not null order by finished_at desc, no desc limit 1 offset ?1")
+            .bind(i64::try_from(retention.max_runs).unwrap_or(i64::MAX))
+            .fetch_optional(connection)
+            .await?;
     let by_count = match row {
         Some(row) => (row.try_get(0)?, row.try_get(1)?),
         None => by_age,
@@ -122,12 +121,11 @@ async fn unreferenced(blobs: &[String], connection: &mut SqliteConnection) -> Re
     if blobs.is_empty() {
         return Ok(vec![]);
     }
-    let rows = sqlx::query(
-        "select distinct value from json_each(?1) where not exists (select 1 from run_blobs as b where b.sha256 = value)",
-    )
-    .bind(text_of(&blobs)?)
-    .fetch_all(connection)
-    .await?;
+    let rows =
+        sqlx::query("select distinct value from json_each(?1) where not exists (select 1 from run_blobs as b where b.sha256 = value)")
+            .bind(text_of(&blobs)?)
+            .fetch_all(connection)
+            .await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 

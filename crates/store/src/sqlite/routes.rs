@@ -14,28 +14,24 @@ use super::{bytes, uuid};
 pub(super) async fn replace(plan: PlanId, new: &NewPlan, connection: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query("delete from webhook_routes where plan_id = ?1").bind(bytes(plan.0)).execute(&mut *connection).await?;
     for route in &new.webhooks {
-        let taken = sqlx::query(
-            "select 1 from webhook_routes where path = ?1 and method = ?2 and (exclusive = 1 or ?3 = 1) limit 1",
-        )
-        .bind(route.path.as_str())
-        .bind(route.method.as_str())
-        .bind(route.exclusive)
-        .fetch_optional(&mut *connection)
-        .await?;
+        let taken = sqlx::query("select 1 from webhook_routes where path = ?1 and method = ?2 and (exclusive = 1 or ?3 = 1) limit 1")
+            .bind(route.path.as_str())
+            .bind(route.method.as_str())
+            .bind(route.exclusive)
+            .fetch_optional(&mut *connection)
+            .await?;
         if taken.is_some() {
             return Err(StoreError::Conflict(format!("the webhook {} {} is taken; choose another path", route.method, route.path)).into());
         }
-        sqlx::query(
-            "insert into webhook_routes (plan_id, org_id, path, method, trigger_id, exclusive) values (?1, ?2, ?3, ?4, ?5, ?6)",
-        )
-        .bind(bytes(plan.0))
-        .bind(bytes(new.owner.org.0))
-        .bind(route.path.as_str())
-        .bind(route.method.as_str())
-        .bind(route.trigger.as_str())
-        .bind(route.exclusive)
-        .execute(&mut *connection)
-        .await?;
+        sqlx::query("insert into webhook_routes (plan_id, org_id, path, method, trigger_id, exclusive) values (?1, ?2, ?3, ?4, ?5, ?6)")
+            .bind(bytes(plan.0))
+            .bind(bytes(new.owner.org.0))
+            .bind(route.path.as_str())
+            .bind(route.method.as_str())
+            .bind(route.trigger.as_str())
+            .bind(route.exclusive)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

@@ -27,7 +27,12 @@ static UPDATE_RUNS: Rows = Rows::new(
 );
 
 /// The journal rows of all accepted writes.
-pub(super) async fn insert_rows(group: &Group<'_>, entries: &[Entry], effects: &Effects, connection: &mut SqliteConnection) -> Result<(), Fail> {
+pub(super) async fn insert_rows(
+    group: &Group<'_>,
+    entries: &[Entry],
+    effects: &Effects,
+    connection: &mut SqliteConnection,
+) -> Result<(), Fail> {
     let rows = || group.accepted(entries, effects).flat_map(|(known, draft)| draft.rows.iter().map(move |row| (known, row)));
     let mut left = rows().count();
     let mut rows = rows();
@@ -46,7 +51,12 @@ pub(super) async fn insert_rows(group: &Group<'_>, entries: &[Entry], effects: &
 }
 
 /// Notes which runs need which blobs; few do.
-pub(super) async fn insert_blobs(group: &Group<'_>, entries: &[Entry], effects: &Effects, connection: &mut SqliteConnection) -> Result<(), Fail> {
+pub(super) async fn insert_blobs(
+    group: &Group<'_>,
+    entries: &[Entry],
+    effects: &Effects,
+    connection: &mut SqliteConnection,
+) -> Result<(), Fail> {
     let with_blobs = group.accepted(entries, effects).filter(|(_, draft)| !draft.blobs.is_empty());
     for (known, sha256) in with_blobs.flat_map(|(known, draft)| draft.blobs.iter().map(move |blob| (known, blob))) {
         sqlx::query("insert into run_blobs (run_no, sha256) values (?1, ?2) on conflict do nothing")

@@ -223,6 +223,23 @@ macro_rules! list_sql {
     };
 }
 
+/// One text for each way to the rows: the unary plus keeps the planner from an index that would read the whole organization.
+pub(super) fn list_text(filter: &RunFilter) -> &'static str {
+    match (filter.plan, filter.status) {
+        (Some(_), _) => list_sql!(
+            "+r.org_no = (select no from organization_totals where org_id = ?1) \
+             and r.plan_no = (select no from plan_numbers where plan_id = ?2) and (?3 is null or +r.status = ?3)"
+        ),
+        (None, None | Some(RunStatus::Success)) => {
+            list_sql!("r.org_no = (select no from organization_totals where org_id = ?1) and ?2 is null and (?3 is null or +r.status = ?3)")
+        }
+        (None, Some(_)) => list_sql!(
+            "r.org_no = (select no from organization_totals where org_id = ?1) and ?2 is null and r.status = ?3 \
+             and r.status <> 'success'"
+        ),
+    }
+}
+
 /// Newest first by `created_at`, then by row. `since` is part of the span, `until` is not.
 pub(super) async fn list(
     org: OrgId,
@@ -231,16 +248,7 @@ pub(super) async fn list(
     paging: &Paging,
     connection: &mut SqliteConnection,
 ) -> Result<Page<RunSummary>, Fail> {
-    // One text for each way to the rows: the unary plus keeps the planner from an index that would read the whole organization.
-    let sql = match (filter.plan, filter.status) {
-        (Some(_), _) => list_sql!("+r.org_no = (select no from organization_totals where org_id = ?1)
-            and r.plan_no = (select no from plan_numbers where plan_id = ?2) and (?3 is null or r.status = ?3)"),
-        (None, None | Some(RunStatus::Success)) => list_sql!("r.org_no = (select no from organization_totals where org_id = ?1)
-            and ?2 is null and (?3 is null or +r.status = ?3)"),
-        (None, Some(_)) => list_sql!("r.org_no = (select no from organization_totals where org_id = ?1)
-            and ?2 is null and r.status = ?3 and r.status <> 'success'"),
-    };
-    let mut rows = sqlx::query(sql)
+    let mut rows = sqlx::query(list_text(filter))
         .bind(bytes(org.0))
         .bind(filter.plan.map(|plan| bytes(plan.0)))
         .bind(filter.status.map(RunStatus::as_str))

@@ -40,15 +40,13 @@ impl ScheduleStore for SqliteStore {
         next_due: Option<Millis>,
     ) -> Result<bool, StoreError> {
         self.write(async move |connection| {
-            let done = sqlx::query(
-                "update schedules set last_due = coalesce(?3, last_due), next_due = ?4 where id = ?1 and next_due = ?2",
-            )
-            .bind(bytes(id.0))
-            .bind(seen)
-            .bind(last_due)
-            .bind(next_due)
-            .execute(connection)
-            .await?;
+            let done = sqlx::query("update schedules set last_due = coalesce(?3, last_due), next_due = ?4 where id = ?1 and next_due = ?2")
+                .bind(bytes(id.0))
+                .bind(seen)
+                .bind(last_due)
+                .bind(next_due)
+                .execute(connection)
+                .await?;
             Ok(done.rows_affected() > 0)
         })
         .await
@@ -77,7 +75,7 @@ macro_rules! select_schedules {
     };
 }
 
-const DUE: &str = select_schedules!("s.next_due <= ?1 order by s.next_due, s.no limit ?2");
+pub(super) const DUE: &str = select_schedules!("s.next_due <= ?1 order by s.next_due, s.no limit ?2");
 const OF_ORG: &str = select_schedules!("s.org_id = ?1 order by s.next_due is null, s.next_due, s.no");
 const OF_PLAN: &str = select_schedules!("s.plan_id = ?1 order by s.no");
 

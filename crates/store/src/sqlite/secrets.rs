@@ -93,15 +93,14 @@ impl SecretStore for SqliteStore {
     async fn delete_credentials(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError> {
         let (owner, provider, name) = (*owner, provider.to_owned(), name.map(str::to_owned));
         self.write(async move |connection| {
-            let done = sqlx::query(
-                "delete from credentials where org_id = ?1 and user_id = ?2 and provider = ?3 and (?4 is null or name = ?4)",
-            )
-            .bind(bytes(owner.org.0))
-            .bind(bytes(owner.user.0))
-            .bind(provider.as_str())
-            .bind(name.as_deref())
-            .execute(connection)
-            .await?;
+            let done =
+                sqlx::query("delete from credentials where org_id = ?1 and user_id = ?2 and provider = ?3 and (?4 is null or name = ?4)")
+                    .bind(bytes(owner.org.0))
+                    .bind(bytes(owner.user.0))
+                    .bind(provider.as_str())
+                    .bind(name.as_deref())
+                    .execute(connection)
+                    .await?;
             Ok(done.rows_affected())
         })
         .await

@@ -107,7 +107,11 @@ async fn a_generation_voids_the_leases_of_the_one_before() {
 #[tokio::test]
 async fn what_the_database_may_not_be() {
     let cases = [
-        ("insert into schema_migrations (migration_name, applied_at, checksum) values ('9999_future', 0, 'x')", "STORE_NEWER", "9999_future"),
+        (
+            "insert into schema_migrations (migration_name, applied_at, checksum) values ('9999_future', 0, 'x')",
+            "STORE_NEWER",
+            "9999_future",
+        ),
         ("update schema_migrations set checksum = 'x' where migration_name = '0002_plans'", "MIGRATION_CHANGED", "0002_plans"),
         ("drop table idempotency", "STORE_FAILED", "lacks idempotency"),
         ("drop view execution_logs", "STORE_FAILED", "lacks execution_logs"),

@@ -23,11 +23,26 @@ async fn the_view_has_the_columns_of_the_interface() {
     let columns: Vec<String> =
         sqlx::query_scalar("select name from pragma_table_info('execution_logs') order by cid").fetch_all(&mut other).await.unwrap();
     let public = [
-        "id", "run_id", "plan_id", "plan_name", "user_id", "step_number", "step_id", "attempt", "provider", "action", "status", "message",
-        "latency_ms", "output_preview", "error", "timestamp",
+        "id",
+        "run_id",
+        "plan_id",
+        "plan_name",
+        "user_id",
+        "step_number",
+        "step_id",
+        "attempt",
+        "provider",
+        "action",
+        "status",
+        "message",
+        "latency_ms",
+        "output_preview",
+        "error",
+        "timestamp",
     ];
     assert_eq!(columns[..public.len()], public);
-    let kind: String = sqlx::query_scalar("select type from sqlite_schema where name = 'execution_logs'").fetch_one(&mut other).await.unwrap();
+    let kind: String =
+        sqlx::query_scalar("select type from sqlite_schema where name = 'execution_logs'").fetch_one(&mut other).await.unwrap();
     assert_eq!(kind, "view");
     let row = sqlx::query("select * from execution_logs where step_id = 'greet'").fetch_one(&mut other).await.unwrap();
     let text = |name: &str| row.try_get::<String, _>(name).unwrap();

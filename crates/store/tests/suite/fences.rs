@@ -149,7 +149,8 @@ pub async fn a_gap_is_refused_alone(world: &World) {
 
 pub async fn a_second_create_of_the_same_run_exists(world: &World) {
     let header = world.header();
-    let (create, append) = (world.creation(&header, Standing::Running), world.write(header.id, &[success(1, world.now())], Standing::Running));
+    let (create, append) =
+        (world.creation(&header, Standing::Running), world.write(header.id, &[success(1, world.now())], Standing::Running));
     assert_eq!(world.commit(create.clone()).await, Committed::Done);
     let answers = join_all([world.commit(create.clone()), world.commit(append), world.commit(create)]).await;
     assert_eq!(answers, [Committed::Exists(header.id), Committed::Done, Committed::Exists(header.id)]);

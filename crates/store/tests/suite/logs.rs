@@ -36,7 +36,8 @@ pub async fn filters(world: &World) {
     let mut header = world.header();
     let mut events = |plan, names: [&str; 2], provider: &str, status, at| {
         header = world.header_of(Owner::LOCAL, plan_id(plan));
-        let events = [attempt(1, at, names[0], provider, status, json!(1)), attempt(2, at, names[1], provider, AttemptStatus::Success, json!(1))];
+        let events =
+            [attempt(1, at, names[0], provider, status, json!(1)), attempt(2, at, names[1], provider, AttemptStatus::Success, json!(1))];
         let mut write = world.creation(&header, Standing::Running);
         write.events = rows(&events);
         write
@@ -67,8 +68,9 @@ pub async fn paging_is_exact(world: &World) {
     let mut expected = Vec::new();
     for batch in 0..10 {
         let run = world.held().await;
-        let events: Vec<Event> =
-            (1..=7).map(|seq| attempt(seq, START + batch / 3, &format!("{batch}.{seq}"), "http", AttemptStatus::Success, json!(1))).collect();
+        let events: Vec<Event> = (1..=7)
+            .map(|seq| attempt(seq, START + batch / 3, &format!("{batch}.{seq}"), "http", AttemptStatus::Success, json!(1)))
+            .collect();
         expected.extend(events.iter().map(|event| (event.at, batch, event.seq)));
         world.commit(world.write(run, &events, Standing::Running)).await;
     }
@@ -132,7 +134,8 @@ pub async fn monitoring(world: &World) {
     events.push(at(102, "slack", AttemptStatus::Retrying, 4_000));
     world.commit(world.write(run, &events, Standing::Running)).await;
     let found = world.store.monitoring(ORG).await.unwrap();
-    let totals: Vec<_> = found.providers.iter().map(|p| (p.provider.as_str(), p.total, p.failed, p.avg_latency_ms, p.p95_latency_ms)).collect();
+    let totals: Vec<_> =
+        found.providers.iter().map(|p| (p.provider.as_str(), p.total, p.failed, p.avg_latency_ms, p.p95_latency_ms)).collect();
     assert_eq!(totals, [("http", 100, 0, 50.5, 95.0), ("slack", 2, 2, 3.0, 4.0)]);
     assert_eq!(found.recent.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
     for _ in 0..12 {

@@ -9,7 +9,7 @@ use mainspring_model::fault::{Code, Fault};
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{
-    Committed, JournalRow, NewPlan, NewRun, Paging, PlanSource, ScheduleRecord, Standing, Store, StoreError, RunWrite,
+    Committed, JournalRow, NewPlan, NewRun, Paging, PlanSource, RunWrite, ScheduleRecord, Standing, Store, StoreError,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

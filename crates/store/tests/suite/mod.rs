@@ -55,7 +55,7 @@ macro_rules! suite {
             pruning: by_age_and_count, never_too_young, a_child_stays_for_its_parent, blobs_follow_their_last_run, versions_follow_theirs,
                 totals_stay;
             tenants: ids_of_another_organization_lead_nowhere;
-            texts: hostile_text_comes_back, whole_numbers_are_exact, blobs;
+            texts: hostile_text_comes_back, whole_numbers_are_exact, deep_values_come_back, blobs;
         }
     };
 }

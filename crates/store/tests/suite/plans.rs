@@ -60,7 +60,8 @@ pub async fn exclusive_routes(world: &World) {
     assert_eq!(code(world.store.create_plan(plan_id(4), with(owner(1), 4, "billing", false)).await), "CONFLICT");
     world.store.update_plan(plan_id(3), None, with(Owner::LOCAL, 3, "billing", true)).await.unwrap();
     assert_eq!(code(world.store.update_plan(plan_id(1), None, with(Owner::LOCAL, 1, "billing", false)).await), "CONFLICT");
-    let paths: Vec<_> = world.store.webhook_routes().await.unwrap().into_iter().map(|route| (route.plan, route.path, route.exclusive)).collect();
+    let paths: Vec<_> =
+        world.store.webhook_routes().await.unwrap().into_iter().map(|route| (route.plan, route.path, route.exclusive)).collect();
     let orders = "orders".to_owned();
     assert_eq!(paths, [(plan_id(1), orders.clone(), false), (plan_id(2), orders, false), (plan_id(3), "billing".to_owned(), true)]);
     world.store.delete_plan(ORG, plan_id(3)).await.unwrap();

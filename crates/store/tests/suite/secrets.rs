@@ -11,7 +11,14 @@ const ME: Owner = Owner::LOCAL;
 
 fn credential(world: &World, owner: Owner, provider: &str, name: &str) -> NewCredential {
     let fields = BTreeMap::from([("api_key".to_owned(), (0..=255).collect()), ("empty".to_owned(), vec![])]);
-    NewCredential { id: CredentialId(world.uuid()), owner, provider: provider.to_owned(), name: name.to_owned(), fields, expires_at: Some(9) }
+    NewCredential {
+        id: CredentialId(world.uuid()),
+        owner,
+        provider: provider.to_owned(),
+        name: name.to_owned(),
+        fields,
+        expires_at: Some(9),
+    }
 }
 
 pub async fn credentials(world: &World) {

@@ -42,7 +42,8 @@ pub async fn hostile_text_comes_back(world: &World) {
         let write = world.write(header.id, std::slice::from_ref(&event), Standing::Running);
         assert_eq!(world.commit(write).await, Committed::Done);
         assert_eq!(world.store.history(header.id).await.unwrap(), [event]);
-        let logged = world.store.list_logs(Owner::LOCAL.org, &LogFilter { run: Some(header.id), ..LogFilter::default() }, &page(5)).await.unwrap();
+        let logged =
+            world.store.list_logs(Owner::LOCAL.org, &LogFilter { run: Some(header.id), ..LogFilter::default() }, &page(5)).await.unwrap();
         assert_eq!((&logged.items[0].step_id, &logged.items[0].provider, &logged.items[0].plan_name), (&text, &text, &text));
         let mut last = ending(RunStatus::Success);
         last.output = json!(text);
@@ -102,4 +103,17 @@ pub async fn blobs(world: &World) {
     assert_eq!(code(world.store.get_blob(&"0".repeat(64)).await), "NOT_FOUND");
     assert_eq!(code(world.store.put_blob(vec![0; 16 * 1024 * 1024 + 1]).await), "PAYLOAD_TOO_LARGE");
     assert!(world.store.put_blob(vec![0; 16 * 1024 * 1024]).await.is_ok());
+}
+
+pub async fn deep_values_come_back(world: &World) {
+    let deep = |levels: usize| (0..levels).fold(json!("core"), |inner, n| if n % 2 == 0 { json!([inner]) } else { json!({ "in": inner }) });
+    let mut header = world.header();
+    header.inputs = deep(200);
+    assert_eq!(world.commit(world.creation(&header, Standing::Running)).await, Committed::Done);
+    let event = attempt(1, world.now(), "a", "http", AttemptStatus::Success, deep(200));
+    assert_eq!(world.commit(world.write(header.id, std::slice::from_ref(&event), Standing::Running)).await, Committed::Done);
+    assert_eq!(world.store.header(header.id).await.unwrap(), Some(header.clone()));
+    assert_eq!(world.store.history(header.id).await.unwrap(), [event]);
+    let logged = world.store.list_logs(Owner::LOCAL.org, &LogFilter::default(), &page(5)).await.unwrap();
+    assert_eq!(logged.items[0].provider, "http");
 }
