@@ -112,7 +112,7 @@ impl Engine {
             }
         }
         for (run, by) in self.0.store.cancel_requests().await? {
-            self.0.signal(run, Signal::Cancel { by });
+            self.0.pass_cancel(run, &by, false);
         }
         Ok(count)
     }
@@ -150,10 +150,9 @@ impl Engine {
         match self.0.load(&claimed).await {
             Ok(run) => {
                 let (progress, _) = watch::channel(Progress::default());
-                let cancelled = run.has_been_cancelled();
                 let task = self.0.spawn(run, claimed.epoch, None, progress, alone);
-                if claimed.cancel_requested && !cancelled {
-                    self.0.signal(id, Signal::Cancel { by: "a caller".to_owned() });
+                if claimed.cancel_requested {
+                    self.0.pass_cancel(id, "a caller", false);
                 }
                 self.0.signal(id, Signal::Child);
                 Some(task)

@@ -55,8 +55,10 @@ pub enum Signal {
     },
     /// A child run ended.
     Child,
-    /// Stop driving; the run goes on in the next process.
+    /// Start nothing more; the run goes on in the next process.
     Shutdown,
+    /// Give up what is in flight too: it is repeated later.
+    Abandon,
 }
 
 /// Beyond this, a wait is a row and no memory.
@@ -88,6 +90,8 @@ pub(crate) struct Driver {
     tasks: JoinSet<(Addr, u32, Tried)>,
     ending: Option<Ending>,
     alone: bool,
+    /// The crash mark is set: a step is in flight.
+    marked: bool,
     shutdown: bool,
 }
 
@@ -124,6 +128,7 @@ impl Driver {
             tasks: JoinSet::new(),
             ending: None,
             alone,
+            marked: false,
             shutdown: false,
         }
     }
@@ -133,7 +138,8 @@ impl Driver {
         let id = self.run.header().id;
         let stop = self.go_on().await;
         self.tasks.abort_all();
-        self.inner.marks.leave(id);
+        self.unmark();
+        self.inbox.close();
         self.inner.forget_live(id);
         self.progress.send_modify(|progress| {
             progress.gone = true;
@@ -165,7 +171,9 @@ impl Driver {
                 if self.shutdown {
                     return self.hand_back().await;
                 }
-                self.park_if_long(wait).await?;
+                if self.park_if_long(wait).await? {
+                    continue;
+                }
             }
             self.wait_for_something(wait).await?;
         }
@@ -235,8 +243,9 @@ impl Driver {
 
     fn fly(&mut self, call: Call) {
         let header = self.run.header().clone();
-        if self.flying.is_empty() {
+        if !self.marked {
             self.inner.marks.enter(header.id, self.alone);
+            self.marked = true;
         }
         if self.inner.watchers.is_watched(header.id) {
             let action = format!("{}.{}", call.provider, call.action);
@@ -251,6 +260,13 @@ impl Driver {
         self.flying.insert(addr, Flying { attempt, sent, abort, began_us });
     }
 
+    fn unmark(&mut self) {
+        // Only a mark of our own: the run may be driven again already, by a driver that follows this one.
+        if std::mem::take(&mut self.marked) {
+            self.inner.marks.leave(self.run.header().id);
+        }
+    }
+
     async fn abort(&mut self, addr: Addr) -> Result<(), Stop> {
         let (attempt, sent, latency) = match self.flying.remove(&addr) {
             Some(flying) => {
@@ -263,6 +279,9 @@ impl Driver {
                 None => (1, false, 0),
             },
         };
+        if self.flying.is_empty() {
+            self.unmark();
+        }
         match self.run.aborted(addr, attempt, sent, latency) {
             Some(body) => self.record(body).await,
             None => Ok(()),
@@ -286,7 +305,7 @@ impl Driver {
                     self.landed(done).await?;
                 }
                 if self.flying.is_empty() {
-                    self.inner.marks.leave(self.run.header().id);
+                    self.unmark();
                 }
             }
             Some(signal) = self.inbox.recv() => self.on_signal(signal).await?,
@@ -313,6 +332,14 @@ impl Driver {
             Signal::Shutdown => {
                 self.shutdown = true;
                 self.queue.clear();
+                Ok(())
+            }
+            Signal::Abandon => {
+                self.shutdown = true;
+                self.queue.clear();
+                self.tasks.abort_all();
+                self.flying.clear();
+                self.unmark();
                 Ok(())
             }
         }
@@ -344,14 +371,14 @@ impl Driver {
         Ok(any)
     }
 
-    /// A wait of more than a moment becomes a row.
-    async fn park_if_long(&mut self, wait: Option<Millis>) -> Result<(), Stop> {
+    /// A wait of more than a moment becomes a row. `true`: there is something to go on with instead.
+    async fn park_if_long(&mut self, wait: Option<Millis>) -> Result<bool, Stop> {
         let now = self.inner.clock.now();
         if wait.is_some_and(|wait| wait <= now.saturating_add(HOLD)) || self.run.is_finished() {
-            return Ok(());
+            return Ok(false);
         }
         if self.look_at_children().await? {
-            return Ok(());
+            return Ok(true);
         }
         let id = self.run.header().id;
         self.commit(Standing::Waiting(wait)).await?;
@@ -391,6 +418,7 @@ impl Driver {
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
         }
+        self.inbox.close();
         self.inner.forget_live(self.run.header().id);
         self.progress.send_modify(|progress| progress.ended = Some(Arc::new(report)));
         Ok(())

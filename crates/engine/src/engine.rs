@@ -129,6 +129,13 @@ impl RunHandle {
     }
 }
 
+/// A run that is driven here.
+pub(crate) struct LiveRun {
+    signals: mpsc::UnboundedSender<Signal>,
+    /// Its first cancellation was passed on, or is in its journal.
+    cancelled: bool,
+}
+
 /// The engine's shared state.
 pub struct Inner {
     pub(crate) store: Arc<dyn Store>,
@@ -141,7 +148,7 @@ pub struct Inner {
     pub(crate) plans: PlanCache,
     pub(crate) watchers: Watchers,
     pub(crate) settings: Settings,
-    pub(crate) live: Mutex<HashMap<RunId, mpsc::UnboundedSender<Signal>>>,
+    pub(crate) live: Mutex<HashMap<RunId, LiveRun>>,
     pub(crate) live_count: AtomicUsize,
     /// A suspected run is driven alone: no other starts.
     pub(crate) exclusive: AtomicBool,
@@ -198,7 +205,7 @@ impl Engine {
     pub async fn cancel(&self, org: OrgId, run: RunId, by: &str) -> Result<bool, StoreError> {
         let asked = self.0.store.request_cancel(org, run, by).await?;
         if asked {
-            self.0.signal(run, Signal::Cancel { by: by.to_owned() });
+            self.0.pass_cancel(run, by, true);
         }
         Ok(asked)
     }
@@ -247,21 +254,26 @@ impl Engine {
         RunId::at(self.0.clock.now(), self.0.random_10()).0
     }
 
-    /// Refuses new runs and waits until the live ones have recorded where they are.
-    pub async fn drain(&self) {
+    /// Refuses new runs and waits until the live ones have recorded where they are. Attempts that take longer than
+    /// `patience_ms` are given up; they are repeated by the next process, as after a crash.
+    pub async fn drain(&self, patience_ms: Millis) {
         self.0.draining.store(true, Ordering::Release);
-        for sender in self.0.lock_live().values() {
-            drop(sender.send(Signal::Shutdown));
+        self.0.signal_all(&Signal::Shutdown);
+        let until = self.0.clock.now().saturating_add(patience_ms);
+        tokio::select! {
+            () = self.idle() => return,
+            () = self.0.clock.sleep_until(until) => {}
         }
+        self.0.signal_all(&Signal::Abandon);
         self.idle().await;
     }
 
     /// Resolves when this process drives no run: each has ended or waits as a row.
     pub async fn idle(&self) {
-        while self.live() > 0 {
+        loop {
             let freed = self.0.freed.notified();
             if self.live() == 0 {
-                break;
+                return;
             }
             freed.await;
         }
@@ -337,9 +349,14 @@ impl Inner {
     ) -> tokio::task::JoinHandle<()> {
         let (signals, inbox) = mpsc::unbounded_channel();
         let id = run.header().id;
+        let cancelled = run.has_been_cancelled();
         {
             let mut live = self.lock_live();
-            live.insert(id, signals);
+            if self.draining.load(Ordering::Acquire) {
+                // Claimed before the end began, and after the others were told of it.
+                drop(signals.send(Signal::Shutdown));
+            }
+            live.insert(id, LiveRun { signals, cancelled });
             self.live_count.store(live.len(), Ordering::Release);
         }
         tokio::spawn(Driver::new(self.clone(), run, epoch, create, progress, inbox, alone).drive())
@@ -375,22 +392,42 @@ impl Inner {
     }
 
     pub(crate) fn signal(&self, run: RunId, signal: Signal) {
-        if let Some(sender) = self.lock_live().get(&run) {
+        if let Some(live) = self.lock_live().get(&run) {
             // A run that just ended needs no signal.
-            drop(sender.send(signal));
+            drop(live.signals.send(signal));
         }
     }
 
+    fn signal_all(&self, signal: &Signal) {
+        for live in self.lock_live().values() {
+            drop(live.signals.send(signal.clone()));
+        }
+    }
+
+    /// Passes a cancellation on to a live run: the first one from wherever it comes, a further one only when somebody asks `again`.
+    /// The store shows the same request until the run ends, and a second cancellation ends `finally` too.
+    pub(crate) fn pass_cancel(&self, run: RunId, by: &str, again: bool) {
+        if let Some(live) = self.lock_live().get_mut(&run)
+            && (again || !live.cancelled)
+        {
+            live.cancelled = true;
+            drop(live.signals.send(Signal::Cancel { by: by.to_owned() }));
+        }
+    }
+
+    /// Forgets a run whose driver has closed its inbox. A parked run may be due at once and driven again before the driver
+    /// that parked it is gone: the entry is then the next driver's and stays.
     pub(crate) fn forget_live(&self, run: RunId) {
         let mut live = self.lock_live();
-        if live.remove(&run).is_some() {
+        if live.get(&run).is_some_and(|live| live.signals.is_closed()) {
+            live.remove(&run);
             self.live_count.store(live.len(), Ordering::Release);
             drop(live);
             self.freed.notify_waiters();
         }
     }
 
-    pub(crate) fn lock_live(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, mpsc::UnboundedSender<Signal>>> {
+    pub(crate) fn lock_live(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, LiveRun>> {
         self.live.lock().expect("no panic happens while the live runs are held")
     }
 

@@ -164,11 +164,12 @@ impl Engine {
             parent: None,
         };
         let accepted = match self.start(start).await {
-            Ok(mut handle) => handle.accepted().await,
+            Ok(mut handle) => handle.accepted().await.map(|run| run == handle.id),
             Err(error) => Err(error),
         };
         match accepted {
-            Ok(_) => Ok(true),
+            // `false`: the slot has its run already, so the schedule only moves on.
+            Ok(made) => Ok(made),
             Err(StartError::Draining) => Err(StoreError::Closed),
             Err(StartError::Store(error)) => Err(StoreError::Failed(error.to_string())),
             Err(refused) => {

@@ -15,6 +15,9 @@ use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
 use crate::{http, plans, webhooks};
 
+/// How long attempts in flight may take to end at shutdown, in milliseconds; service managers lose patience soon after.
+const DRAIN_FOR: i64 = 8_000;
+
 /// Why the server did not start.
 #[derive(Debug, Error)]
 pub enum ServeError {
@@ -87,7 +90,7 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     });
     http::serve(app.clone(), listener, stop).await;
     tracing::info!(live = engine.live(), "stopping: runs record where they are");
-    engine.drain().await;
+    engine.drain(DRAIN_FOR).await;
     driving.abort();
     app.store.close().await;
     drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));

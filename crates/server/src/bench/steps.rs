@@ -37,7 +37,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
         }
         let seconds = (app.clock.monotonic_us() - began) as f64 / 1e6;
         let rows = check(&app, runs).await?;
-        app.engine.drain().await;
+        app.engine.drain(1_000).await;
         serving.abort();
         app.store.close().await;
         let bare = mainspring_store::ceiling::insert_rows(&data.join("bare.db"), runs, &rows, 500).await?;

@@ -29,7 +29,7 @@ pub fn render(rows: &[Row]) -> String {
     table.load_style(comfy_table::presets::UTF8_NO_BORDERS);
     table.set_header(["figure", "measured", "ceiling in the same run", "promised", ""]);
     for row in rows {
-        let mark = if row.met { "met" } else { "MISSED" };
+        let mark = if row.met { "met" } else { "missed" };
         table.add_row([&row.what, &row.ours, &row.ceiling, &row.promised, mark].map(Cell::new));
     }
     table.to_string()

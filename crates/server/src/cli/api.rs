@@ -9,7 +9,6 @@ use ::http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use ::http::{Method, Request};
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
 use mainspring_model::Problem;
@@ -18,9 +17,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 use url::Url;
 
+use super::events::Events;
 use super::exit::Exit;
 use super::failure::{Failure, Findings};
-use super::sse::{Reader, ServerEvent};
 use super::text::short;
 use crate::app::App;
 
@@ -32,13 +31,6 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) enum Api {
     Server { http: reqwest::Client, base: Url, key: Option<Secret> },
     Here { router: axum::Router, app: Arc<App> },
-}
-
-/// A server's events as they come.
-pub(crate) struct Events {
-    bytes: BoxStream<'static, Result<Bytes, Failure>>,
-    reader: Reader,
-    ready: std::collections::VecDeque<ServerEvent>,
 }
 
 impl Api {
@@ -135,7 +127,7 @@ impl Api {
         }
         let place = base.clone();
         let bytes = response.bytes_stream().map_err(move |error| unreachable(&place, &error)).boxed();
-        Ok(Events { bytes, reader: Reader::default(), ready: std::collections::VecDeque::new() })
+        Ok(Events::of(bytes))
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
@@ -171,28 +163,11 @@ impl Api {
     }
 }
 
-impl Events {
-    /// The next event; `None` when the stream ended.
-    pub(crate) async fn next(&mut self) -> Option<Result<ServerEvent, Failure>> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(Ok(event));
-            }
-            match self.bytes.next().await? {
-                Err(failure) => return Some(Err(failure)),
-                Ok(bytes) => match self.reader.push(&bytes) {
-                    Some(events) => self.ready.extend(events),
-                    None => return Some(Err(Failure::new(Exit::Unreachable, "BAD_RESPONSE", "the server's event stream cannot be read"))),
-                },
-            }
-        }
-    }
-}
-
 /// One request to the handlers in this process.
 async fn here(router: &axum::Router, app: &App, method: Method, path: &str, body: Option<&Value>) -> Result<(u16, Bytes), Failure> {
     let broken = |error: &dyn std::fmt::Display| Failure::internal(format!("{path} could not be asked in this process: {error}"));
-    let request = Request::builder().method(method).uri(path).header(HOST, app.mode.listen.to_string()).header(CONTENT_TYPE, "application/json");
+    let request =
+        Request::builder().method(method).uri(path).header(HOST, app.mode.listen.to_string()).header(CONTENT_TYPE, "application/json");
     let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
     let request = request.body(body).map_err(|error| broken(&error))?;
     // The router never fails: errors are answers.
@@ -225,7 +200,8 @@ fn join(base: &Url, path: &str) -> Result<Url, Failure> {
 /// A request that got no answer.
 fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
     if error.is_timeout() && !error.is_connect() {
-        return Failure::new(Exit::Timeout, "TIMEOUT", format!("{base} did not answer in time")).next("the server may be busy; look at it with `mainspring doctor`");
+        return Failure::new(Exit::Timeout, "TIMEOUT", format!("{base} did not answer in time"))
+            .next("the server may be busy; look at it with `mainspring doctor`");
     }
     let mut reason: &dyn std::error::Error = error;
     while let Some(source) = reason.source() {
@@ -239,7 +215,8 @@ fn unreachable(base: &Url, error: &reqwest::Error) -> Failure {
 fn refused(status: u16, body: &[u8], api: &Api) -> Failure {
     let problem: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let code = problem["code"].as_str().map_or_else(|| format!("HTTP_{status}"), str::to_owned);
-    let detail = problem["detail"].as_str().or(problem["error"].as_str()).map_or_else(|| format!("the server answered {status}"), str::to_owned);
+    let detail =
+        problem["detail"].as_str().or(problem["error"].as_str()).map_or_else(|| format!("the server answered {status}"), str::to_owned);
     let exit = match api {
         // Over the network such an answer says that the server cannot serve; here it is our own folder.
         Api::Here { .. } if code.starts_with("STORE_") || code == "DISK_FULL" => Exit::of_code(&code),
@@ -247,7 +224,10 @@ fn refused(status: u16, body: &[u8], api: &Api) -> Failure {
     };
     let mut failure = Failure::new(exit, code, detail);
     failure.next = match status {
-        401 => Some("give an API key with --api-key or MAINSPRING_API_KEY; `mainspring api-key create` on the server's data folder makes one".to_owned()),
+        401 => Some(
+            "give an API key with --api-key or MAINSPRING_API_KEY; `mainspring api-key create` on the server's data folder makes one"
+                .to_owned(),
+        ),
         403 => Some("use a key of the owner, or ask them".to_owned()),
         412 => Some("somebody changed it meanwhile; read it again and repeat".to_owned()),
         _ => None,

@@ -105,7 +105,8 @@ async fn create(cx: &Cx, app: &App, create: &Create) -> Result<Exit, Failure> {
 async fn list(cx: &Cx, app: &App) -> Result<Exit, Failure> {
     let keys: Vec<Value> = app.store.list_api_keys(Owner::LOCAL.org).await?.iter().map(shown).collect();
     cx.show(&json!({ "api_keys": keys }), |style, width| {
-        let mut rows = Rows::new(["id", "name", "created", "expires", "last used"], "there is no key; `mainspring api-key create` makes one");
+        let mut rows =
+            Rows::new(["id", "name", "created", "expires", "last used"], "there is no key; `mainspring api-key create` makes one");
         for key in &keys {
             let text = |field: &str| key[field].as_str().unwrap_or_default().to_owned();
             let expires = moment_of(&key["expires_at"]);

@@ -148,15 +148,24 @@ fn from_text(text: &str, known: &[&Value]) -> Result<Map<String, Value>, Failure
     }
     let names: Vec<&str> = known.iter().filter_map(|field| field["name"].as_str()).collect();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let named = |line: &&str| line.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.to_owned())).filter(|(name, _)| names.contains(&name.as_str()));
+    let named = |line: &&str| {
+        line.split_once('=')
+            .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+            .filter(|(name, _)| names.contains(&name.as_str()))
+    };
     let pairs: Vec<(String, String)> = lines.iter().filter_map(named).collect();
     if !pairs.is_empty() && pairs.len() == lines.len() {
         return Ok(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect());
     }
     let required: Vec<&str> = known.iter().filter(|field| field["required"] == true).filter_map(|field| field["name"].as_str()).collect();
     match required.as_slice() {
-        [only] if !lines.is_empty() => Ok(Map::from_iter([((*only).to_owned(), Value::String(text.trim_end_matches(['\n', '\r']).to_owned()))])),
-        _ => Err(Failure::usage(format!("standard input holds no fields; write a JSON object or lines of name=value, with {}", names.join(", ")))),
+        [only] if !lines.is_empty() => {
+            Ok(Map::from_iter([((*only).to_owned(), Value::String(text.trim_end_matches(['\n', '\r']).to_owned()))]))
+        }
+        _ => Err(Failure::usage(format!(
+            "standard input holds no fields; write a JSON object or lines of name=value, with {}",
+            names.join(", ")
+        ))),
     }
 }
 
@@ -166,13 +175,23 @@ async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
         None => api.get("/api/credentials", &[]).await?,
     };
     cx.show(&answer, |style, width| {
-        let mut rows = Rows::new(["provider", "name", "valid", "expires", "last used", "fields"], "no credential is stored; `mainspring credential set PROVIDER` stores one");
+        let mut rows = Rows::new(
+            ["provider", "name", "valid", "expires", "last used", "fields"],
+            "no credential is stored; `mainspring credential set PROVIDER` stores one",
+        );
         for credential in answer["credentials"].as_array().into_iter().flatten() {
             let text = |field: &str| credential[field].as_str().unwrap_or_default().to_owned();
             let provider = credential["provider"].as_str().or(answer["provider"].as_str()).unwrap_or_default().to_owned();
             let fields = text_list(credential["fields"].as_array().into_iter().flatten().filter_map(Value::as_str));
             let valid = if credential["valid"] == true { "yes" } else { "no" };
-            rows.add([provider, text("name"), valid.to_owned(), moment_of(&credential["expires_at"]), moment_of(&credential["last_used_at"]), fields]);
+            rows.add([
+                provider,
+                text("name"),
+                valid.to_owned(),
+                moment_of(&credential["expires_at"]),
+                moment_of(&credential["last_used_at"]),
+                fields,
+            ]);
         }
         rows.render(width, style)
     })
@@ -181,7 +200,9 @@ async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
 async fn delete(cx: &Cx, api: &Api, delete: &Delete) -> Result<Exit, Failure> {
     let query: Vec<(&str, String)> = if delete.all { Vec::new() } else { vec![("name", delete.name.clone())] };
     let answer = api.delete(&format!("/api/provider-credentials/{}", part(&delete.provider)), &query).await;
-    let answer = answer.map_err(|failure| if failure.exit == Exit::NotFound { failure.next("`mainspring credential list` shows which there are") } else { failure })?;
+    let answer = answer.map_err(|failure| {
+        if failure.exit == Exit::NotFound { failure.next("`mainspring credential list` shows which there are") } else { failure }
+    })?;
     cx.show(&answer, |style, _| {
         let what = if delete.all { "all credentials".to_owned() } else { format!("credential {}", plain(&delete.name)) };
         format!("{} deleted {what} of {}\n", style.green("✓"), plain(&delete.provider))

@@ -33,7 +33,11 @@ impl Stdin {
         }
         self.taken_by = Some(reader.to_owned());
         let mut bytes = Vec::new();
-        std::io::stdin().lock().take(plan::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable("standard input", &error))?;
+        std::io::stdin()
+            .lock()
+            .take(plan::MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable("standard input", &error))?;
         document("<stdin>", bytes)
     }
 }

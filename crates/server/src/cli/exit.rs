@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn answers_map_to_the_promised_numbers() {
         let of = |status| Exit::of_status(status) as u8;
-        let seen: Vec<(u16, u8)> = [400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 422, 429, 500, 502, 503, 504].map(|status| (status, of(status))).to_vec();
+        let seen: Vec<(u16, u8)> =
+            [400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 422, 429, 500, 502, 503, 504].map(|status| (status, of(status))).to_vec();
         let expected = [
             (400, 3),
             (401, 4),
@@ -105,7 +106,14 @@ mod tests {
     fn codes_and_runs_map_to_the_promised_numbers() {
         let codes = ["NOT_FOUND", "STALE_VERSION", "STORE_LOCKED", "DISK_FULL", "STORE_READ_ONLY", "STORE_NEWER", "VAULT_KEY_MISSING"];
         assert_eq!(codes.map(|code| Exit::of_code(code) as u8), [5, 6, 6, 1, 3, 3, 3]);
-        let runs = [RunStatus::Success, RunStatus::Error, RunStatus::Cancelled, RunStatus::TimedOut, RunStatus::NeedsDecision, RunStatus::Quarantined];
+        let runs = [
+            RunStatus::Success,
+            RunStatus::Error,
+            RunStatus::Cancelled,
+            RunStatus::TimedOut,
+            RunStatus::NeedsDecision,
+            RunStatus::Quarantined,
+        ];
         assert_eq!(runs.map(|status| Exit::of_run(status) as u8), [0, 1, 1, 7, 1, 1]);
     }
 }

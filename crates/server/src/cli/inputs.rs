@@ -46,7 +46,9 @@ fn from_file(file: &str, stdin: &mut Stdin) -> Result<Map<String, Value>, Failur
     match plan::parse(&document.text, Format::Auto) {
         Ok(source) => match source.value {
             Value::Object(inputs) => Ok(inputs),
-            other => Err(Failure::usage(format!("{} holds a {}; inputs are an object of name and value", document.name, type_name(&other)))),
+            other => {
+                Err(Failure::usage(format!("{} holds a {}; inputs are an object of name and value", document.name, type_name(&other))))
+            }
         },
         Err(problems) => Err(Failure::invalid(document, problems)),
     }

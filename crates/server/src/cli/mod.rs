@@ -7,6 +7,7 @@ mod credential;
 mod doctor;
 mod document;
 mod environment;
+mod events;
 mod exit;
 mod failure;
 mod global;
@@ -42,12 +43,19 @@ use output::Cx;
 
 /// Runs people's automations and never loses one.
 #[derive(Parser, Debug)]
-#[command(name = "mainspring", version, propagate_version = true, max_term_width = 110, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "mainspring",
+    version,
+    propagate_version = true,
+    max_term_width = 110,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(long_about = "\
 Runs people's automations and never loses one.
 
-Commands work on the data folder of this machine, or with --server on a server's. A run is recorded before each step that
-reaches the world, so that it goes on after a crash, a kill or a restart.")]
+Commands work on the data folder of this machine, or with --server on a server's. A run is recorded \
+before each step that reaches the world, so that it goes on after a crash, a kill or a restart.")]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -161,7 +169,8 @@ fn settle_place(global: &mut Global, matches: &ArgMatches) -> Result<(), Failure
 }
 
 fn written_on_line(matches: &ArgMatches, name: &str) -> bool {
-    matches.value_source(name) == Some(ValueSource::CommandLine) || matches.subcommand().is_some_and(|(_, inner)| written_on_line(inner, name))
+    matches.value_source(name) == Some(ValueSource::CommandLine)
+        || matches.subcommand().is_some_and(|(_, inner)| written_on_line(inner, name))
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ pub(crate) fn pretty(value: &Value) -> String {
 
 /// The value as a YAML document, strings quoted where YAML would read something else.
 pub(crate) fn yaml(value: &Value) -> Result<String, Failure> {
-    let text = serde_saphyr::to_string(value).map_err(|error| Failure::internal(format!("the result cannot be written as YAML: {error}; use -o json")))?;
+    let text = serde_saphyr::to_string(value)
+        .map_err(|error| Failure::internal(format!("the result cannot be written as YAML: {error}; use -o json")))?;
     Ok(if text.ends_with('\n') { text } else { format!("{text}\n") })
 }
 

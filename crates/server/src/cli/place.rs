@@ -88,7 +88,9 @@ pub(crate) async fn catalog(cx: &Cx) -> Arc<dyn Catalog> {
     {
         match wire::open_for_command(&settings).await {
             Ok(app) => return app.catalog.clone(),
-            Err(error) => cx.note(&format!("custom providers are not known, because {} cannot be opened: {error}", settings.data.display())),
+            Err(error) => {
+                cx.note(&format!("custom providers are not known, because {} cannot be opened: {error}", settings.data.display()))
+            }
         }
     }
     let egress = Arc::new(Egress::new(Policy::new(Mode::Strict)));

@@ -90,7 +90,10 @@ async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
     let plans = api.list("/api/plans", "plans", &[], list.limit.max(1)).await?;
     let value = json!({ "plans": plans });
     cx.show(&value, |style, width| {
-        let mut rows = Rows::new(["name", "version", "steps", "triggers", "updated", "id"], "no plan is saved yet; `mainspring plan save FILE` saves one");
+        let mut rows = Rows::new(
+            ["name", "version", "steps", "triggers", "updated", "id"],
+            "no plan is saved yet; `mainspring plan save FILE` saves one",
+        );
         for plan in &plans {
             let steps = plan["steps"].as_array().map_or(0, Vec::len).to_string();
             let triggers = text_list(plan["triggers"].as_array().into_iter().flatten().filter_map(|trigger| trigger["type"].as_str()));
@@ -130,12 +133,16 @@ async fn delete(cx: &Cx, api: &Api, named: &Named) -> Result<Exit, Failure> {
     let id = plan["id"].as_str().unwrap_or_default();
     api.delete(&format!("/api/plans/{id}"), &[]).await?;
     let value = json!({ "deleted": id, "name": plan["name"] });
-    cx.show(&value, |style, _| format!("{} deleted {}  {}\n", style.green("✓"), plain(plan["name"].as_str().unwrap_or_default()), style.dim(id)))
+    cx.show(&value, |style, _| {
+        format!("{} deleted {}  {}\n", style.green("✓"), plain(plan["name"].as_str().unwrap_or_default()), style.dim(id))
+    })
 }
 
 /// The plan of that id or name, as `GET /api/plans/{id}` shows it.
 pub(crate) async fn find(api: &Api, text: &str) -> Result<Value, Failure> {
-    let hint = |failure: Failure| if failure.exit == Exit::NotFound { failure.next("`mainspring plan list` shows which there are") } else { failure };
+    let hint = |failure: Failure| {
+        if failure.exit == Exit::NotFound { failure.next("`mainspring plan list` shows which there are") } else { failure }
+    };
     let id = match text.parse::<PlanId>() {
         Ok(id) => id.to_string(),
         Err(_) => {
@@ -163,8 +170,20 @@ pub(crate) async fn named(api: &Api, name: &str) -> Result<Vec<Value>, Failure> 
 }
 
 /// Fields of the document, in the order of its page; the rest of an answer is about the plan, not of it.
-const DOCUMENT: [&str; 12] =
-    ["name", "description", "original_prompt", "inputs", "vars", "triggers", "steps", "output", "on_error", "finally", "timeout", "deadline"];
+const DOCUMENT: [&str; 12] = [
+    "name",
+    "description",
+    "original_prompt",
+    "inputs",
+    "vars",
+    "triggers",
+    "steps",
+    "output",
+    "on_error",
+    "finally",
+    "timeout",
+    "deadline",
+];
 
 fn document_of(plan: &Value) -> Value {
     let inner = plan.get("document").filter(|document| document.is_object()).unwrap_or(plan);

@@ -110,7 +110,8 @@ fn placed(mut failure: Failure, document: Document, source: &Source) -> Failure 
 /// Lines and columns of a server are those of the JSON that was sent, not of the file.
 pub(crate) fn place(problems: &mut [Problem], source: &Source) {
     for problem in problems {
-        let place = if problem.code == plan::code::UNKNOWN_FIELD { source.key_place(&problem.pointer) } else { source.place(&problem.pointer) };
+        let place =
+            if problem.code == plan::code::UNKNOWN_FIELD { source.key_place(&problem.pointer) } else { source.place(&problem.pointer) };
         (problem.line, problem.column) = (place.map(|place| place.line), place.map(|place| place.column));
     }
 }
@@ -122,7 +123,8 @@ mod tests {
     #[test]
     fn findings_of_a_server_get_the_files_lines() {
         let source = plan::parse("name: Pay\nsteps:\n  - {id: a, parms: {}}\n", Format::Auto).unwrap();
-        let mut problems = [Problem::new("UNKNOWN_FIELD", "/steps/0/parms", "m").at(1, 30), Problem::new("INVALID_VALUE", "/steps/0/id", "m").at(1, 20)];
+        let mut problems =
+            [Problem::new("UNKNOWN_FIELD", "/steps/0/parms", "m").at(1, 30), Problem::new("INVALID_VALUE", "/steps/0/id", "m").at(1, 20)];
         place(&mut problems, &source);
         assert_eq!(problems.map(|problem| (problem.line, problem.column)), [(Some(3), Some(13)), (Some(3), Some(10))]);
     }

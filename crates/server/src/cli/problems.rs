@@ -68,7 +68,10 @@ mod tests {
         let text = "name: Pay\nsteps:\n\t- {id: a, parms: {url: x}}\n".to_owned();
         let document = Document { name: "pay.yaml".into(), text };
         let problems = [
-            Problem::new("UNKNOWN_FIELD", "/steps/0/parms", "there is no field \"parms\"").at(3, 12).expected("one of params, needs").fix("params"),
+            Problem::new("UNKNOWN_FIELD", "/steps/0/parms", "there is no field \"parms\"")
+                .at(3, 12)
+                .expected("one of params, needs")
+                .fix("params"),
             Problem::new("MISSING_FIELD", "", "a plan needs a \"name\"").expected("name"),
             Problem::new("INVALID_VALUE", "/name", "text with \u{1b}[2J"),
         ];

@@ -29,7 +29,11 @@ pub(crate) fn ask(question: &str, hidden: bool) -> Result<Secret, Failure> {
 /// Everything on standard input.
 pub(crate) fn read_all() -> Result<Secret, Failure> {
     let mut text = String::new();
-    io::stdin().lock().take(LARGEST).read_to_string(&mut text).map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
+    io::stdin()
+        .lock()
+        .take(LARGEST)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
     Ok(Secret::new(text))
 }
 
@@ -39,7 +43,8 @@ struct Hush;
 
 impl Hush {
     fn begin() -> Result<Hush, Failure> {
-        let failed = || Failure::usage("this terminal cannot hide what is typed; give the value with --field name=@file or on standard input");
+        let failed =
+            || Failure::usage("this terminal cannot hide what is typed; give the value with --field name=@file or on standard input");
         if stty("-echo") { Ok(Hush) } else { Err(failed()) }
     }
 }

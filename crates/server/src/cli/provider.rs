@@ -43,7 +43,9 @@ pub(crate) async fn run(cx: &Cx, command: &ProviderCommand) -> Result<Exit, Fail
         ProviderCommand::Show(show) => {
             let provider = show.name.split_once('.').map_or(show.name.as_str(), |(provider, _)| provider);
             let found = api.get(&format!("/api/providers/{}", part(provider)), &[]).await;
-            found.map_err(|failure| if failure.exit == Exit::NotFound { failure.next("`mainspring provider list` shows which there are") } else { failure })
+            found.map_err(|failure| {
+                if failure.exit == Exit::NotFound { failure.next("`mainspring provider list` shows which there are") } else { failure }
+            })
         }
     };
     api.close().await;
@@ -68,8 +70,11 @@ fn find<'a>(provider: &'a Value, name: &str) -> Result<&'a Value, Failure> {
     let actions = provider["actions"].as_array().map(Vec::as_slice).unwrap_or_default();
     actions.iter().find(|action| action["name"] == name).ok_or_else(|| {
         let names: Vec<&str> = actions.iter().filter_map(|action| action["name"].as_str()).collect();
-        let near = mainspring_model::problem::nearest(name, names.iter().copied()).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-        Failure::new(Exit::NotFound, "UNKNOWN_ACTION", format!("there is no action \"{name}\"")).next(format!("{near}there are: {}", names.join(", ")))
+        let near = mainspring_model::problem::nearest(name, names.iter().copied())
+            .map(|near| format!("did you mean {near}? "))
+            .unwrap_or_default();
+        Failure::new(Exit::NotFound, "UNKNOWN_ACTION", format!("there is no action \"{name}\""))
+            .next(format!("{near}there are: {}", names.join(", ")))
     })
 }
 
@@ -114,7 +119,12 @@ fn one(name: &str, action: &Value, style: Style, width: usize) -> String {
     let mut rows = Rows::new(["param", "type", "required", "description"], "it takes no params");
     for (param, schema) in action["params"]["properties"].as_object().into_iter().flatten() {
         let needed = if required.contains(&param.as_str()) { "yes" } else { "" };
-        rows.add([param.clone(), type_of(schema), needed.to_owned(), schema["description"].as_str().unwrap_or_default().to_owned()]);
+        rows.add([
+            param.clone(),
+            type_of(schema, &action["params"]["$defs"]),
+            needed.to_owned(),
+            schema["description"].as_str().unwrap_or_default().to_owned(),
+        ]);
     }
     text.push_str(&format!("\n{}", rows.render(width, style)));
     let example = json!([{ "action": name, "params": action["example"] }]);
@@ -124,24 +134,42 @@ fn one(name: &str, action: &Value, style: Style, width: usize) -> String {
     text
 }
 
-/// A schema's type in a word or two.
-fn type_of(schema: &Value) -> String {
-    let words = |value: &Value| match value {
-        Value::String(word) => vec![word.clone()],
-        Value::Array(words) => words.iter().filter_map(Value::as_str).filter(|word| *word != "null").map(str::to_owned).collect(),
-        _ => Vec::new(),
-    };
-    let mut found = words(&schema["type"]);
-    for word in ["anyOf", "oneOf"] {
-        for inner in schema[word].as_array().into_iter().flatten() {
-            found.extend(words(&inner["type"]).into_iter().filter(|word| word != "null"));
+/// A schema's type in a word or two: its types, or the values that it names.
+fn type_of(schema: &Value, defs: &Value) -> String {
+    let mut words = Vec::new();
+    collect(schema, defs, 0, &mut words);
+    words.retain(|word| word != "null");
+    let mut seen: Vec<String> = Vec::new();
+    for word in words {
+        if !seen.contains(&word) {
+            seen.push(word);
         }
     }
-    found.dedup();
-    match schema["enum"].as_array() {
-        Some(values) => values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect::<Vec<_>>().join(" | "),
-        None if found.is_empty() => "any".to_owned(),
-        None => found.join(" | "),
+    if seen.is_empty() { "any".to_owned() } else { seen.join(" | ") }
+}
+
+fn collect(schema: &Value, defs: &Value, depth: usize, words: &mut Vec<String>) {
+    // A schema may refer to itself.
+    if depth > 4 {
+        return;
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+        collect(&defs[name], defs, depth + 1, words);
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return words.extend(values.iter().map(text));
+    }
+    if !schema["const"].is_null() {
+        return words.push(text(&schema["const"]));
+    }
+    match &schema["type"] {
+        Value::String(word) => words.push(word.clone()),
+        Value::Array(list) => words.extend(list.iter().map(text)),
+        _ => {}
+    }
+    for inner in ["anyOf", "oneOf", "allOf"].iter().flat_map(|word| schema[*word].as_array().into_iter().flatten()) {
+        collect(inner, defs, depth + 1, words);
     }
 }
 
@@ -151,7 +179,10 @@ mod tests {
 
     #[test]
     fn types_read_in_a_word() {
-        let of = |schema: Value| type_of(&schema);
+        let defs = json!({"Kind": {"oneOf": [{"const": "json", "type": "string"}, {"const": "form", "type": "string"}]}, "Ring": {"anyOf": [{"$ref": "#/$defs/Ring"}]}});
+        let of = |schema: Value| type_of(&schema, &defs);
+        assert_eq!(of(json!({"anyOf": [{"$ref": "#/$defs/Kind"}, {"type": "null"}]})), "json | form");
+        assert_eq!(of(json!({"$ref": "#/$defs/Ring"})), "any");
         assert_eq!(of(json!({"type": "string"})), "string");
         assert_eq!(of(json!({"type": ["integer", "null"]})), "integer");
         assert_eq!(of(json!({"anyOf": [{"type": "string"}, {"type": "null"}, {"type": "object"}]})), "string | object");

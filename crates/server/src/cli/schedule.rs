@@ -73,7 +73,8 @@ async fn list(cx: &Cx) -> Result<Exit, Failure> {
     api.close().await;
     let answer = answer?;
     cx.show(&answer, |style, width| {
-        let mut rows = Rows::new(["plan", "trigger", "next", "last", "status"], "no plan has a schedule; give one a trigger of type cron or interval");
+        let mut rows =
+            Rows::new(["plan", "trigger", "next", "last", "status"], "no plan has a schedule; give one a trigger of type cron or interval");
         for job in answer["jobs"].as_array().into_iter().flatten() {
             let name = job["name"].as_str().unwrap_or_default();
             let name = name.strip_prefix("Execute Plan: ").unwrap_or(name).to_owned();
@@ -101,7 +102,9 @@ fn preview(next: &Next, from: Millis) -> Result<Value, Failure> {
             return Err(Failure::new(Exit::Invalid, "INVALID_DURATION", "\"every 0s\" has no next time; the shortest pause is 1ms"));
         }
         let slots: Vec<Value> = (1..=Millis::from(next.count)).map(|turn| show(from.saturating_add(step.saturating_mul(turn)))).collect();
-        return Ok(json!({ "rule": rule, "description": format!("Every {}, counted from when the plan is saved.", duration::format(every)), "next": slots }));
+        return Ok(
+            json!({ "rule": rule, "description": format!("Every {}, counted from when the plan is saved.", duration::format(every)), "next": slots }),
+        );
     }
     let cron = Cron::parse(rule, Some(&next.timezone)).map_err(|problem| {
         let failure = Failure::new(Exit::Invalid, problem.code(), format!("{rule:?}: {problem}"));

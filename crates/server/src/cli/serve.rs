@@ -19,7 +19,7 @@ use crate::settings::{EgressMode, Settings};
 pub(crate) enum Egress {
     /// Public addresses only.
     Strict,
-    /// Public addresses, and what --allow and MAINSPRING_EGRESS_ALLOW list.
+    /// Public addresses, and what MAINSPRING_EGRESS_ALLOW (for the server --allow too) lists.
     AllowList,
     /// Public addresses and this machine's loopback.
     Dev,
@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn flags_become_settings() {
-        let args = ["--listen", "8080", "--data", "d", "--plans", "p", "--egress", "allow-list", "--allow", "10.0.0.0/8", "--keep-runs-for", "7d"];
+        let args =
+            ["--listen", "8080", "--data", "d", "--plans", "p", "--egress", "allow-list", "--allow", "10.0.0.0/8", "--keep-runs-for", "7d"];
         let settings = read(&args).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!((settings.data, settings.plans), (PathBuf::from("d"), Some(PathBuf::from("p"))));

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn events_come_whole_however_they_are_cut() {
-        let stream = ": hello\n\nid: 1\nevent: attempted\ndata: {\"ä\": 1}\n\ndata: a\r\ndata: b\r\n\r\nevent: nothing\n\ndata: cut".as_bytes();
+        let stream =
+            ": hello\n\nid: 1\nevent: attempted\ndata: {\"ä\": 1}\n\ndata: a\r\ndata: b\r\n\r\nevent: nothing\n\ndata: cut".as_bytes();
         let expected = [
             ServerEvent { id: Some("1".into()), name: "attempted".into(), data: "{\"ä\": 1}".into() },
             ServerEvent { id: None, name: String::new(), data: "a\nb".into() },

@@ -57,7 +57,8 @@ impl Style {
 /// Columns that a line may take. clap asks the terminal (and `COLUMNS`) already to fold its help, so the width is read off a
 /// folded text instead of asking a second time by another crate. 100 when nobody knows.
 pub(crate) fn width() -> usize {
-    let folded = Command::new("w").disable_help_flag(true).max_term_width(WIDEST).about("x ".repeat(WIDEST)).help_template("{about}").render_help();
+    let folded =
+        Command::new("w").disable_help_flag(true).max_term_width(WIDEST).about("x ".repeat(WIDEST)).help_template("{about}").render_help();
     let longest = folded.to_string().lines().map(|line| line.trim_end().len()).max().unwrap_or(0);
     // Words of one letter end at odd columns, so an even width shows one less than it is.
     if longest < 20 { 100 } else { longest }

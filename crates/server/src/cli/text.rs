@@ -152,6 +152,9 @@ mod tests {
         assert_eq!(moment(0), "1970-01-01 00:00:00Z");
         assert_eq!(moment_of(&json!("2026-03-01T09:00:00.123Z")), "2026-03-01 09:00:00Z");
         assert_eq!(moment_of(&Value::Null), "");
-        assert_eq!((count(1_204_000), plural(1, "plan"), plural(2_000, "plan")), ("1,204,000".into(), "1 plan".into(), "2,000 plans".into()));
+        assert_eq!(
+            (count(1_204_000), plural(1, "plan"), plural(2_000, "plan")),
+            ("1,204,000".into(), "1 plan".into(), "2,000 plans".into())
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! Request bodies: bounded before they are read whole, JSON by declaration, and checked field by field.
 
+use std::any::TypeId;
 use std::pin::pin;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
@@ -33,7 +34,7 @@ pub struct Write<T> {
     pub once: Option<Once>,
 }
 
-impl<T: DeserializeOwned + Send> FromRequest<Arc<Api>> for Write<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Api>> for Write<T> {
     type Rejection = Box<Problem>;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Box<Problem>> {
@@ -50,24 +51,22 @@ impl<T: DeserializeOwned + Send> FromRequest<Arc<Api>> for Write<T> {
     }
 }
 
-/// A write whose body may be left out.
-pub struct OptionalWrite<T> {
+/// A write that needs no body; one that comes may hold `user_id` and says nothing else.
+pub struct BareWrite {
     pub caller: Caller,
-    pub body: T,
 }
 
-impl<T: DeserializeOwned + Default + Send> FromRequest<Arc<Api>> for OptionalWrite<T> {
+impl FromRequest<Arc<Api>> for BareWrite {
     type Rejection = Box<Problem>;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Box<Problem>> {
-        use axum::body::HttpBody as _;
         if !request.body().is_end_stream() {
-            let Write { caller, body, .. } = Write::<T>::from_request(request, api).await?;
-            return Ok(OptionalWrite { caller, body });
+            let Write { caller, .. } = Write::<Value>::from_request(request, api).await?;
+            return Ok(BareWrite { caller });
         }
         let (mut parts, _) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, api).await?;
-        Ok(OptionalWrite { caller, body: T::default() })
+        Ok(BareWrite { caller })
     }
 }
 
@@ -134,7 +133,7 @@ pub fn parse(text: &[u8]) -> Refusable<Value> {
     read.map_err(|error| {
         let (line, column) = (u32::try_from(error.line()).unwrap_or(u32::MAX), u32::try_from(error.column()).unwrap_or(u32::MAX));
         let said = error.to_string();
-        let reason = said.split(" at line ").next().unwrap_or("it cannot be read");
+        let reason = if text.trim_ascii().is_empty() { "it is empty" } else { said.split(" at line ").next().unwrap_or("it cannot be read") };
         let finding = Finding::new("SYNTAX", "", reason).at(line, column);
         let mut problem = Problem::malformed(format!("the body is no JSON: {reason} at line {line}, column {column}"));
         problem.code = "SYNTAX".into();
@@ -154,7 +153,12 @@ fn without_user_id(api: &Api, caller: &Caller, mut body: Value) -> Refusable<Val
 }
 
 /// The value as `T`; 422 with the field's pointer otherwise.
-pub fn typed<T: DeserializeOwned>(value: &Value) -> Refusable<T> {
+pub fn typed<T: DeserializeOwned + 'static>(value: &Value) -> Refusable<T> {
+    // serde would read a struct from a list too, by position. A plan may come as a list, and is read by its own reader.
+    if !value.is_object() && TypeId::of::<T>() != TypeId::of::<Value>() {
+        let message = format!("the body must be an object, found {}", found(value));
+        return Err(Problem::invalid(Finding::new("WRONG_TYPE", "", message).expected("an object")));
+    }
     T::deserialize(value).map_err(|error| Problem::invalid(misfit(&error.to_string(), || path_of::<T>(value))))
 }
 
@@ -190,7 +194,37 @@ fn pointer_of(path: &str) -> String {
     path.replace('[', ".").replace(']', "").split('.').filter(|part| !part.is_empty()).fold(String::new(), |pointer, part| pointer_join(&pointer, part))
 }
 
+/// `invalid type: integer `7`, expected a string` as users read types. The value itself is not repeated: it may be a secret.
 fn in_our_words(said: &str) -> String {
     let said = said.split(" at line ").next().unwrap_or(said);
-    said.replace("invalid type: ", "").replace(", expected ", " was given where this is expected: ").replace("a map", "an object").replace("a sequence", "a list")
+    let Some((found, wanted)) = said.split_once(": ").and_then(|(_, rest)| rest.rsplit_once(", expected ")) else { return "this does not fit".to_owned() };
+    let wanted = match wanted {
+        "a string" => "text",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        other => other,
+    };
+    let found = match found.split([' ', '`', '"']).next().unwrap_or_default() {
+        "string" | "character" => "text",
+        "integer" | "floating" => "a number",
+        "boolean" => "true or false",
+        "map" => "an object",
+        "sequence" => "a list",
+        "unit" | "null" | "Option" => "null",
+        _ => "something else",
+    };
+    format!("this must be {wanted}, found {found}")
+}
+
+/// A value's type with its article.
+pub fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }

@@ -11,13 +11,13 @@ use mainspring_model::credential::{CredentialField, Secret};
 use mainspring_model::id::CredentialId;
 use mainspring_model::problem::nearest;
 use mainspring_model::store::CredentialRecord;
-use mainspring_model::value::{pointer_join, type_name};
+use mainspring_model::value::pointer_join;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Api, Shared};
-use super::body::Write;
+use super::body::{Write, found};
 use super::caller::Caller;
 use super::idempotency::once;
 use super::path::PathName;
@@ -161,6 +161,7 @@ pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: Cred
 fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec<Finding>) -> BTreeMap<String, Secret> {
     let known: Vec<&str> = provider.credential.iter().map(|field| field.name.as_str()).collect();
     let mut fields = BTreeMap::new();
+    let mut refused = Vec::new();
     if known.is_empty() {
         findings.push(Finding::new("UNKNOWN_FIELD", "/credentials", format!("{} takes no credential", provider.id)));
         return fields;
@@ -176,10 +177,13 @@ fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec
             Value::String(text) => drop(fields.insert(name, Secret::new(text))),
             // A port, a switch: what is stored is text.
             Value::Number(_) | Value::Bool(_) => drop(fields.insert(name, Secret::new(value.to_string()))),
-            other => findings.push(Finding::new("WRONG_TYPE", pointer, format!("\"{name}\" must be text; this is {}", type_name(&other))).expected("text")),
+            other => {
+                findings.push(Finding::new("WRONG_TYPE", pointer, format!("\"{name}\" must be text, found {}", found(&other))).expected("text"));
+                refused.push(name);
+            }
         }
     }
-    let missing = |field: &&CredentialField| field.required && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty());
+    let missing = |field: &&CredentialField| field.required && !refused.contains(&field.name) && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty());
     for field in provider.credential.iter().filter(missing) {
         let message = format!("{} needs \"{}\" ({})", provider.id, field.name, field.title);
         findings.push(Finding::new("MISSING_FIELD", pointer_join("/credentials", &field.name), message).expected(field.name.clone()));

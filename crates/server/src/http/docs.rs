@@ -143,5 +143,5 @@ fn escaped(text: &str) -> String {
 
 fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a text cannot fail.
-    drop(page.write_fmt(text));
+    page.write_fmt(text).unwrap_or_default();
 }

@@ -98,3 +98,31 @@ fn write_out(problem: &Problem, mut response: Response, path: &str, request_id: 
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::wire;
+
+    async fn break_down() -> Response {
+        panic!("a secret of the handler")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_and_not_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { data: folder.path().to_owned(), dev: true, ..Settings::default() };
+        let (api, _) = super::super::build(wire::open(&settings, true).await.expect("the parts join"));
+        let routes = Router::new().route("/api/boom", get(break_down));
+        let request = Request::get("/api/boom").body(Body::empty()).expect("a request");
+        let response = answer(&api, routes, None, request).await;
+        assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (500, &PROBLEM));
+        let body: Value = serde_json::from_slice(&response.into_body().collect().await.expect("a body").to_bytes()).expect("JSON");
+        assert_eq!((&body["code"], body.to_string().contains("secret")), (&json!("INTERNAL"), false));
+    }
+}

@@ -28,7 +28,15 @@ pub struct ListQuery {
     detail: Option<String>,
 }
 
-/// With `detail`.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ProviderListing {
+    /// Sorted ids.
+    Ids(Vec<String>),
+    /// With `detail`.
+    Detail(ProviderList),
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct ProviderList {
     total: usize,
@@ -49,15 +57,15 @@ pub struct ProviderEntry {
 ///
 /// With `?detail=true` an object instead: `{total, providers: [{name, title, category, version, description, actions}]}`.
 #[utoipa::path(get, path = "/api/providers", tag = "providers", params(ListQuery), responses(
-    (status = 200, description = "Ids; with `detail`, a ProviderList.", body = Vec<String>, example = json!(["http", "logic", "openai"])),
+    (status = 200, description = "Ids; with `detail`, an object.", body = ProviderListing, example = json!(["http", "logic", "openai"])),
 ))]
 pub async fn list_providers(State(api): Shared, caller: Caller, Query(query): Query<ListQuery>) -> Reply {
     let ids = api.catalog.ids(&caller.owner);
     if !query::flag(query.detail.as_deref()) {
-        return Reply::ok(&ids);
+        return Reply::ok(&ProviderListing::Ids(ids));
     }
     let providers: Vec<ProviderEntry> = ids.iter().filter_map(|id| api.catalog.provider(&caller.owner, id)).map(|provider| entry(&provider)).collect();
-    Reply::ok(&ProviderList { total: providers.len(), providers })
+    Reply::ok(&ProviderListing::Detail(ProviderList { total: providers.len(), providers }))
 }
 
 fn entry(provider: &Provider) -> ProviderEntry {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::Shared;
-use super::body::OptionalWrite;
+use super::body::BareWrite;
 use super::caller::Caller;
 use super::history;
 use super::path::PathId;
@@ -256,7 +256,7 @@ pub struct CancelAnswer {
 ///
 /// Durable when it answers; the run then undoes nothing, runs its `finally`, and ends in `cancelled`. A second one ends `finally` too.
 #[utoipa::path(post, path = "/api/runs/{id}/cancel", tag = "runs", params(("id" = String, Path, format = "uuid")), responses((status = 202, body = CancelAnswer)))]
-pub async fn cancel_run(State(api): Shared, PathId(id): PathId<RunId>, write: OptionalWrite<Map<String, Value>>) -> Refusable<Reply> {
+pub async fn cancel_run(State(api): Shared, PathId(id): PathId<RunId>, write: BareWrite) -> Refusable<Reply> {
     let owner = write.caller.owner;
     if !api.engine.cancel(owner.org, id, &owner.user.to_string()).await? {
         return Err(Problem::conflict(format!("run {id} has ended already")));

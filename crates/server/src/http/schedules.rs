@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::api::{Api, Shared};
-use super::body::{OptionalWrite, Write};
+use super::body::{BareWrite, Write};
 use super::caller::Caller;
 use super::path::PathId;
 use super::plans::find;
@@ -60,7 +60,7 @@ pub async fn schedule_plan(State(api): Shared, PathId(id): PathId<PlanId>, write
 
 /// Stop running a plan on a schedule
 #[utoipa::path(post, path = "/api/plans/{id}/unschedule", tag = "plans", params(("id" = String, Path, format = "uuid")), responses((status = 200, body = Unscheduled)))]
-pub async fn unschedule_plan(State(api): Shared, PathId(id): PathId<PlanId>, write: OptionalWrite<Value>) -> Refusable<Reply> {
+pub async fn unschedule_plan(State(api): Shared, PathId(id): PathId<PlanId>, write: BareWrite) -> Refusable<Reply> {
     unschedule(&api, &write.caller, id).await
 }
 
@@ -211,6 +211,6 @@ pub async fn remove_execution_schedule(State(api): Shared, caller: Caller, PathI
 
 /// Stop running a plan on a schedule
 #[utoipa::path(post, path = "/api/execution-plans/{id}/unschedule", tag = "earlier names", params(("id" = String, Path, format = "uuid")), responses((status = 200, body = Unscheduled)))]
-pub async fn unschedule_execution_plan(State(api): Shared, PathId(id): PathId<PlanId>, write: OptionalWrite<Value>) -> Refusable<Reply> {
+pub async fn unschedule_execution_plan(State(api): Shared, PathId(id): PathId<PlanId>, write: BareWrite) -> Refusable<Reply> {
     unschedule(&api, &write.caller, id).await
 }

@@ -74,7 +74,7 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
         [] => Err(Problem::not_found("the webhook")),
         [hook] if hook.webhook().is_some_and(|webhook| webhook.respond != Respond::Immediately) => {
             let answers = hook.webhook().map_or(Respond::LastStep, |webhook| webhook.respond);
-            let Some(handle) = begin(&api, hook, called.seen_by(&hook.trigger().id)).await? else { return Ok(accepted(Vec::new(), Vec::new()).into_response()) };
+            let Some(handle) = begin(&api, hook, called.into_seen(&hook.trigger().id)).await? else { return Ok(accepted(Vec::new(), Vec::new()).into_response()) };
             webhook_answer::answer(&api, hook.plan.id, handle, answers).await
         }
         hooks => start_all(&api, hooks, called).await.map(IntoResponse::into_response),

@@ -10,7 +10,9 @@ const BAD: &str = "name: Broken\nsteps:\n  - {id: a, action: logic.set, parms: {
 #[test]
 fn wrong_usage_is_2_and_help_is_0() {
     let place = Place::new();
-    for args in [&["flan"][..], &["run"], &["run", "a.yaml", "--resume", "last"], &["plan"], &["run", "list", "--status", "odd"], &["validate"]] {
+    for args in
+        [&["flan"][..], &["run"], &["run", "a.yaml", "--resume", "last"], &["plan"], &["run", "list", "--status", "odd"], &["validate"]]
+    {
         let done = place.run(args).expect(2);
         assert!(done.err.contains("--help") || done.err.contains("Usage"), "{}", done.err);
     }
@@ -28,7 +30,11 @@ fn validate_shows_problems_like_a_compiler() {
     assert_eq!(place.run(&["validate", "good.yaml"]).expect(0).out, "✓ good.yaml  Greeting\n");
     let done = place.run(&["validate", "good.yaml", "bad.yaml"]).expect(3);
     assert!(done.out.contains("bad.yaml:3:32: UNKNOWN_FIELD: "), "{}", done.out);
-    assert!(done.out.contains("3 |   - {id: a, action: logic.set, parms: {x: 1}}\n  |                                ^^^^^\n"), "{}", done.out);
+    assert!(
+        done.out.contains("3 |   - {id: a, action: logic.set, parms: {x: 1}}\n  |                                ^^^^^\n"),
+        "{}",
+        done.out
+    );
     assert!(done.out.contains("bad.yaml:4:") && done.out.contains("UNKNOWN_ACTION"), "{}", done.out);
     let report = place.feed(&["validate", "-", "--json"], BAD).expect(3).json();
     assert_eq!((&report["valid"], &report["files"][0]["file"]), (&json!(false), &json!("<stdin>")));
@@ -51,7 +57,10 @@ fn schemas_schedules_and_providers_are_told() {
     let place = Place::new();
     let schema = place.run(&["schema", "plan"]).expect(0).json();
     assert_eq!(schema["title"], "Mainspring plan");
-    let next = place.run(&["schedule", "next", "0 9 * * *", "--tz", "Europe/Berlin", "--after", "2026-03-01T00:00:00Z", "-n", "1", "-o", "json"]).expect(0).json();
+    let next = place
+        .run(&["schedule", "next", "0 9 * * *", "--tz", "Europe/Berlin", "--after", "2026-03-01T00:00:00Z", "-n", "1", "-o", "json"])
+        .expect(0)
+        .json();
     assert_eq!(next["next"][0]["utc"], "2026-03-01T08:00:00Z");
     let wrong = place.run(&["schedule", "next", "61 * * * *"]).expect(3);
     assert!(wrong.err.starts_with("error[CRON_FIELD]: ") && wrong.err.contains("minute"), "{}", wrong.err);

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -48,12 +50,15 @@ impl Place {
     }
 
     pub fn run(&self, args: &[&str]) -> Done {
-        Done::of(self.command(args).output().unwrap())
+        let child = self.start(args);
+        let _watchdog = Watchdog::over(&child);
+        Done::of(child.wait_with_output().unwrap())
     }
 
     /// With `text` on standard input.
     pub fn feed(&self, args: &[&str], text: &str) -> Done {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        let _watchdog = Watchdog::over(&child);
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         Done::of(child.wait_with_output().unwrap())
     }
@@ -89,4 +94,24 @@ impl Done {
 pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
+}
+
+/// Kills a process that outlives every patience, so that a broken program fails its test instead of holding all others up.
+pub struct Watchdog {
+    _over: Sender<()>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Watchdog {
+    pub fn over(child: &Child) -> Watchdog {
+        let (over, waiting) = mpsc::channel::<()>();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                drop(Command::new("kill").args(["-s", "KILL", &id]).status());
+            }
+        });
+        Watchdog { _over: over }
+    }
 }

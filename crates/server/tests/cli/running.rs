@@ -5,7 +5,7 @@ use std::process::Child;
 
 use serde_json::{Value, json};
 
-use super::program::{Done, Place, signal};
+use super::program::{Done, Place, Watchdog, signal};
 
 const GREETING: &str = "name: Greeting\ninputs: {who: {type: string, required: true}}\nsteps:\n  - {id: hello, action: logic.set, params: {text: \"Hello, ${inputs.who}\"}}\noutput: \"${steps.hello.output.text}\"\n";
 const FAILING: &str = "name: Failing\nsteps:\n  - {id: good, action: logic.set, params: {n: 1}}\n  - {id: bad, action: logic.fail, params: {code: USER_NO, message: not today}}\n  - {id: after, action: logic.set, params: {n: 2}}\n";
@@ -17,7 +17,11 @@ fn a_run_shows_progress_a_table_and_its_output() {
     place.write("plan.yaml", GREETING);
     let done = place.run(&["run", "plan.yaml", "-i", "who=world"]).expect(0);
     let lines: Vec<&str> = done.out.lines().collect();
-    assert!(lines[0].starts_with("✓ hello") && lines[0].contains("logic.set") && lines[0].ends_with("{\"text\":\"Hello, world\"}"), "{}", done.out);
+    assert!(
+        lines[0].starts_with("✓ hello") && lines[0].contains("logic.set") && lines[0].ends_with("{\"text\":\"Hello, world\"}"),
+        "{}",
+        done.out
+    );
     assert!(done.out.contains("STEP") && done.out.contains("success") && lines.last() == Some(&"Hello, world"), "{}", done.out);
     assert!(!done.out.contains('\u{1b}'), "no colours in a pipe");
     let run = place.run(&["run", "show", "last", "-o", "json"]).expect(0).json();
@@ -57,7 +61,11 @@ fn wrong_plans_and_inputs_are_3_and_start_nothing() {
     place.write("plan.yaml", GREETING);
     place.write("bad.yaml", "name: Bad\nsteps:\n  - {id: a, action: logic.set, parms: {}}\n");
     let done = place.run(&["run", "bad.yaml"]).expect(3);
-    assert!(done.err.starts_with("bad.yaml:3:32: UNKNOWN_FIELD: ") && done.err.contains("error[UNKNOWN_FIELD]: bad.yaml: 1 problem"), "{}", done.err);
+    assert!(
+        done.err.starts_with("bad.yaml:3:32: UNKNOWN_FIELD: ") && done.err.contains("error[UNKNOWN_FIELD]: bad.yaml: 1 problem"),
+        "{}",
+        done.err
+    );
     let done = place.run(&["run", "plan.yaml"]).expect(3);
     assert!(done.err.contains("INVALID_INPUT") && done.err.contains("who"), "{}", done.err);
     assert_eq!(place.run(&["run", "list", "-o", "json"]).expect(0).json(), json!({"runs": []}));
@@ -79,6 +87,7 @@ fn read_until(child: &mut Child, text: &str) -> BufReader<std::process::ChildStd
 }
 
 fn rest(mut reader: BufReader<std::process::ChildStdout>, child: Child) -> Done {
+    let _watchdog = Watchdog::over(&child);
     let mut out = String::new();
     std::io::Read::read_to_string(&mut reader, &mut out).unwrap();
     let mut done = Done::of(child.wait_with_output().unwrap());

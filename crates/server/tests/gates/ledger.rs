@@ -134,7 +134,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         pause(Duration::from_millis(time)).await;
     }
     if uri.path() != "/" {
-        let (status, media_type, text) = stand_in::answer(uri.path(), uri.query().unwrap_or_default(), nth);
+        let (status, media_type, text) = stand_in::answer(uri.path(), uri.query().unwrap_or_default());
         return Ok(Response::builder().status(status).header("content-type", media_type).body(Full::new(Bytes::from(text))).unwrap());
     }
     if body["down"] == json!(true) || body["fail_first"].as_u64().is_some_and(|times| u64::from(nth) <= times) {

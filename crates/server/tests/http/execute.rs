@@ -87,7 +87,8 @@ async fn a_run_that_waits_lets_its_caller_go_and_can_be_cancelled() {
     let cancelled = world.post(&format!("{path}/cancel"), json!({})).await;
     assert_eq!((cancelled.status.as_u16(), &cancelled.body["run"]["id"]), (202, &run["run"]["id"]));
     // The stream ends with the run, so reading it to its end is waiting for that.
-    let events = world.get(&format!("{path}/events")).await.text;
+    let stream = format!("{path}/events");
+    let events = tokio::time::timeout(std::time::Duration::from_secs(20), world.get(&stream)).await.expect("the run ends").text;
     assert!(events.contains("event: finished"), "{events}");
     let ended = world.get(&path).await.body;
     assert_eq!((&ended["run"]["status"], &ended["run"]["error"]["code"]), (&json!("cancelled"), &json!("CANCELLED")));

@@ -16,4 +16,4 @@ mod serving;
 mod steps;
 mod webhook_answers;
 mod webhooks;
-pub mod world;
+mod world;

@@ -130,3 +130,20 @@ async fn webhooks_need_no_key() {
     let foreign = ask(Method::POST, "/api/webhook/open").header("origin", "https://shop.example").body(Body::empty()).unwrap();
     assert_eq!(world.send(foreign).await.status, 202);
 }
+
+#[tokio::test]
+async fn changes_of_another_process_are_followed() {
+    let world = World::dev().await;
+    tokio::spawn(mainspring_server::webhooks::follow(world.app.clone()));
+    let settings = mainspring_server::settings::Settings { data: world.folder().to_owned(), ..World::settings() };
+    let other = mainspring_server::wire::open(&settings, false).await.unwrap();
+    let owner = mainspring_model::id::Owner::LOCAL;
+    let checked = mainspring_model::plan::load_value(plan("Theirs", json!({"path": "theirs"})), &*other.catalog, &owner).unwrap();
+    mainspring_server::plans::create(&other, owner, mainspring_model::store::PlanSource::Api, &checked).await.unwrap();
+    let followed = async {
+        while world.post("/api/webhook/theirs", json!({})).await.status != 202 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), followed).await.expect("the new route is seen");
+}

@@ -79,7 +79,7 @@ impl Draft {
             size += event.body.len() + 64;
             let mut attempt = None;
             if matches!(event.kind, "attempted" | "finished") {
-                let seen: Seen<'_> = serde_json::from_str(&event.body).map_err(|_| failed(write.run, "an event's body is not its JSON"))?;
+                let seen = Seen::of(&event.body).ok_or_else(|| failed(write.run, "an event's body is not its JSON"))?;
                 note(&mut blobs, seen.blob.map(|blob| blob.sha256));
                 attempt = if event.kind == "attempted" { seen.provider.map(Arc::from).zip(seen.status.map(|s| shared(&s))) } else { None };
             }

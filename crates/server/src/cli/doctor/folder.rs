@@ -16,7 +16,8 @@ pub(super) fn writable(folder: &Path) -> Check {
     const NAME: &str = "data folder";
     let shown = folder.display();
     let Some(there) = folder.ancestors().find(|above| above.is_dir()).or_else(|| folder.is_relative().then(|| Path::new("."))) else {
-        return Check::new(NAME, State::Failed, format!("{shown} is not there and nothing above it")).next("choose another with --data DIR");
+        return Check::new(NAME, State::Failed, format!("{shown} is not there and nothing above it"))
+            .next("choose another with --data DIR");
     };
     let probe = there.join(format!(".mainspring-doctor-{}", std::process::id()));
     let written = fs::File::create_new(&probe).map(drop);
@@ -70,9 +71,15 @@ pub(super) async fn open(settings: &Settings) -> (Vec<Check>, Option<Arc<App>>) 
         }
         Ok(app) => {
             let ids: Vec<String> = app.vault.ring().ids().map(|id| id.to_string()).collect();
-            let mut checks = vec![Check::ok(KEYS, format!("opens the database; sealing key {}, {} in all", ids.first().map_or("none", String::as_str), ids.len()))];
+            let mut checks = vec![Check::ok(
+                KEYS,
+                format!("opens the database; sealing key {}, {} in all", ids.first().map_or("none", String::as_str), ids.len()),
+            )];
             checks.push(match app.store.migrations().await {
-                Ok(names) => Check::ok(MIGRATIONS, format!("up to date, {} applied, last {}", names.len(), names.last().map_or("none", String::as_str))),
+                Ok(names) => Check::ok(
+                    MIGRATIONS,
+                    format!("up to date, {} applied, last {}", names.len(), names.last().map_or("none", String::as_str)),
+                ),
                 Err(error) => Check::failed(MIGRATIONS, error.into()),
             });
             checks.push(match app.store.probe().await {

@@ -28,8 +28,12 @@ pub(super) fn disk(folder: &Path) -> Check {
     let free = answer.ok().filter(|answer| answer.status.success()).and_then(|answer| free_mib(&String::from_utf8_lossy(&answer.stdout)));
     match free {
         None => Check::new(NAME, State::Skipped, "df gives no answer on this machine"),
-        Some(free) if free < NOTHING => Check::new(NAME, State::Failed, format!("{free} MiB")).next("free space now: nothing new can be accepted"),
-        Some(free) if free < LITTLE => Check::new(NAME, State::Warning, format!("{free} MiB")).next("free space, or shorten --keep-runs-for"),
+        Some(free) if free < NOTHING => {
+            Check::new(NAME, State::Failed, format!("{free} MiB")).next("free space now: nothing new can be accepted")
+        }
+        Some(free) if free < LITTLE => {
+            Check::new(NAME, State::Warning, format!("{free} MiB")).next("free space, or shorten --keep-runs-for")
+        }
         Some(free) => Check::ok(NAME, format!("{} GiB", free / 1_024)),
     }
 }
@@ -83,7 +87,9 @@ pub(super) fn providers(catalog: &dyn Catalog) -> Check {
             continue;
         };
         actions += provider.actions.len();
-        broken.extend(provider.actions.iter().filter(|action| !action.spec().params.is_object()).map(|action| format!("{id}.{}", action.spec().name)));
+        broken.extend(
+            provider.actions.iter().filter(|action| !action.spec().params.is_object()).map(|action| format!("{id}.{}", action.spec().name)),
+        );
     }
     if !broken.is_empty() || ids.is_empty() {
         let found = if ids.is_empty() { "none is there".to_owned() } else { format!("broken: {}", broken.join(", ")) };
@@ -104,9 +110,11 @@ pub(super) fn port(settings: &Settings) -> Check {
             if ours {
                 return Check::ok(NAME, format!("{address} is served from this data folder"));
             }
-            Check::new(NAME, State::Warning, format!("{address} is in use by another program")).next("stop it, or choose another address with --listen")
+            Check::new(NAME, State::Warning, format!("{address} is in use by another program"))
+                .next("stop it, or choose another address with --listen")
         }
-        Err(error) => Check::new(NAME, State::Warning, format!("{address} cannot be listened on: {error}")).next("choose another address with --listen"),
+        Err(error) => Check::new(NAME, State::Warning, format!("{address} cannot be listened on: {error}"))
+            .next("choose another address with --listen"),
     }
 }
 

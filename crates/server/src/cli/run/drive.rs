@@ -27,11 +27,21 @@ use crate::cli::text::{moment, span};
 const FRAME: Millis = 100;
 /// Between two looks at a run that others may end (quarantine), in milliseconds.
 const LOOK: Millis = 1_000;
+/// How long attempts in flight may take to end when this process leaves in order, in milliseconds.
+pub(super) const DRAIN_FOR: Millis = 8_000;
 /// A wait that is worth a line of its own, in milliseconds. Shorter ones are retries, which said so themselves.
 const LONG: Millis = 10_000;
 
 /// Starts a run of a saved plan and stays with it.
-pub(super) async fn start(api: &Api, id: PlanId, version: u32, plan: Plan, given: Value, screen: Screen, limit: Option<Duration>) -> Result<End, Failure> {
+pub(super) async fn start(
+    api: &Api,
+    id: PlanId,
+    version: u32,
+    plan: Plan,
+    given: Value,
+    screen: Screen,
+    limit: Option<Duration>,
+) -> Result<End, Failure> {
     let app = app(api)?;
     let inputs = plan.inputs.accept(&given).map_err(Failure::inputs)?;
     let interrupts = Interrupts::listen();
@@ -78,7 +88,12 @@ impl<'a> Drive<'a> {
         Drive { app, run, screen, seq: 0, until, asked: Asked::Nothing, claiming: None, told: None }
     }
 
-    async fn stay(mut self, mut handle: Option<RunHandle>, mut watching: Receiver<LiveEvent>, mut interrupts: Interrupts) -> Result<End, Failure> {
+    async fn stay(
+        mut self,
+        mut handle: Option<RunHandle>,
+        mut watching: Receiver<LiveEvent>,
+        mut interrupts: Interrupts,
+    ) -> Result<End, Failure> {
         self.catch_up().await?;
         let mut looked = self.app.clock.now();
         while !self.screen.progress().is_over() {
@@ -95,7 +110,7 @@ impl<'a> Drive<'a> {
                     Interrupt::Key | Interrupt::Terminate => {
                         self.screen.close();
                         if interrupt == Interrupt::Terminate {
-                            self.app.engine.drain().await;
+                            self.app.engine.drain(DRAIN_FOR).await;
                         }
                         return Ok(End { run: self.run, asked: self.asked, left: true });
                     }
@@ -187,7 +202,12 @@ impl<'a> Drive<'a> {
             return;
         }
         self.told = Some(until);
-        let text = format!("nothing to do until {} ({}); this process stays for it, and `mainspring run --resume {}` goes on if it ends", moment(until), span(until - now), self.run);
+        let text = format!(
+            "nothing to do until {} ({}); this process stays for it, and `mainspring run --resume {}` goes on if it ends",
+            moment(until),
+            span(until - now),
+            self.run
+        );
         self.screen.say(&text, now);
     }
 }

@@ -13,7 +13,8 @@ use super::interrupt::{Interrupt, Interrupts};
 use super::outcome::{Asked, End};
 use super::screen::Screen;
 use super::update::Update;
-use crate::cli::api::{Api, Events};
+use crate::cli::api::Api;
+use crate::cli::events::Events;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::place;
@@ -88,7 +89,9 @@ impl Follow<'_> {
             lost = if self.seq > before || status.is_some() { 0 } else { lost + 1 };
             if lost >= PATIENCE {
                 let failure = failure.unwrap_or_else(|| Failure::new(Exit::Unreachable, "CONNECTION_FAILED", "the server answers no more"));
-                return Err(failure.next(format!("the run was accepted and is not lost; `mainspring run show {}` tells how it goes", self.run)));
+                return Err(
+                    failure.next(format!("the run was accepted and is not lost; `mainspring run show {}` tells how it goes", self.run))
+                );
             }
             tokio::select! {
                 interrupt = interrupts.next() => if self.interrupted(interrupt).await? { return Ok(End { run: self.run, asked: self.asked, left: true }) },

@@ -49,7 +49,10 @@ pub(super) async fn run(cx: &Cx, list: &List) -> Result<Exit, Failure> {
     api.close().await;
     let runs = found?;
     cx.show(&json!({ "runs": runs }), |style, width| {
-        let mut rows = Rows::new(["", "id", "plan", "status", "trigger", "created", "took", "error"], "there is no such run; `mainspring run FILE` makes one");
+        let mut rows = Rows::new(
+            ["", "id", "plan", "status", "trigger", "created", "took", "error"],
+            "there is no such run; `mainspring run FILE` makes one",
+        );
         for run in &runs {
             rows.add(row(run));
         }
@@ -66,5 +69,14 @@ fn row(run: &Value) -> [String; 8] {
     };
     let error = if run["error"].is_object() { fault(&run["error"]) } else { String::new() };
     let trigger = run["trigger"]["type"].as_str().map_or_else(|| text("trigger"), str::to_owned);
-    [Mark::of_status(&status).glyph().to_string(), text("id"), text("plan_name"), status, trigger, moment_of(&run["created_at"]), took, error]
+    [
+        Mark::of_status(&status).glyph().to_string(),
+        text("id"),
+        text("plan_name"),
+        status,
+        trigger,
+        moment_of(&run["created_at"]),
+        took,
+        error,
+    ]
 }

@@ -41,7 +41,8 @@ pub(super) async fn run(cx: &Cx, logs: &Logs) -> Result<Exit, Failure> {
     // Newest first is for lists; a run is read from its beginning.
     found.reverse();
     cx.show(&json!({ "logs": found }), |style, width| {
-        let mut rows = Rows::new(["", "time", "step", "attempt", "action", "status", "latency", "output"], "no attempt was made, or none fits");
+        let mut rows =
+            Rows::new(["", "time", "step", "attempt", "action", "status", "latency", "output"], "no attempt was made, or none fits");
         for entry in &found {
             rows.add(row(entry));
         }
@@ -55,5 +56,14 @@ fn row(entry: &Value) -> [String; 8] {
     let took = latency((entry["latency_ms"].as_f64().unwrap_or(0.0).max(0.0) * 1_000.0) as u64);
     let result = [text("error"), text("output_preview"), text("message")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     let action = format!("{}.{}", text("provider"), text("action"));
-    [Mark::of_status(&status).glyph().to_string(), moment_of(&entry["timestamp"]), text("step_id"), entry["attempt"].to_string(), action, status, took, result]
+    [
+        Mark::of_status(&status).glyph().to_string(),
+        moment_of(&entry["timestamp"]),
+        text("step_id"),
+        entry["attempt"].to_string(),
+        action,
+        status,
+        took,
+        result,
+    ]
 }

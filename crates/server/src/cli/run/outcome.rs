@@ -45,7 +45,11 @@ pub(super) async fn show(cx: &Cx, place: &Place, end: &End) -> Result<Exit, Fail
         return Ok(Exit::Interrupted);
     }
     let run = get(place.api(), end.run).await?;
-    cx.show(&run, |style, width| summary::render(&run, style, width))?;
+    cx.show(&run, |style, width| {
+        // Apart from the progress above it.
+        let space = if cx.quiet { "" } else { "\n" };
+        format!("{space}{}", summary::render(&run, style, width))
+    })?;
     let status = run["status"].as_str().and_then(RunStatus::parse).unwrap_or(RunStatus::Error);
     Ok(exit(status, end.asked))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use mainspring_model::clock::Millis;
-use mainspring_model::event::{Attempted, AttemptStatus, Event, EventBody, TimeLimit};
+use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody, TimeLimit};
 use mainspring_model::fault::Fault;
 
 use super::line::{Line, Mark};
@@ -83,7 +83,13 @@ impl Progress {
             lines.push(Line::note(format!("… and {more} more")));
         }
         for (of, running) in in_loop {
-            lines.push(Line { mark: Mark::Running, path: of.to_owned(), action: String::new(), took: None, text: self.loop_state(of, running) });
+            lines.push(Line {
+                mark: Mark::Running,
+                path: of.to_owned(),
+                action: String::new(),
+                took: None,
+                text: self.loop_state(of, running),
+            });
         }
         lines
     }
@@ -126,7 +132,9 @@ impl Progress {
                 vec![Line::of(Mark::Waiting, path, &format!("waits for run {child}"))]
             }
             EventBody::BodyFailed { path, error, retry_at, .. } => match retry_at {
-                Some(retry_at) => vec![Line::of(Mark::Retrying, path, &format!("again in {}: {}", span(retry_at.saturating_sub(at)), fault(error)))],
+                Some(retry_at) => {
+                    vec![Line::of(Mark::Retrying, path, &format!("again in {}: {}", span(retry_at.saturating_sub(at)), fault(error)))]
+                }
                 None => self.step(Line::of(Mark::Failed, path, &fault(error))),
             },
             EventBody::BodyTimedOut { path, .. } => vec![Line::of(Mark::Failed, path, "took longer than its timeout")],
@@ -152,6 +160,7 @@ impl Progress {
             AttemptStatus::Error => (Mark::Failed, error),
             AttemptStatus::Cancelled => (Mark::Cancelled, if error.is_empty() { "cancelled".to_owned() } else { error }),
             AttemptStatus::Retrying => {
+                self.waits.extend(attempted.retry_at.map(|retry_at| (attempted.path.clone(), retry_at)));
                 let wait = attempted.retry_at.map(|retry_at| format!(" in {}", span(retry_at.saturating_sub(at)))).unwrap_or_default();
                 (Mark::Retrying, format!("attempt {}{wait}: {error}", attempted.attempt + 1))
             }

@@ -98,7 +98,7 @@ pub(super) async fn run(cx: &mut Cx, start: &Start) -> Result<Exit, Failure> {
     if let Place::Here(api) = &place {
         // After a second Ctrl-C nothing is waited for.
         if let (Some(app), false) = (api.app(), left) {
-            app.engine.drain().await;
+            app.engine.drain(drive::DRAIN_FOR).await;
         }
         if !left {
             api.close().await;
@@ -147,7 +147,10 @@ async fn newest_open(api: &Api) -> Result<RunId, Failure> {
     }
     // Ids sort by age.
     let newest = open.into_iter().max().and_then(|id| id.parse().ok());
-    newest.ok_or_else(|| Failure::new(Exit::NotFound, "NOT_FOUND", "every run has ended; there is none to go on with").next("`mainspring run list` shows them"))
+    newest.ok_or_else(|| {
+        Failure::new(Exit::NotFound, "NOT_FOUND", "every run has ended; there is none to go on with")
+            .next("`mainspring run list` shows them")
+    })
 }
 
 fn columns(cx: &Cx, plan: &Plan) -> Columns {

@@ -6,7 +6,7 @@ use super::line::Mark;
 use crate::cli::output::pretty;
 use crate::cli::table::Rows;
 use crate::cli::terminal::Style;
-use crate::cli::text::{count, latency, millis_of, plain, plain_lines, preview, short, span};
+use crate::cli::text::{count, latency, millis_of, plain, plain_lines, preview, short};
 
 /// Longer outputs are cut here; `-o json` and `run show` have them whole.
 const OUTPUT_LINES: usize = 40;
@@ -95,6 +95,7 @@ fn enclosing(path: &str) -> Option<&str> {
 struct Spent {
     attempts: u64,
     sum_us: u64,
+    longest_us: u64,
     units: u64,
     first: Option<i64>,
     last: Option<i64>,
@@ -110,6 +111,7 @@ impl Spent {
                 let ms = attempt["latency_ms"].as_f64().unwrap_or(0.0).max(0.0);
                 spent.attempts += 1;
                 spent.sum_us += (ms * 1_000.0) as u64;
+                spent.longest_us = spent.longest_us.max((ms * 1_000.0) as u64);
                 if let Some(ended) = millis_of(&attempt["ended_at"]) {
                     let began = ended - ms as i64;
                     spent.first = Some(spent.first.map_or(began, |first| first.min(began)));
@@ -126,7 +128,8 @@ impl Spent {
             _ if self.attempts == 0 => String::new(),
             (Some(first), Some(last)) if self.units > 1 => {
                 let wall = u64::try_from((last - first).max(0)).unwrap_or(0);
-                if wall < 60_000 { latency(wall * 1_000) } else { span(last - first) }
+                // Moments are kept to the millisecond, which many an item is shorter than.
+                latency((wall * 1_000).max(self.longest_us))
             }
             _ => latency(self.sum_us),
         }

@@ -1,6 +1,6 @@
 //! Progress and summaries of runs as they happen, from updates to the text that is shown.
 
-use mainspring_model::event::{Attempted, AttemptStatus, BlobRef, Event, EventBody, TimeLimit};
+use mainspring_model::event::{AttemptStatus, Attempted, BlobRef, Event, EventBody, TimeLimit};
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::{Map, Value, json};
@@ -102,7 +102,10 @@ fn every_way_for_a_step_to_go_has_its_line() {
 #[test]
 fn running_steps_show_until_they_end() {
     let mut progress = Progress::default();
-    seen(&mut progress, &[going("fetch", 1), going("post", 2), event(9_500, EventBody::Waiting { path: "nap".into(), attempt: 1, until: 60_000 })]);
+    seen(
+        &mut progress,
+        &[going("fetch", 1), going("post", 2), event(9_500, EventBody::Waiting { path: "nap".into(), attempt: 1, until: 60_000 })],
+    );
     insta::assert_snapshot!(text(&progress.live(10_500)), @r#"
     ⠋ fetch       http.request        1.5 s
     ⠋ post        http.request        1.5 s  attempt 2
@@ -123,7 +126,11 @@ fn a_wide_loop_is_counted_and_its_failures_are_shown() {
     for item in 0..999 {
         let path = format!("get[{item}]");
         let fault = Fault::new(Code::http(500), "the service failed");
-        let update = if item == 500 { went(&path, AttemptStatus::Error, Value::Null, Some(fault)) } else { went(&path, AttemptStatus::Success, json!(item), None) };
+        let update = if item == 500 {
+            went(&path, AttemptStatus::Error, Value::Null, Some(fault))
+        } else {
+            went(&path, AttemptStatus::Success, json!(item), None)
+        };
         lines += &seen(&mut progress, &[going(&path, 1), update]);
     }
     let up_to_now = lines.lines().count();

@@ -12,7 +12,12 @@ use crate::cli::text::millis_of;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Update {
     /// An attempt left for the world. Not journalled, so it may be missing.
-    Attempting { path: String, attempt: u32, action: String, at: Millis },
+    Attempting {
+        path: String,
+        attempt: u32,
+        action: String,
+        at: Millis,
+    },
     Event(Box<Event>),
 }
 
@@ -66,7 +71,9 @@ impl Update {
     /// One line of `--events`.
     pub(crate) fn to_value(&self) -> Value {
         match self {
-            Update::Attempting { path, attempt, action, at } => json!({"kind": "attempting", "at": at, "path": path, "attempt": attempt, "action": action}),
+            Update::Attempting { path, attempt, action, at } => {
+                json!({"kind": "attempting", "at": at, "path": path, "attempt": attempt, "action": action})
+            }
             Update::Event(event) => serde_json::to_value(event).unwrap_or(Value::Null),
         }
     }

@@ -89,25 +89,35 @@ fn compare(case: &Case, place: &str, whole: &Lived, expected: &str, lived: &Live
         assert_eq!(state, expected, "{place}");
     }
     let (then, now) = (counts(&whole.calls), counts(&lived.calls));
-    for (what, (times, keys, once)) in &now {
+    for (what, Made { times, keys, bodies, once }) in &now {
         // The crash may have met the call in flight: one more than without.
-        let most = if *once { 1 } else { then.get(what).map_or(0, |(times, _, _)| *times) + 1 };
+        let most = if *once { 1 } else { then.get(what).map_or(0, |made| made.times) + 1 };
         assert!(*times <= most, "{place}: {what} was called {times} times, at most {most} are explained");
         assert_eq!(keys.len(), 1, "{place}: {what} came under several keys");
+        assert_eq!(bodies.len(), 1, "{place}: {what} was repeated with another body");
     }
     for what in then.keys().filter(|_| !undecided) {
         assert!(now.contains_key(what), "{place}: {what} was never called");
     }
 }
 
-/// By what was called: how often, under which keys, and whether it is `once`.
-fn counts(calls: &[Call]) -> BTreeMap<&str, (u32, BTreeSet<&str>, bool)> {
-    let mut counts: BTreeMap<&str, (u32, BTreeSet<&str>, bool)> = BTreeMap::new();
+/// What the ledger saw of one step.
+#[derive(Default)]
+struct Made<'a> {
+    times: u32,
+    keys: BTreeSet<&'a str>,
+    bodies: BTreeSet<u64>,
+    once: bool,
+}
+
+fn counts(calls: &[Call]) -> BTreeMap<&str, Made<'_>> {
+    let mut counts: BTreeMap<&str, Made> = BTreeMap::new();
     for call in calls {
-        let entry = counts.entry(&call.what).or_default();
-        entry.0 += 1;
-        entry.1.insert(&call.key);
-        entry.2 |= call.once;
+        let made = counts.entry(&call.what).or_default();
+        made.times += 1;
+        made.keys.insert(&call.key);
+        made.bodies.insert(call.body);
+        made.once |= call.once;
     }
     counts
 }
@@ -120,7 +130,7 @@ impl Bench {
         let bench = Bench { ledger, outside, fresh, origin: wall_ms() };
         inside(async {
             let node = bench.open(bench.fresh.path(), None).await;
-            eprintln!("opened"); node.engine.store().close().await; eprintln!("closed");
+            node.engine.store().close().await;
         });
         bench
     }
@@ -142,12 +152,12 @@ impl Bench {
             }
             let plan = node.save(&case.document).await;
             node.go_on().await;
-            eprintln!("saved"); let handle = node.start(plan, &case.inputs(&self.ledger.url())).await;
+            let handle = node.start(plan, &case.inputs(&self.ledger.url())).await;
             let state = match node.end_of(handle.id).await {
-                Some(ending) => Some((node.render(handle.id, case.inner).await, ending.status)),
+                Some(ending) => Some((node.render(handle.id).await, ending.status)),
                 None => None,
             };
-            eprintln!("ended"); (handle.id, handle.progress.borrow().accepted, state)
+            (handle.id, handle.progress.borrow().accepted, state)
         });
         let (state, status) = match whole.clone() {
             Some((state, status)) => (Some(state), Some(status)),
@@ -159,7 +169,7 @@ impl Bench {
                     return (None, None);
                 }
                 let ending = node.end_of(run).await.unwrap();
-                (Some(node.render(run, case.inner).await), Some(ending.status))
+                (Some(node.render(run).await), Some(ending.status))
             }),
         };
         Lived { state, status, whole: whole.is_some(), calls: self.calls() }

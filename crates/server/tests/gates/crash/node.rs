@@ -132,26 +132,28 @@ impl Node {
 
     /// Waits until a run's end is on disk and known, or the crash; `None` after the crash.
     pub async fn end_of(&self, run: RunId) -> Option<Ending> {
-        if let Some(ending) = self.engine.store().ending(run).await.unwrap() {
-            return Some(ending);
+        let (mut ends, mut crash) = (self.seen.clone(), self.seen.clone());
+        let ended = async {
+            if let Some(ending) = self.engine.store().ending(run).await.unwrap() {
+                return Some(ending);
+            }
+            ends.wait_for(|seen| seen.ended.contains(&run)).await.unwrap();
+            self.engine.store().ending(run).await.unwrap()
+        };
+        // After a crash the store answers nothing more.
+        tokio::select! {
+            ending = ended => ending,
+            _ = crash.wait_for(|seen| seen.crashed) => None,
         }
-        let mut seen = self.seen.clone();
-        if seen.wait_for(|seen| seen.crashed || seen.ended.contains(&run)).await.unwrap().crashed {
-            return None;
-        }
-        self.engine.store().ending(run).await.unwrap()
     }
 
-    /// A run's whole final state, a line per step, without attempts and times. `inner`: with the steps inside bodies.
-    pub async fn render(&self, run: RunId, inner: bool) -> String {
+    /// A run's whole final state, a line per step, without attempts and times.
+    pub async fn render(&self, run: RunId) -> String {
         let store = self.engine.store();
         let header = Arc::new(store.header(run).await.unwrap().unwrap());
         let plan = self.engine.plan(&header.owner, header.plan_id, header.plan_version).await.unwrap().plan;
         let history = store.history(run).await.unwrap();
         let mut steps = view::steps(&plan, &header, self.engine.keys(), &history).unwrap();
-        if !inner {
-            steps.retain(|step| step.step_number.is_some() && !step.id.contains(['[', '.']));
-        }
         // Steps side by side are recorded as they end.
         steps.sort_by(|a, b| a.id.cmp(&b.id));
         let lines = steps.iter().map(|step| {
