@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a developer's tool at the edge: it reads the environment and times its stages")]
 
 mod bench;
+mod chaos;
 mod dependencies;
 mod diamond;
 mod docs;
@@ -27,6 +28,8 @@ cargo x <command>
                   further arguments go to `mainspring serve`
   test            every check and every test; `ci` is the same
   bench [args…]   build for release and measure
+  chaos r1 [--kills N] [--seed S]
+                  kill the release build N times (20000) under load, and judge what it kept
   fmt             format the workspace
   lint            clippy over the workspace, warnings are errors
   diamond         the crate graph against its rule
@@ -57,7 +60,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let takes_arguments = matches!(command, "start" | "bench") || (command == "docs" && rest == ["--write"]);
+    let takes_arguments = matches!(command, "start" | "bench" | "chaos") || (command == "docs" && rest == ["--write"]);
     if !takes_arguments && !rest.is_empty() {
         bail!("`{command}` takes no such argument: {}\n\n{HELP}", rest.join(" "));
     }
@@ -65,6 +68,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
     match command {
         "start" => start::start(&project, rest),
         "bench" => bench::bench(&project, rest),
+        "chaos" => chaos::chaos(&project, rest),
         "test" | "ci" => stage::all(&project),
         "fmt" => project.cargo(["fmt", "--all"]).and_then(exit),
         "lint" => stage::lint(&project).and_then(exit),

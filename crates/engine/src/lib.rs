@@ -5,6 +5,7 @@ mod claims;
 mod credentials;
 mod driver;
 mod engine;
+mod inner;
 mod journal;
 mod keys;
 pub mod live;

@@ -27,7 +27,10 @@ impl ServerCatalog {
     /// The store's; what was known stays.
     pub async fn reload(&self, store: &(impl IntegrationStore + ?Sized)) -> Result<(), StoreError> {
         let records = store.all_integrations().await?;
-        let known = records.iter().filter_map(|record| Some((Definition::provider_id(record.id), (record.owner.org, self.provider_of(record)?)))).collect();
+        let known = records
+            .iter()
+            .filter_map(|record| Some((Definition::provider_id(record.id), (record.owner.org, self.provider_of(record)?))))
+            .collect();
         *self.custom.write().expect("no panic happens while the integrations are held") = known;
         Ok(())
     }

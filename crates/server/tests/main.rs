@@ -4,5 +4,6 @@
 
 mod cli;
 mod examples;
+mod gates;
 mod http;
 mod servers;

@@ -5,16 +5,20 @@
 //! Decisions that follow from the graph alone are not journalled.
 
 mod apply;
+mod begin;
 mod call;
+mod ends;
 mod graph;
 mod loops;
 mod next;
 mod outcome;
+mod passes;
 pub mod path;
 mod phases;
 mod retry;
 mod scope;
 mod state;
+mod stops;
 mod units;
 pub mod view;
 

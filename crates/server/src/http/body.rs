@@ -133,7 +133,8 @@ pub fn parse(text: &[u8]) -> Refusable<Value> {
     read.map_err(|error| {
         let (line, column) = (u32::try_from(error.line()).unwrap_or(u32::MAX), u32::try_from(error.column()).unwrap_or(u32::MAX));
         let said = error.to_string();
-        let reason = if text.trim_ascii().is_empty() { "it is empty" } else { said.split(" at line ").next().unwrap_or("it cannot be read") };
+        let reason =
+            if text.trim_ascii().is_empty() { "it is empty" } else { said.split(" at line ").next().unwrap_or("it cannot be read") };
         let finding = Finding::new("SYNTAX", "", reason).at(line, column);
         let mut problem = Problem::malformed(format!("the body is no JSON: {reason} at line {line}, column {column}"));
         problem.code = "SYNTAX".into();
@@ -181,7 +182,10 @@ fn misfit(said: &str, path: impl FnOnce() -> Option<String>) -> Finding {
         let name = quoted(said);
         let known: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
         let near = nearest(&name, known.iter().copied());
-        let message = near.map_or_else(|| format!("there is no field \"{name}\""), |near| format!("there is no field \"{name}\"; did you mean \"{near}\"?"));
+        let message = near.map_or_else(
+            || format!("there is no field \"{name}\""),
+            |near| format!("there is no field \"{name}\"; did you mean \"{near}\"?"),
+        );
         let finding = Finding::new("UNKNOWN_FIELD", pointer_join("", &name), message).expected(known.join(", "));
         return near.map_or_else(|| finding.clone(), |near| finding.clone().fix(near));
     }
@@ -191,13 +195,19 @@ fn misfit(said: &str, path: impl FnOnce() -> Option<String>) -> Finding {
 
 /// `steps[0].id` as `/steps/0/id`.
 fn pointer_of(path: &str) -> String {
-    path.replace('[', ".").replace(']', "").split('.').filter(|part| !part.is_empty()).fold(String::new(), |pointer, part| pointer_join(&pointer, part))
+    path.replace('[', ".")
+        .replace(']', "")
+        .split('.')
+        .filter(|part| !part.is_empty())
+        .fold(String::new(), |pointer, part| pointer_join(&pointer, part))
 }
 
 /// `invalid type: integer `7`, expected a string` as users read types. The value itself is not repeated: it may be a secret.
 fn in_our_words(said: &str) -> String {
     let said = said.split(" at line ").next().unwrap_or(said);
-    let Some((found, wanted)) = said.split_once(": ").and_then(|(_, rest)| rest.rsplit_once(", expected ")) else { return "this does not fit".to_owned() };
+    let Some((found, wanted)) = said.split_once(": ").and_then(|(_, rest)| rest.rsplit_once(", expected ")) else {
+        return "this does not fit".to_owned();
+    };
     let wanted = match wanted {
         "a string" => "text",
         "a map" => "an object",

@@ -178,12 +178,16 @@ fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec
             // A port, a switch: what is stored is text.
             Value::Number(_) | Value::Bool(_) => drop(fields.insert(name, Secret::new(value.to_string()))),
             other => {
-                findings.push(Finding::new("WRONG_TYPE", pointer, format!("\"{name}\" must be text, found {}", found(&other))).expected("text"));
+                findings.push(
+                    Finding::new("WRONG_TYPE", pointer, format!("\"{name}\" must be text, found {}", found(&other))).expected("text"),
+                );
                 refused.push(name);
             }
         }
     }
-    let missing = |field: &&CredentialField| field.required && !refused.contains(&field.name) && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty());
+    let missing = |field: &&CredentialField| {
+        field.required && !refused.contains(&field.name) && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty())
+    };
     for field in provider.credential.iter().filter(missing) {
         let message = format!("{} needs \"{}\" ({})", provider.id, field.name, field.title);
         findings.push(Finding::new("MISSING_FIELD", pointer_join("/credentials", &field.name), message).expected(field.name.clone()));
@@ -197,7 +201,8 @@ fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec
 fn unknown(provider: &str, name: &str, pointer: String, known: &[&str]) -> Finding {
     let near = nearest(name, known.iter().copied());
     let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
-    let finding = Finding::new("UNKNOWN_FIELD", pointer, format!("a credential of {provider} has no field \"{name}\"{hint}")).expected(known.join(", "));
+    let finding = Finding::new("UNKNOWN_FIELD", pointer, format!("a credential of {provider} has no field \"{name}\"{hint}"))
+        .expected(known.join(", "));
     match near {
         Some(near) => finding.fix(near),
         None => finding,
@@ -220,7 +225,12 @@ pub struct CredentialsDeleted {
 
 /// Delete a provider's credentials, or the one that is named
 #[utoipa::path(delete, path = "/api/provider-credentials/{provider}", tag = "providers", params(("provider" = String, Path), DeleteQuery), responses((status = 200, body = CredentialsDeleted)))]
-pub async fn delete_credentials(State(api): Shared, caller: Caller, PathName(provider): PathName, Query(query): Query<DeleteQuery>) -> Refusable<Reply> {
+pub async fn delete_credentials(
+    State(api): Shared,
+    caller: Caller,
+    PathName(provider): PathName,
+    Query(query): Query<DeleteQuery>,
+) -> Refusable<Reply> {
     let name = query.name.filter(|name| !name.is_empty());
     // Not looked up in the catalogue: what belonged to a deleted integration can be deleted too.
     let deleted = api.store.delete_credentials(&caller.owner, &provider, name.as_deref()).await?;

@@ -83,11 +83,19 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
         page.push_str("</table>");
     }
     for content in operation["requestBody"]["content"].as_object().into_iter().flat_map(|content| content.values()) {
-        push(page, format_args!("<p>Body: {} {}</p>", kind(&content["schema"]), escaped(operation["requestBody"]["description"].as_str().unwrap_or_default())));
+        push(
+            page,
+            format_args!(
+                "<p>Body: {} {}</p>",
+                kind(&content["schema"]),
+                escaped(operation["requestBody"]["description"].as_str().unwrap_or_default())
+            ),
+        );
     }
     page.push_str("<table><tr><th>Answer<th>Body<th>Meaning");
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
-        let bodies: Vec<String> = response["content"].as_object().into_iter().flatten().map(|(_, content)| kind(&content["schema"])).collect();
+        let bodies: Vec<String> =
+            response["content"].as_object().into_iter().flatten().map(|(_, content)| kind(&content["schema"])).collect();
         let meaning = escaped(response["description"].as_str().unwrap_or_default());
         push(page, format_args!("<tr><td>{}<td>{}<td>{meaning}", escaped(status), bodies.join(", ")));
     }

@@ -39,7 +39,11 @@ pub async fn stream_events(State(api): Shared, caller: Caller, PathId(id): PathI
     history::summary(&api, &caller, id).await?;
     let last = match headers.get("last-event-id") {
         None => 0,
-        Some(value) => value.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or_else(|| Problem::malformed("Last-Event-ID is no number that we gave"))?,
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| Problem::malformed("Last-Event-ID is no number that we gave"))?,
     };
     // Listening before reading: what becomes durable in between is then seen twice rather than never, and `last` drops the double.
     let heard = api.engine.watchers().watch(id);

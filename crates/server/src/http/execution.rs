@@ -66,7 +66,12 @@ impl Standing {
         let count = |wanted: StepStatus| self.steps.iter().filter(|(_, status, _)| *status == wanted).count();
         let failed = |(number, (id, status, error)): (usize, &(String, StepStatus, Option<Fault>))| {
             let error = error.as_ref().filter(|_| *status == StepStatus::Error)?;
-            Some(StepError { step: Some(id.clone()), step_number: Some(number), code: error.code.to_string(), message: error.message.clone() })
+            Some(StepError {
+                step: Some(id.clone()),
+                step_number: Some(number),
+                code: error.code.to_string(),
+                message: error.message.clone(),
+            })
         };
         let mut errors: Vec<StepError> = self.steps.iter().enumerate().filter_map(failed).collect();
         // A run can fail without a failed step: its output template, its time, or its `finally`.
@@ -106,7 +111,8 @@ pub fn ended(id: RunId, plan: PlanId, report: &Report) -> Reply {
 pub async fn stored(api: &Api, caller: &Caller, id: RunId) -> Refusable<Reply> {
     let seen = history::load(api, caller, id).await?;
     let tops = seen.plan.list(mainspring_model::plan::Plan::TOP).steps.len();
-    let mut standing = Standing { id, plan: seen.header.plan_id, status: seen.status(), steps: Vec::new(), outputs: Vec::new(), error: seen.error() };
+    let mut standing =
+        Standing { id, plan: seen.header.plan_id, status: seen.status(), steps: Vec::new(), outputs: Vec::new(), error: seen.error() };
     for view in seen.steps.into_iter().take(tops) {
         standing.steps.push((view.id, view.status, view.error));
         standing.outputs.push(view.output);

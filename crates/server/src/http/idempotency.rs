@@ -44,7 +44,12 @@ impl Once {
 }
 
 /// Does the write once per key. A refused write leaves no trace: it may be mended and sent again under its key.
-pub async fn once(api: Arc<Api>, caller: Caller, once: Option<Once>, write: impl Future<Output = Refusable<Reply>> + Send + 'static) -> Refusable<Reply> {
+pub async fn once(
+    api: Arc<Api>,
+    caller: Caller,
+    once: Option<Once>,
+    write: impl Future<Output = Refusable<Reply>> + Send + 'static,
+) -> Refusable<Reply> {
     let Some(once) = once else { return write.await };
     // Apart from the connection: a caller that goes away must not leave a write without its answer.
     tokio::spawn(remembered(api, caller, once, write)).await.unwrap_or_else(|error| Err(Problem::internal(error)))
@@ -55,7 +60,9 @@ async fn remembered(api: Arc<Api>, caller: Caller, once: Once, write: impl Futur
     let org = caller.owner.org;
     match api.store.begin_idempotent(org, key, fingerprint).await? {
         Remembered::Started => {}
-        Remembered::InProgress => return Err(Problem::conflict("the first request with this Idempotency-Key is not answered yet").retry_after(1)),
+        Remembered::InProgress => {
+            return Err(Problem::conflict("the first request with this Idempotency-Key is not answered yet").retry_after(1));
+        }
         Remembered::Answered(first) if first.fingerprint == *fingerprint => return Ok(again(first)),
         Remembered::Answered(_) => {
             let detail = "this Idempotency-Key was used for another request; take a new key";

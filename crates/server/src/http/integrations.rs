@@ -21,8 +21,8 @@ use super::caller::Caller;
 use super::credentials::{self, CredentialWrite};
 use super::idempotency::once;
 use super::integration_body::{
-    IntegrationAnswer, IntegrationBody, IntegrationCredential, IntegrationCredentialStored, IntegrationList, IntegrationTest, IntegrationTested,
-    IntegrationWrite,
+    IntegrationAnswer, IntegrationBody, IntegrationCredential, IntegrationCredentialStored, IntegrationList, IntegrationTest,
+    IntegrationTested, IntegrationWrite,
 };
 use super::path::PathId;
 use super::problem::{Problem, Refusable};
@@ -46,7 +46,11 @@ pub async fn create_integration(State(api): Shared, write: Write<Value>) -> Refu
         let id = IntegrationId(saving.engine.new_id());
         let definition = read(&saving, id, body)?;
         let now = saving.clock.now();
-        let record = save(&saving, IntegrationRecord { id, owner: caller.owner, name: definition.0, definition: definition.1, created_at: now, updated_at: now }).await?;
+        let record = save(
+            &saving,
+            IntegrationRecord { id, owner: caller.owner, name: definition.0, definition: definition.1, created_at: now, updated_at: now },
+        )
+        .await?;
         Ok(answer(StatusCode::CREATED, record).location(&format!("/api/custom-integrations/{id}")))
     })
     .await
@@ -83,7 +87,11 @@ pub async fn delete_integration(State(api): Shared, caller: Caller, PathId(id): 
 /// Store a credential for a custom integration
 #[utoipa::path(post, path = "/api/custom-integrations/{id}/credentials", tag = "providers", params(("id" = String, Path, format = "uuid")), request_body = IntegrationCredential,
     responses((status = 201, body = IntegrationCredentialStored)))]
-pub async fn put_integration_credential(State(api): Shared, PathId(id): PathId<IntegrationId>, write: Write<IntegrationCredential>) -> Refusable<Reply> {
+pub async fn put_integration_credential(
+    State(api): Shared,
+    PathId(id): PathId<IntegrationId>,
+    write: Write<IntegrationCredential>,
+) -> Refusable<Reply> {
     let Write { caller, body, .. } = write;
     find(&api, &caller, id).await?;
     let provider = providers::find(&api, &caller, &Definition::provider_id(id))?;
@@ -170,7 +178,8 @@ async fn send(api: &Api, caller: &Caller, id: IntegrationId, wanted: Integration
 
 /// The definition's name, and its document as it is stored.
 fn read(api: &Api, id: IntegrationId, body: Value) -> Refusable<(String, Value)> {
-    let definition = Definition::from_value(body).map_err(|error| Problem::invalid(Finding::new("INVALID_INTEGRATION", "", error.to_string())))?;
+    let definition =
+        Definition::from_value(body).map_err(|error| Problem::invalid(Finding::new("INVALID_INTEGRATION", "", error.to_string())))?;
     custom::provider(id, &definition, api.egress.clone()).map_err(Problem::invalid_all)?;
     let document = serde_json::to_value(&definition).map_err(Problem::internal)?;
     Ok((definition.name, document))

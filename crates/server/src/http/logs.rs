@@ -102,7 +102,8 @@ impl From<LogEntry> for LogBody {
 /// The execution log, newest first
 #[utoipa::path(get, path = "/api/execution-logs", tag = "runs", params(LogQuery), responses((status = 200, body = LogList)))]
 pub async fn list_logs(State(api): Shared, caller: Caller, Query(query): Query<LogQuery>) -> Refusable<Reply> {
-    let known = [AttemptStatus::Success, AttemptStatus::Error, AttemptStatus::Retrying, AttemptStatus::Cancelled].map(|status| (status.as_str(), status));
+    let known = [AttemptStatus::Success, AttemptStatus::Error, AttemptStatus::Retrying, AttemptStatus::Cancelled]
+        .map(|status| (status.as_str(), status));
     let filter = LogFilter {
         plan: query::id("plan_id", query.plan_id.as_deref())?,
         run: query::id("run_id", query.run_id.as_deref())?,

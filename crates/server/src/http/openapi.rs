@@ -32,7 +32,8 @@ struct Frame;
 /// The document before any operation is in it.
 pub fn frame() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, `msk_…`. In dev mode none is needed.")).build();
+    let bearer =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, `msk_…`. In dev mode none is needed.")).build();
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
     document
 }
@@ -44,7 +45,8 @@ pub fn text(document: &utoipa::openapi::OpenApi) -> String {
         // The router's spelling of "the rest of the path" is not OpenAPI's.
         *paths = std::mem::take(paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
         for (path, item) in paths.iter_mut() {
-            let operations: Vec<(String, &mut Value)> = item.as_object_mut().into_iter().flatten().map(|(method, operation)| (method.clone(), operation)).collect();
+            let operations: Vec<(String, &mut Value)> =
+                item.as_object_mut().into_iter().flatten().map(|(method, operation)| (method.clone(), operation)).collect();
             let several = operations.len() > 1;
             for (method, operation) in operations {
                 put_right(operation, path, several.then_some(method.as_str()));

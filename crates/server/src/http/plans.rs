@@ -164,7 +164,12 @@ pub async fn get_execution_plan(state: Shared, caller: Caller, id: PathId<PlanId
 
 /// Replace a plan's document
 #[utoipa::path(put, path = "/api/execution-plans/{id}", tag = "earlier names", params(("id" = String, Path, format = "uuid")), request_body = Object, responses((status = 200, body = PlanAnswer)))]
-pub async fn update_execution_plan(State(api): Shared, PathId(id): PathId<PlanId>, headers: HeaderMap, write: Write<Value>) -> Refusable<Reply> {
+pub async fn update_execution_plan(
+    State(api): Shared,
+    PathId(id): PathId<PlanId>,
+    headers: HeaderMap,
+    write: Write<Value>,
+) -> Refusable<Reply> {
     update(api, id, &headers, write).await
 }
 

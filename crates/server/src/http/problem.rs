@@ -210,13 +210,18 @@ impl From<&StoreError> for Box<Problem> {
             StoreError::Stale { .. } => said(StatusCode::PRECONDITION_FAILED),
             StoreError::TooLarge { .. } => said(StatusCode::PAYLOAD_TOO_LARGE),
             StoreError::Invalid(reason) => {
-                let mut problem = Problem::malformed("a cursor, filter or stored row could not be read; leave the cursor out to begin again");
+                let mut problem =
+                    Problem::malformed("a cursor, filter or stored row could not be read; leave the cursor out to begin again");
                 problem.cause = Some(reason.clone());
                 problem
             }
             // Where the data lies is the operator's business: callers learn what to do, the log says the rest.
-            StoreError::Full { .. } => caused(Problem::unavailable("DISK_FULL", "the server's disk is full; nothing accepted was lost"), error),
-            StoreError::ReadOnly { .. } => caused(Problem::unavailable("STORE_READ_ONLY", "the server cannot write its data folder"), error),
+            StoreError::Full { .. } => {
+                caused(Problem::unavailable("DISK_FULL", "the server's disk is full; nothing accepted was lost"), error)
+            }
+            StoreError::ReadOnly { .. } => {
+                caused(Problem::unavailable("STORE_READ_ONLY", "the server cannot write its data folder"), error)
+            }
             StoreError::Locked { .. } => caused(Problem::unavailable("STORE_LOCKED", "another process holds the data folder"), error),
             StoreError::Closed => draining(),
             StoreError::Newer { .. } | StoreError::ChangedMigration { .. } | StoreError::Failed(_) => {

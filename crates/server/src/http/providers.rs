@@ -64,7 +64,8 @@ pub async fn list_providers(State(api): Shared, caller: Caller, Query(query): Qu
     if !query::flag(query.detail.as_deref()) {
         return Reply::ok(&ProviderListing::Ids(ids));
     }
-    let providers: Vec<ProviderEntry> = ids.iter().filter_map(|id| api.catalog.provider(&caller.owner, id)).map(|provider| entry(&provider)).collect();
+    let providers: Vec<ProviderEntry> =
+        ids.iter().filter_map(|id| api.catalog.provider(&caller.owner, id)).map(|provider| entry(&provider)).collect();
     Reply::ok(&ProviderListing::Detail(ProviderList { total: providers.len(), providers }))
 }
 

@@ -58,7 +58,14 @@ pub struct StepAnswer {
 
 impl StepAnswer {
     fn failed(code: &str, message: String, detail: Value) -> StepAnswer {
-        StepAnswer { success: false, output: Value::Null, message, metadata: Map::new(), error: Some(code.to_owned()), error_detail: Some(detail) }
+        StepAnswer {
+            success: false,
+            output: Value::Null,
+            message,
+            metadata: Map::new(),
+            error: Some(code.to_owned()),
+            error_detail: Some(detail),
+        }
     }
 
     fn fault(fault: &Fault) -> StepAnswer {
@@ -78,7 +85,14 @@ impl From<StepResult> for StepAnswer {
     fn from(result: StepResult) -> StepAnswer {
         match &result.error {
             Some(fault) => StepAnswer { metadata: result.metadata.clone(), ..StepAnswer::fault(fault) },
-            None => StepAnswer { success: true, output: result.output, message: result.message, metadata: result.metadata, error: None, error_detail: None },
+            None => StepAnswer {
+                success: true,
+                output: result.output,
+                message: result.message,
+                metadata: result.metadata,
+                error: None,
+                error_detail: None,
+            },
         }
     }
 }
@@ -96,7 +110,9 @@ pub async fn execute_step(State(api): Shared, write: Write<ExecuteStep>) -> Refu
     let before = built.earlier.len();
     let checked = match plan::load_value(built.document, &*api.catalog, &caller.owner) {
         Ok(checked) => checked,
-        Err(findings) => return Ok(Reply::ok(&StepAnswer::unread(findings.into_iter().map(|finding| in_the_body(finding, before)).collect()))),
+        Err(findings) => {
+            return Ok(Reply::ok(&StepAnswer::unread(findings.into_iter().map(|finding| in_the_body(finding, before)).collect())));
+        }
     };
     let inputs = if body.inputs.is_null() { json!({}) } else { body.inputs };
     let tried = try_step(&api, caller.owner, checked.plan, inputs, built.earlier).await;
@@ -107,7 +123,13 @@ pub async fn execute_step(State(api): Shared, write: Write<ExecuteStep>) -> Refu
     }
 }
 
-async fn try_step(api: &Api, owner: mainspring_model::id::Owner, plan: plan::Plan, inputs: Value, earlier: Vec<Value>) -> Result<StepResult, Fault> {
+async fn try_step(
+    api: &Api,
+    owner: mainspring_model::id::Owner,
+    plan: plan::Plan,
+    inputs: Value,
+    earlier: Vec<Value>,
+) -> Result<StepResult, Fault> {
     let late = async { api.clock.sleep_until(api.clock.now().saturating_add(api.mode.answer_within)).await };
     match select(pin!(api.engine.rehearse(owner, Arc::new(plan), inputs, earlier)), pin!(late)).await {
         Either::Left((result, _)) => result,

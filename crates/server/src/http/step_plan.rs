@@ -25,7 +25,11 @@ pub fn step_plan(step: Value, results: Option<Value>) -> Result<StepPlan, Findin
     // Its edges lead to steps that are not here; it simply comes last.
     step.shift_remove("needs");
     step.shift_remove("join");
-    if step.get("id").and_then(Value::as_str).is_some_and(|id| results.iter().enumerate().any(|(place, (other, _))| name_at(place, other.as_deref()) == id)) {
+    if step
+        .get("id")
+        .and_then(Value::as_str)
+        .is_some_and(|id| results.iter().enumerate().any(|(place, (other, _))| name_at(place, other.as_deref()) == id))
+    {
         step.shift_remove("id");
     }
     let mut steps = Vec::with_capacity(results.len() + 1);
@@ -53,7 +57,8 @@ fn by_place(results: Option<Value>) -> Result<Vec<(Option<String>, Value)>, Find
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(results)) => Ok(results.into_iter().map(|result| (None, result)).collect()),
         Some(Value::Object(results)) => by_name(results),
-        Some(_) => Err(Finding::new("WRONG_TYPE", "/step_results", "step_results must be a list, or an object by index or step id").expected("a list or an object")),
+        Some(_) => Err(Finding::new("WRONG_TYPE", "/step_results", "step_results must be a list, or an object by index or step id")
+            .expected("a list or an object")),
     }
 }
 
@@ -69,7 +74,13 @@ fn by_name(results: Map<String, Value>) -> Result<Vec<(Option<String>, Value)>, 
                 }
                 places[place].1 = result;
             }
-            Ok(_) => return Err(Finding::new("TOO_MANY_STEPS", "/step_results", format!("the index {name} is beyond the {MAX_RESULTS} that are taken"))),
+            Ok(_) => {
+                return Err(Finding::new(
+                    "TOO_MANY_STEPS",
+                    "/step_results",
+                    format!("the index {name} is beyond the {MAX_RESULTS} that are taken"),
+                ));
+            }
             Err(_) => named.push((Some(name), result)),
         }
     }

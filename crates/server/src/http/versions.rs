@@ -39,12 +39,19 @@ pub struct VersionEntry {
 ///
 /// An earlier version is kept as long as a run needs it.
 #[utoipa::path(get, path = "/api/plans/{id}/versions", tag = "plans", params(("id" = String, Path, format = "uuid"), VersionQuery), responses((status = 200, body = VersionList)))]
-pub async fn list_versions(State(api): Shared, caller: Caller, PathId(id): PathId<PlanId>, Query(query): Query<VersionQuery>) -> Refusable<Reply> {
+pub async fn list_versions(
+    State(api): Shared,
+    caller: Caller,
+    PathId(id): PathId<PlanId>,
+    Query(query): Query<VersionQuery>,
+) -> Refusable<Reply> {
     let paging = query::paging(query.limit.as_deref(), query.cursor)?;
     let current = super::plans::find(&api, &caller, id).await?.version;
     let newest = match paging.cursor {
         None => current,
-        Some(cursor) => cursor.parse().ok().filter(|version| *version <= current).ok_or_else(|| wrong("cursor", "it is not one of ours".to_owned()))?,
+        Some(cursor) => {
+            cursor.parse().ok().filter(|version| *version <= current).ok_or_else(|| wrong("cursor", "it is not one of ours".to_owned()))?
+        }
     };
     let mut versions = Vec::new();
     let mut next_cursor = None;

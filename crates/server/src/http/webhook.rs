@@ -58,7 +58,10 @@ pub struct WebhookRefusal {
 pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Response> {
     let (parts, content) = request.into_parts();
     let path = webhook_request::path_of(&parts.uri);
-    let routes = api.webhooks.at(&path).ok_or_else(|| Problem::not_found(format_args!("the webhook \"{}\"", path.chars().take(200).collect::<String>())))?;
+    let routes = api
+        .webhooks
+        .at(&path)
+        .ok_or_else(|| Problem::not_found(format_args!("the webhook \"{}\"", path.chars().take(200).collect::<String>())))?;
     let bound: Vec<&Bound> = routes.iter().filter(|bound| bound.route.method == parts.method.as_str()).collect();
     if bound.is_empty() {
         return Err(method_not_allowed(&methods(&routes)));
@@ -74,7 +77,9 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
         [] => Err(Problem::not_found("the webhook")),
         [hook] if hook.webhook().is_some_and(|webhook| webhook.respond != Respond::Immediately) => {
             let answers = hook.webhook().map_or(Respond::LastStep, |webhook| webhook.respond);
-            let Some(handle) = begin(&api, hook, called.into_seen(&hook.trigger().id)).await? else { return Ok(accepted(Vec::new(), Vec::new()).into_response()) };
+            let Some(handle) = begin(&api, hook, called.into_seen(&hook.trigger().id)).await? else {
+                return Ok(accepted(Vec::new(), Vec::new()).into_response());
+            };
             webhook_answer::answer(&api, hook.plan.id, handle, answers).await
         }
         hooks => start_all(&api, hooks, called).await.map(IntoResponse::into_response),
@@ -129,7 +134,10 @@ async fn start_all(api: &Api, hooks: &[Arc<Hook>], called: Called) -> Refusable<
         }
     }
     // One plan's trouble is not another's; only when nothing at all began is the call refused.
-    if runs.is_empty() && refused.len() == hooks.len() && let Some((_, problem)) = refused.pop() {
+    if runs.is_empty()
+        && refused.len() == hooks.len()
+        && let Some((_, problem)) = refused.pop()
+    {
         return Err(problem);
     }
     Ok(accepted(runs, refused))
@@ -137,7 +145,11 @@ async fn start_all(api: &Api, hooks: &[Arc<Hook>], called: Called) -> Refusable<
 
 fn accepted(runs: Vec<(PlanId, RunId)>, refused: Vec<(PlanId, Box<Problem>)>) -> Reply {
     let runs = runs.into_iter().map(|(plan, run)| WebhookRun { plan_id: plan.into(), id: run.into() }).collect();
-    let refusal = |(plan, problem): (PlanId, Box<Problem>)| WebhookRefusal { plan_id: plan.into(), code: problem.code.into_owned(), detail: problem.detail };
+    let refusal = |(plan, problem): (PlanId, Box<Problem>)| WebhookRefusal {
+        plan_id: plan.into(),
+        code: problem.code.into_owned(),
+        detail: problem.detail,
+    };
     Reply::json(StatusCode::ACCEPTED, &WebhookRuns { runs, refused: refused.into_iter().map(refusal).collect() })
 }
 

@@ -70,7 +70,9 @@ fn knows(auth: WebhookAuth, headers: &HeaderMap, credential: &Credential) -> boo
         WebhookAuth::None => true,
         WebhookAuth::Basic => {
             let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.split_once(' '));
-            let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic")).and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok());
+            let given = given
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+                .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok());
             // Without a user name there is nothing to know, and nobody knows it.
             let Some(username) = credential.field("username") else { return false };
             let expected = format!("{username}:{}", credential.field("password").unwrap_or_default());
@@ -91,7 +93,9 @@ fn same(given: &[u8], expected: &[u8]) -> bool {
 fn unauthorized(auth: WebhookAuth) -> Box<Problem> {
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "this webhook asks for a credential that the call does not have");
     match auth {
-        WebhookAuth::Basic => problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"webhook\", charset=\"UTF-8\"")),
+        WebhookAuth::Basic => {
+            problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"webhook\", charset=\"UTF-8\""))
+        }
         WebhookAuth::Header | WebhookAuth::None => problem,
     }
 }

@@ -49,7 +49,8 @@ impl Called {
     /// The trigger root for one of several triggers.
     pub fn seen_by(&self, trigger: &str) -> Value {
         let Called { method, path, headers, query, body } = self;
-        Called { method: method.clone(), path: path.clone(), headers: headers.clone(), query: query.clone(), body: body.clone() }.into_seen(trigger)
+        Called { method: method.clone(), path: path.clone(), headers: headers.clone(), query: query.clone(), body: body.clone() }
+            .into_seen(trigger)
     }
 
     /// The trigger root for the only one.
@@ -70,7 +71,11 @@ impl Called {
 fn headers_of(headers: &HeaderMap, secret: &[String]) -> Map<String, Value> {
     let mut seen = Map::with_capacity(headers.keys_len());
     for (name, value) in headers {
-        if *name == header::AUTHORIZATION || *name == header::COOKIE || *name == header::PROXY_AUTHORIZATION || secret.iter().any(|secret| secret == name.as_str()) {
+        if *name == header::AUTHORIZATION
+            || *name == header::COOKIE
+            || *name == header::PROXY_AUTHORIZATION
+            || secret.iter().any(|secret| secret == name.as_str())
+        {
             continue;
         }
         let text = String::from_utf8_lossy(value.as_bytes());

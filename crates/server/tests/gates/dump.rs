@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use mainspring_model::event::{Event, EventBody};
 use mainspring_model::id::OrgId;
+use mainspring_model::run::RunSummary;
 use mainspring_model::store::{Paging, RunFilter, RunStore};
 use mainspring_server::wire::SystemClock;
 use mainspring_store::{DATABASE_FILE, OpenOptions, SqliteStore};
@@ -28,19 +30,7 @@ pub async fn dump(data: &Path, copy: &Path) -> Vec<RunDump> {
     let mut paging = Paging { limit: 200, cursor: None };
     loop {
         let page = store.list_runs(OrgId::LOCAL, &RunFilter::default(), &paging).await.unwrap();
-        for summary in page.items {
-            let header = store.header(summary.id).await.unwrap().unwrap();
-            let history = store.history(summary.id).await.unwrap();
-            runs.push(RunDump {
-                id: summary.id.to_string(),
-                token: header.inputs["token"].as_str().unwrap_or_default().to_owned(),
-                plan: summary.plan_name,
-                status: summary.status.as_str().to_owned(),
-                created_at: summary.created_at,
-                due_at: header.trigger["due_at"].as_str().map(str::to_owned),
-                rows: history.iter().map(row).collect(),
-            });
-        }
+        runs.extend(join_all(page.items.into_iter().map(|summary| run(&store, summary))).await);
         paging.cursor = page.next_cursor;
         if paging.cursor.is_none() {
             break;
@@ -48,6 +38,20 @@ pub async fn dump(data: &Path, copy: &Path) -> Vec<RunDump> {
     }
     runs.reverse();
     runs
+}
+
+async fn run(store: &SqliteStore, summary: RunSummary) -> RunDump {
+    let header = store.header(summary.id).await.unwrap().unwrap();
+    let history = store.history(summary.id).await.unwrap();
+    RunDump {
+        id: summary.id.to_string(),
+        token: header.inputs["token"].as_str().unwrap_or_default().to_owned(),
+        plan: summary.plan_name,
+        status: summary.status.as_str().to_owned(),
+        created_at: summary.created_at,
+        due_at: header.trigger["due_at"].as_str().map(str::to_owned),
+        rows: history.iter().map(row).collect(),
+    }
 }
 
 fn row(event: &Event) -> Row {

@@ -150,9 +150,13 @@ impl Worker {
                 self.load.ack(&token, &run, steps.map(|(path, output)| (path.clone(), fingerprint(output))), Some("success"));
                 true
             }
-            // A run that waits for its turn after a crash is accepted all the same.
+            // A run that waits for its turn after a crash is accepted, and its address says how it goes on.
             Ok((202, answer)) => {
-                self.load.ack(&token, answer["runs"][0]["id"].as_str().unwrap_or_default(), [], None);
+                let run = answer["runs"][0]["id"].as_str().unwrap_or_default();
+                self.load.ack(&token, run, [], None);
+                while !self.look(&token, run).await {
+                    pause(Duration::from_millis(10)).await;
+                }
                 true
             }
             Ok((503, _)) => {

@@ -25,10 +25,6 @@ pub fn all(ledger: &str) -> Vec<Kind> {
     ]
 }
 
-pub fn named(ledger: &str, name: &str) -> Kind {
-    all(ledger).into_iter().find(|kind| kind.name == name).unwrap()
-}
-
 fn plan(name: &str, webhook: bool, steps: Vec<Value>, output: &Value) -> Value {
     let inputs = json!({"token": {"type": "string", "required": true}, "n": {"type": "integer", "required": true}});
     let triggers = if webhook { json!([{"id": "hook", "type": "webhook", "path": name, "respond": "last_step"}]) } else { json!([]) };

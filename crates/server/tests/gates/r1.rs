@@ -22,6 +22,8 @@ use super::process::Server;
 
 const KILLS: u64 = 200;
 const STEPS: usize = 20_000;
+/// Of the kills, in percent: at least so many meet a call or a request in flight.
+const HITS: usize = 60;
 /// Of the kills, in percent: aimed at the start itself, before anybody was served.
 const EARLY: u64 = 10;
 /// All runs end within this after the last kill.
@@ -34,7 +36,7 @@ fn two_hundred_kills_lose_nothing() {
     let folder = tempfile::Builder::new().prefix("r1-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     println!("R1: seed {seed}, {kills} kills");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let floor = Floor { acked_steps: STEPS, kills: usize::try_from(kills).unwrap(), hits: 60, settle_ms: u64::try_from(SETTLE.as_millis()).unwrap() };
+    let floor = Floor { acked_steps: STEPS, kills: usize::try_from(kills).unwrap(), hits: HITS, settle_ms: u64::try_from(SETTLE.as_millis()).unwrap() };
     let (records, said) = runtime.block_on(gate(folder.path(), seed, kills));
     let mut broken = judge(&records, &floor);
     broken.extend(said);
@@ -50,7 +52,7 @@ fn two_hundred_kills_lose_nothing() {
 async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     let dice = Dice::new(seed);
     let mut delays = dice.fork("delays");
-    let ledger = Ledger::start(12).await;
+    let ledger = Ledger::start(20).await;
     let mut server = Server::new(folder, &mut dice.fork("port"));
     let load = Load::new(server.address);
     let began = now();
@@ -58,7 +60,9 @@ async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     let clients = clients(&load, &dice, &ledger).await;
     let mut records = Records::default();
     let mut life = 1;
-    while u64::try_from(records.kills.len()).unwrap() < kills || load.acked_steps() < STEPS {
+    // On a busy machine it takes more kills to hit and to do enough; the checks stay the same.
+    let enough = |records: &Records| u64::try_from(records.kills.len()).unwrap() >= kills && records.hits() * 100 >= records.kills.len() * HITS;
+    while !enough(&records) || load.acked_steps() < STEPS {
         assert!(records.kills.len() < 20 * usize::try_from(kills).unwrap(), "no work gets done: {} steps so far", load.acked_steps());
         let delay = Duration::from_millis(delays.between(1, 250));
         if life > 1 {
@@ -120,12 +124,12 @@ async fn clients(load: &Arc<Load>, dice: &Dice, ledger: &Ledger) -> JoinSet<()> 
             watched.push((answer["plan"]["id"].as_str().unwrap().to_owned(), 1, most));
         }
     }
-    for (name, count) in [("pure", 3), ("calls", 3)] {
+    for (name, count) in [("pure", 3), ("calls", 4)] {
         for n in 0..count {
             clients.spawn(Worker::new(load, dice, &format!("{name}-{n}")).call(name));
         }
     }
-    for n in 0..3 {
+    for n in 0..4 {
         clients.spawn(Worker::new(load, dice, &format!("watch-{n}")).watch(watched.clone()));
     }
     clients

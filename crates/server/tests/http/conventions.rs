@@ -64,7 +64,13 @@ async fn what_is_refused_says_why() {
         ("query id", get("/api/execution-logs?plan_id=1")),
         ("unknown provider", get("/api/providers/htp")),
         ("organization", with("x-organization", "acme")),
-        ("If-Match", ask(Method::DELETE, "/api/plans/019a0000-0000-7000-8000-000000000000").header("if-match", "\"abc\"").body(Body::empty()).unwrap()),
+        (
+            "If-Match",
+            ask(Method::DELETE, "/api/plans/019a0000-0000-7000-8000-000000000000")
+                .header("if-match", "\"abc\"")
+                .body(Body::empty())
+                .unwrap(),
+        ),
         ("Last-Event-ID", ask(Method::GET, "/api/runs/019a0000-0000-7000-8000-000000000000/events").body(Body::empty()).unwrap()),
     ];
     let mut table = serde_json::Map::new();
@@ -100,9 +106,11 @@ async fn dev_mode_refuses_foreign_names_and_pages() {
 
 #[tokio::test]
 async fn listed_origins_may_call() {
-    let settings = mainspring_server::settings::Settings { dev: true, cors_origins: vec!["http://ui.example".to_owned()], ..World::settings() };
+    let settings =
+        mainspring_server::settings::Settings { dev: true, cors_origins: vec!["http://ui.example".to_owned()], ..World::settings() };
     let world = World::with(settings).await;
-    let preflight = ask(Method::OPTIONS, "/api/plans").header("origin", "http://ui.example").header("access-control-request-method", "POST");
+    let preflight =
+        ask(Method::OPTIONS, "/api/plans").header("origin", "http://ui.example").header("access-control-request-method", "POST");
     let answer = world.send(preflight.body(Body::empty()).unwrap()).await;
     assert_eq!((answer.status.as_u16(), &answer.headers["access-control-allow-origin"]), (204, &"http://ui.example".parse().unwrap()));
     let answer = world.send(ask(Method::GET, "/api/plans").header("origin", "http://ui.example").body(Body::empty()).unwrap()).await;
@@ -114,7 +122,9 @@ async fn a_body_over_the_limit_is_not_read() {
     let world = World::dev().await;
     let declared = ask(Method::POST, "/api/plans").header("content-type", "application/json").header("content-length", 11 << 20);
     // The body never comes: only the declared length can have been looked at.
-    let said = refusal(&world, declared.body(Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>())).unwrap()).await;
+    let said =
+        refusal(&world, declared.body(Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>())).unwrap())
+            .await;
     assert_eq!((&said["status"], &said["code"]), (&json!(413), &json!("PAYLOAD_TOO_LARGE")));
     let chunks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(bytes::Bytes::from(vec![b' '; 1 << 20])));
     let undeclared = ask(Method::POST, "/api/plans").header("content-type", "application/json").body(Body::from_stream(chunks)).unwrap();
@@ -137,7 +147,10 @@ async fn every_answer_has_an_id_and_is_not_kept() {
     let (first, second) = (world.get("/api/health").await, world.get("/api/nothing").await);
     assert_ne!(first.headers["x-request-id"], second.headers["x-request-id"]);
     for answer in [first, second] {
-        assert_eq!((&answer.headers["cache-control"], &answer.headers["x-content-type-options"]), (&"no-store".parse().unwrap(), &"nosniff".parse().unwrap()));
+        assert_eq!(
+            (&answer.headers["cache-control"], &answer.headers["x-content-type-options"]),
+            (&"no-store".parse().unwrap(), &"nosniff".parse().unwrap())
+        );
     }
 }
 

@@ -8,10 +8,20 @@ use super::world::{World, plain};
 #[tokio::test]
 async fn a_value_goes_in_and_never_comes_out() {
     let world = World::dev().await;
-    let stored = world.post("/api/provider-credentials/openai", json!({"credentials": {"api_key": "sk-very-secret"}, "expires_at": "2999-01-01T00:00:00Z"})).await;
+    let stored = world
+        .post(
+            "/api/provider-credentials/openai",
+            json!({"credentials": {"api_key": "sk-very-secret"}, "expires_at": "2999-01-01T00:00:00Z"}),
+        )
+        .await;
     assert_eq!(stored.status, 201, "{}", stored.text);
     assert_json_snapshot!("stored", stored.body);
-    let second = world.post("/api/provider-credentials/openai", json!({"credentials": {"api_key": "sk-other"}, "name": "old", "expires_at": "2020-01-01T00:00:00Z"})).await;
+    let second = world
+        .post(
+            "/api/provider-credentials/openai",
+            json!({"credentials": {"api_key": "sk-other"}, "name": "old", "expires_at": "2020-01-01T00:00:00Z"}),
+        )
+        .await;
     assert_eq!(second.status, 201);
     let listed = world.get("/api/provider-credentials/openai").await;
     assert_json_snapshot!("listed", plain(&listed.body));

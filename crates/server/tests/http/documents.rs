@@ -12,7 +12,12 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let paths = document["paths"].as_object().unwrap();
     let of = |(path, item): (&String, &Value)| -> Vec<_> {
-        item.as_object().unwrap().iter().filter(|(method, _)| METHODS.contains(&method.as_str())).map(|(method, operation)| (path.clone(), method.clone(), operation.clone())).collect()
+        item.as_object()
+            .unwrap()
+            .iter()
+            .filter(|(method, _)| METHODS.contains(&method.as_str()))
+            .map(|(method, operation)| (path.clone(), method.clone(), operation.clone()))
+            .collect()
     };
     paths.iter().flat_map(of).collect()
 }
@@ -24,7 +29,8 @@ async fn every_documented_operation_is_served_and_no_other_method() {
     assert_eq!(document["openapi"], "3.1.0");
     let documented = operations(&document);
     for (path, ..) in &documented {
-        let address = path.replace("{id}", "019a0000-0000-7000-8000-000000000000").replace("{provider}", "http").replace("{path}", "nothing");
+        let address =
+            path.replace("{id}", "019a0000-0000-7000-8000-000000000000").replace("{provider}", "http").replace("{path}", "nothing");
         for method in METHODS {
             let known = documented.iter().any(|(other, with, _)| other == path && with == method);
             let method: Method = method.to_uppercase().parse().unwrap();

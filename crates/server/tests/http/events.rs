@@ -49,7 +49,10 @@ async fn an_ended_run_is_told_from_its_beginning_or_from_where_it_broke() {
 async fn a_live_run_is_followed_without_gap_or_double() {
     let world = World::dev().await.driving().await;
     let server = wiremock::MockServer::start().await;
-    wiremock::Mock::given(wiremock::matchers::any()).respond_with(wiremock::ResponseTemplate::new(200).set_body_json(json!({"ok": true}))).mount(&server).await;
+    wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(json!({"ok": true})))
+        .mount(&server)
+        .await;
     let plan = json!({"name": "Calls", "steps": [
         {"id": "wait", "action": "logic.sleep", "params": {"for": "2s"}},
         {"id": "calls", "for_each": [1, 2, 3, 4, 5], "action": "http.request", "params": {"url": server.uri()}},

@@ -99,7 +99,8 @@ async fn a_run_that_waits_lets_its_caller_go_and_can_be_cancelled() {
 async fn the_second_family_runs_the_same_plans() {
     let world = World::dev().await;
     let id = world.plan(doubling("Double")).await;
-    let executed = world.post("/api/execute-plan", json!({"execution_plan_id": id, "user_id": "me", "trigger_data": {"n": 4, "other": true}})).await;
+    let executed =
+        world.post("/api/execute-plan", json!({"execution_plan_id": id, "user_id": "me", "trigger_data": {"n": 4, "other": true}})).await;
     assert_eq!((executed.status.as_u16(), &executed.body["success"]), (200, &json!(true)));
     assert_eq!(executed.body["execution"]["step_outputs"], json!([{"n": 8}, {"text": "twice is 8"}]));
     let run = executed.body["execution"]["id"].as_str().unwrap();

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use super::world::{World, ask, doubling};
 
 fn keyed(path: &str, key: &str, body: &Value) -> Request<Body> {
-    ask(Method::POST, path).header("content-type", "application/json").header("idempotency-key", key).body(Body::from(body.to_string())).unwrap()
+    ask(Method::POST, path)
+        .header("content-type", "application/json")
+        .header("idempotency-key", key)
+        .body(Body::from(body.to_string()))
+        .unwrap()
 }
 
 #[tokio::test]

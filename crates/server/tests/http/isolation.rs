@@ -18,7 +18,8 @@ fn as_caller(key: &str, method: Method, path: &str, body: Option<&Value>) -> Req
 async fn what_belongs_to_others_is_not_there() {
     let world = World::keyed().await;
     let ((_, ours), (_, theirs)) = (world.key().await, world.key().await);
-    let send = async |key: &str, method: Method, path: &str, body: Option<Value>| world.send(as_caller(key, method, path, body.as_ref())).await;
+    let send =
+        async |key: &str, method: Method, path: &str, body: Option<Value>| world.send(as_caller(key, method, path, body.as_ref())).await;
 
     let plan = send(&ours, Method::POST, "/api/plans", Some(doubling("Ours"))).await.body["plan"]["id"].as_str().unwrap().to_owned();
     let executed = send(&ours, Method::POST, "/api/execute", Some(json!({"plan_id": plan, "inputs": {"n": 1}}))).await;

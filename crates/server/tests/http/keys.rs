@@ -17,7 +17,10 @@ async fn a_key_is_needed_and_says_who_asks() {
         }
         let answer = world.send(request.body(Body::empty()).unwrap()).await;
         if answer.status == 401 {
-            assert_eq!((answer.headers["www-authenticate"].to_str().unwrap(), &answer.body["code"]), ("Bearer realm=\"mainspring\"", &json!("UNAUTHORIZED")));
+            assert_eq!(
+                (answer.headers["www-authenticate"].to_str().unwrap(), &answer.body["code"]),
+                ("Bearer realm=\"mainspring\"", &json!("UNAUTHORIZED"))
+            );
         }
         answer.status.as_u16()
     };
@@ -29,7 +32,15 @@ async fn a_key_is_needed_and_says_who_asks() {
         assert_eq!(status(wrong).await, 401, "{wrong:?}");
     }
     // Public without a key.
-    for path in ["/api/health", "/health/liveness", "/health/readiness", "/health/migrations", "/api/openapi.json", "/api/docs", "/api/schemas/plan"] {
+    for path in [
+        "/api/health",
+        "/health/liveness",
+        "/health/readiness",
+        "/health/migrations",
+        "/api/openapi.json",
+        "/api/docs",
+        "/api/schemas/plan",
+    ] {
         assert_eq!(world.get(path).await.status, 200, "{path}");
     }
 }
@@ -45,7 +56,8 @@ async fn user_id_must_be_the_callers() {
     assert_eq!(get(&owner.user.to_string()).await, 200);
     assert_eq!(get("someone-else").await, 403);
     let post = async |user: Value| {
-        let mut request = json_request(Method::POST, "/api/plans", &json!({"user_id": user, "name": "x", "steps": [{"action": "logic.set"}]}));
+        let mut request =
+            json_request(Method::POST, "/api/plans", &json!({"user_id": user, "name": "x", "steps": [{"action": "logic.set"}]}));
         request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
         world.send(request).await.status.as_u16()
     };

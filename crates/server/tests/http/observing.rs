@@ -21,7 +21,10 @@ async fn a_closed_store_is_not_ready() {
     let world = World::dev().await;
     world.app.store.close().await;
     let answer = world.get("/health/readiness").await;
-    assert_eq!((answer.status.as_u16(), &answer.body["status"], &answer.body["checks"]["database"]), (503, &json!("not_ready"), &json!("error")));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["status"], &answer.body["checks"]["database"]),
+        (503, &json!("not_ready"), &json!("error"))
+    );
     let list = world.get("/api/plans").await;
     assert_eq!((list.status.as_u16(), &list.headers["retry-after"]), (503, &"5".parse().unwrap()));
 }

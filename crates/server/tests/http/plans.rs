@@ -60,7 +60,9 @@ async fn all_problems_of_a_document_come_at_once_with_their_places() {
     let refused = world.send(request()).await;
     assert_eq!(refused.status, 422);
     assert_json_snapshot!("problems", plain(&refused.body));
-    let checked = world.send(ask(Method::POST, "/api/plans/validate").header("content-type", "application/json").body(Body::from(text)).unwrap()).await;
+    let checked = world
+        .send(ask(Method::POST, "/api/plans/validate").header("content-type", "application/json").body(Body::from(text)).unwrap())
+        .await;
     assert_eq!((checked.status.as_u16(), &checked.body["valid"], &checked.body["errors"]), (200, &json!(false), &refused.body["errors"]));
     let good = world.post("/api/plans/validate", doubling("Good")).await;
     assert_eq!((&good.body["valid"], &good.body["plan"]["name"]), (&json!(true), &json!("Good")));

@@ -14,13 +14,17 @@ async fn a_plan_is_scheduled_moved_and_unscheduled() {
     let world = World::dev().await;
     let id = world.plan(digest()).await;
     let path = format!("/api/plans/{id}");
-    let scheduled = world.post(&format!("{path}/schedule"), json!({"cron_expression": "0 9 * * *", "timezone": "Europe/Berlin", "user_id": "x"})).await;
+    let scheduled =
+        world.post(&format!("{path}/schedule"), json!({"cron_expression": "0 9 * * *", "timezone": "Europe/Berlin", "user_id": "x"})).await;
     assert_json_snapshot!("scheduled", plain(&scheduled.body));
     assert_json_snapshot!("jobs", plain(&world.get("/api/scheduler/jobs").await.body));
     let moved = world.post(&format!("/api/execution-plans/{id}/schedule"), json!({"cron_expression": "@hourly"})).await;
     assert_json_snapshot!("family_2", plain(&moved.body));
     let plan = world.get(&path).await.body;
-    assert_eq!((&plan["plan"]["version"], &plan["plan"]["triggers"]), (&json!(3), &json!([{"id": "schedule", "type": "cron", "cron": "@hourly"}])));
+    assert_eq!(
+        (&plan["plan"]["version"], &plan["plan"]["triggers"]),
+        (&json!(3), &json!([{"id": "schedule", "type": "cron", "cron": "@hourly"}]))
+    );
     let unscheduled = world.post(&format!("{path}/unschedule"), json!({"user_id": "x"})).await;
     assert_eq!(unscheduled.body, json!({"success": true, "plan_id": id}));
     assert_eq!(world.get("/api/scheduler/jobs").await.body, json!({"jobs": [], "total": 0}));
@@ -62,5 +66,8 @@ async fn a_wrong_rule_says_which_field() {
     assert_json_snapshot!("wrong_minute", plain(&wrong.body));
     let zone = world.post(&path, json!({"cron_expression": "* * * * *", "timezone": "Europe/Berln"})).await;
     assert_eq!((zone.status.as_u16(), &zone.body["errors"][0]["pointer"]), (422, &json!("/timezone")));
-    assert_eq!(world.post("/api/plans/019a0000-0000-7000-8000-000000000000/schedule", json!({"cron_expression": "* * * * *"})).await.status, 404);
+    assert_eq!(
+        world.post("/api/plans/019a0000-0000-7000-8000-000000000000/schedule", json!({"cron_expression": "* * * * *"})).await.status,
+        404
+    );
 }

@@ -45,7 +45,8 @@ async fn a_connection_is_kept_and_many_requests_go_over_it() {
     let serving = serve().await;
     let mut sender = connect(serving.address).await;
     for _ in 0..3 {
-        let response = sender.send_request(post("/api/plans/validate", &json!({"name": "x", "steps": [{"action": "logic.set"}]}))).await.unwrap();
+        let response =
+            sender.send_request(post("/api/plans/validate", &json!({"name": "x", "steps": [{"action": "logic.set"}]}))).await.unwrap();
         assert_eq!(response.status(), 200);
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["valid"], true);
@@ -83,7 +84,8 @@ async fn idle_connections_and_streams_do_not_hold_the_end_up() {
     let stream = TcpStream::connect(serving.address).await.unwrap();
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let request = hyper::Request::get(format!("/api/runs/{run}/events")).header("host", "localhost").body(Empty::<bytes::Bytes>::new()).unwrap();
+    let request =
+        hyper::Request::get(format!("/api/runs/{run}/events")).header("host", "localhost").body(Empty::<bytes::Bytes>::new()).unwrap();
     let mut events = sender.send_request(request).await.unwrap().into_body();
     assert!(events.frame().await.is_some());
     serving.stop.take().unwrap().send(()).unwrap();

@@ -15,11 +15,17 @@ async fn run(body: Value) -> Value {
 #[tokio::test]
 async fn earlier_results_come_by_index_and_by_id() {
     let step = json!({"provider": "logic", "action": "set", "params": {"a": "${steps[0].output.n + 1}"}});
-    let listed = run(json!({"step": step, "step_results": [{"success": true, "output": {"n": 1}}], "plan_id": "x", "step_number": 1, "user_id": "me"})).await;
+    let listed = run(
+        json!({"step": step, "step_results": [{"success": true, "output": {"n": 1}}], "plan_id": "x", "step_number": 1, "user_id": "me"}),
+    )
+    .await;
     assert_json_snapshot!("listed", listed);
     assert_eq!(run(json!({"step": step, "step_results": {"0": {"n": 2}}})).await["output"], json!({"a": 3}));
     let named = json!({"action": "logic.set", "params": {"a": "${steps.load.output.n}", "b": "${inputs.b}"}});
-    assert_eq!(run(json!({"step": named, "step_results": {"load": {"n": 5}}, "inputs": {"b": 6}})).await["output"], json!({"a": 5, "b": 6}));
+    assert_eq!(
+        run(json!({"step": named, "step_results": {"load": {"n": 5}}, "inputs": {"b": 6}})).await["output"],
+        json!({"a": 5, "b": 6})
+    );
     let older = json!({"provider": "logic", "action": "transform", "params": {"template": "got {{step_1.output}}"}});
     assert_eq!(run(json!({"step": older, "step_results": [{"success": true, "output": "it"}]})).await["output"], json!("got it"));
 }
@@ -44,7 +50,9 @@ async fn what_goes_wrong_is_an_answer() {
 #[tokio::test]
 async fn a_step_that_is_none_is_refused() {
     let world = World::dev().await;
-    for body in [json!({}), json!({"step": []}), json!({"step": {"action": "logic.set"}, "step_results": 3}), json!({"step": {}, "inputs": []})] {
+    for body in
+        [json!({}), json!({"step": []}), json!({"step": {"action": "logic.set"}, "step_results": 3}), json!({"step": {}, "inputs": []})]
+    {
         assert_eq!(world.post("/api/execute-step", body.clone()).await.status, 422, "{body}");
     }
 }

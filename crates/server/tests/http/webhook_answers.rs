@@ -29,10 +29,12 @@ async fn the_last_step_answers() {
 #[tokio::test]
 async fn a_step_answers_before_the_run_ends() {
     let world = World::dev().await;
-    let respond = |status: u16, headers: Value, body: Value| json!([
-        {"action": "logic.respond", "params": {"status": status, "headers": headers, "body": body}},
-        {"action": "logic.sleep", "params": {"for": "1h"}},
-    ]);
+    let respond = |status: u16, headers: Value, body: Value| {
+        json!([
+            {"action": "logic.respond", "params": {"status": status, "headers": headers, "body": body}},
+            {"action": "logic.sleep", "params": {"for": "1h"}},
+        ])
+    };
     world.plan(plan("json", "step", respond(201, json!({"x-order": 7}), json!({"made": "${trigger.body.n}"})))).await;
     let answer = world.post("/api/webhook/json", json!({"n": 5})).await;
     assert_eq!((answer.status.as_u16(), &answer.body, &answer.headers["x-order"]), (201, &json!({"made": 5}), &"7".parse().unwrap()));
@@ -52,7 +54,11 @@ async fn a_run_that_waits_or_takes_long_is_answered_with_its_address() {
         world.plan(plan(path, respond, nap(long))).await;
         let answer = world.post(&format!("/api/webhook/{path}"), json!({})).await;
         let run = answer.body["runs"][0]["id"].as_str().unwrap().to_owned();
-        assert_eq!((answer.status.as_u16(), answer.headers["location"].to_str().unwrap()), (202, format!("/api/runs/{run}").as_str()), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.headers["location"].to_str().unwrap()),
+            (202, format!("/api/runs/{run}").as_str()),
+            "{path}"
+        );
         assert_eq!(world.get(&format!("/api/runs/{run}")).await.status, 200);
     }
 }

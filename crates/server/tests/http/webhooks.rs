@@ -30,7 +30,10 @@ async fn every_plan_on_a_path_runs() {
 
     assert_eq!(world.put("/api/webhook/orders/new", json!({})).await.body["runs"].as_array().unwrap().len(), 1);
     let wrong = world.get("/api/webhook/orders/new").await;
-    assert_eq!((wrong.status.as_u16(), &wrong.headers["allow"], &wrong.body["code"]), (405, &"POST,PUT".parse().unwrap(), &json!("METHOD_NOT_ALLOWED")));
+    assert_eq!(
+        (wrong.status.as_u16(), &wrong.headers["allow"], &wrong.body["code"]),
+        (405, &"POST,PUT".parse().unwrap(), &json!("METHOD_NOT_ALLOWED"))
+    );
     assert_eq!(world.post("/api/webhook/orders", json!({})).await.status, 404);
 }
 
@@ -86,7 +89,10 @@ async fn bodies_of_any_type_are_taken() {
     assert_eq!(send("application/json", b"[1, 2]").await, json!([1, 2]));
     assert_eq!(send("application/x-www-form-urlencoded", b"a=1&a=2&b=x%20y").await, json!({"a": ["1", "2"], "b": "x y"}));
     assert_eq!(send("text/csv", b"a,b\n1,2").await, json!("a,b\n1,2"));
-    assert_eq!(send("application/octet-stream", b"\xff\xfe").await, json!({"base64": "//4=", "media_type": "application/octet-stream", "size": 2}));
+    assert_eq!(
+        send("application/octet-stream", b"\xff\xfe").await,
+        json!({"base64": "//4=", "media_type": "application/octet-stream", "size": 2})
+    );
     let broken = ask(Method::POST, "/api/webhook/any").header("content-type", "application/json").body(Body::from("{\"a\": }")).unwrap();
     let refused = world.send(broken).await;
     assert_eq!((refused.status.as_u16(), &refused.body["errors"][0]["column"]), (400, &json!(7)));
@@ -111,7 +117,10 @@ async fn a_secret_opens_the_webhook_and_is_not_kept() {
     assert_eq!(stored.status, 201, "{}", stored.text);
 
     let refused = world.send(call("/api/webhook/basic", Some(("authorization", "Basic c2hvcDp3cm9uZw==")))).await;
-    assert_eq!((refused.status.as_u16(), refused.headers["www-authenticate"].to_str().unwrap()), (401, "Basic realm=\"webhook\", charset=\"UTF-8\""));
+    assert_eq!(
+        (refused.status.as_u16(), refused.headers["www-authenticate"].to_str().unwrap()),
+        (401, "Basic realm=\"webhook\", charset=\"UTF-8\"")
+    );
     let admitted = world.send(call("/api/webhook/basic", Some(("authorization", "Basic c2hvcDpwYXNzLXBocmFzZQ==")))).await;
     assert_eq!((admitted.status.as_u16(), &admitted.body["trigger"]["headers"]), (200, &json!({"host": "localhost:5000"})));
     assert_eq!(world.send(call("/api/webhook/header", Some(("x-door", "open")))).await.status, 401);

@@ -160,7 +160,9 @@ fn plain_text(text: &str, seen: &mut Vec<String>) -> String {
     }
     let mut out = String::new();
     let mut rest = text;
-    while let Some(at) = (0..rest.len()).find(|at| rest.is_char_boundary(*at) && rest.get(*at..at + 36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok())) {
+    while let Some(at) = (0..rest.len())
+        .find(|at| rest.is_char_boundary(*at) && rest.get(*at..at + 36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok()))
+    {
         let id = rest[at..at + 36].to_owned();
         let number = seen.iter().position(|known| *known == id).unwrap_or_else(|| {
             seen.push(id);

@@ -1,0 +1,120 @@
+//! Attempts in flight: starting them when their grounds are durable, dropping them, and recording how they ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mainspring_model::clock::Millis;
+use mainspring_model::event::EventBody;
+
+use super::{Driver, Flying, Signal, Stop};
+use crate::attempt;
+use crate::live::LiveEvent;
+use crate::run::{Addr, Call, Tried};
+
+impl Driver {
+    /// Starts the calls whose grounds are durable.
+    pub(super) fn start_calls(&mut self) {
+        let Some(durable) = self.durable else { return };
+        while self.queue.front().is_some_and(|call| call.after <= durable) {
+            let call = self.queue.pop_front().expect("checked just above");
+            self.fly(*call);
+        }
+    }
+
+    pub(super) fn fly(&mut self, call: Call) {
+        let header = self.run.header().clone();
+        if !self.marked {
+            self.inner.marks.enter(header.id, self.alone);
+            self.marked = true;
+        }
+        if self.inner.watchers.is_watched(header.id) {
+            let action = format!("{}.{}", call.provider, call.action);
+            let at = self.inner.clock.now();
+            self.inner.watchers.tell(header.id, LiveEvent::Attempting { path: call.path.clone(), attempt: call.attempt, action, at });
+        }
+        let (addr, attempt) = (call.addr, call.attempt);
+        let sent = Arc::new(AtomicBool::new(false));
+        let (inner, flag) = (self.inner.clone(), sent.clone());
+        let began_us = self.inner.clock.monotonic_us();
+        let abort = self.tasks.spawn(async move { (addr, attempt, attempt::perform(inner, header, call, flag).await) });
+        self.flying.insert(addr, Flying { attempt, sent, abort, began_us });
+    }
+
+    pub(super) async fn abort(&mut self, addr: Addr) -> Result<(), Stop> {
+        let (attempt, sent, latency) = match self.flying.remove(&addr) {
+            Some(flying) => {
+                flying.abort.abort();
+                let latency = self.inner.clock.monotonic_us().saturating_sub(flying.began_us);
+                (flying.attempt, flying.sent.load(Ordering::Acquire), latency)
+            }
+            None => match self.queue.iter().position(|call| call.addr == addr) {
+                Some(place) => (self.queue.remove(place).map_or(1, |call| call.attempt), false, 0),
+                None => (1, false, 0),
+            },
+        };
+        if self.flying.is_empty() {
+            self.unmark();
+        }
+        match self.run.aborted(addr, attempt, sent, latency) {
+            Some(body) => self.record(body).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn wait_for_something(&mut self, until: Option<Millis>) -> Result<(), Stop> {
+        let clock = self.inner.clock.clone();
+        let moment = async {
+            match until {
+                Some(until) => clock.sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                self.landed(done).await?;
+                // Many attempts may have ended meanwhile: their events share one commit.
+                while let Some(done) = self.tasks.try_join_next() {
+                    self.landed(done).await?;
+                }
+                if self.flying.is_empty() {
+                    self.unmark();
+                }
+            }
+            Some(signal) = self.inbox.recv() => self.on_signal(signal).await?,
+            () = moment => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn landed(&mut self, done: Result<(Addr, u32, Tried), tokio::task::JoinError>) -> Result<(), Stop> {
+        // An aborted attempt was recorded when it was aborted; panics are faults already.
+        let Ok((addr, attempt, tried)) = done else { return Ok(()) };
+        match self.flying.get(&addr) {
+            Some(flying) if flying.attempt == attempt => {}
+            _ => return Ok(()),
+        }
+        self.flying.remove(&addr);
+        self.settle(addr, attempt, tried).await
+    }
+
+    pub(super) async fn on_signal(&mut self, signal: Signal) -> Result<(), Stop> {
+        match signal {
+            Signal::Cancel { by } => self.record(EventBody::CancelRequested { by }).await,
+            Signal::Child => self.look_at_children().await.map(|_| ()),
+            Signal::Shutdown => {
+                self.shutdown = true;
+                self.queue.clear();
+                Ok(())
+            }
+            Signal::Abandon => {
+                self.shutdown = true;
+                self.queue.clear();
+                self.tasks.abort_all();
+                self.flying.clear();
+                self.unmark();
+                Ok(())
+            }
+        }
+    }
+}

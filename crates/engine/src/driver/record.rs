@@ -1,0 +1,166 @@
+//! From decisions to disk: events become rows, rows become durable, and what waits or ends says so in the run's row.
+
+use std::sync::Arc;
+
+use mainspring_model::clock::Millis;
+use mainspring_model::event::EventBody;
+use mainspring_model::run::Ending;
+use mainspring_model::store::{Committed, JournalRow, RunWrite, Standing, StoreError};
+
+use super::{Driver, HOLD, Report, Signal, Stop};
+use crate::journal;
+use crate::live::LiveEvent;
+
+impl Driver {
+    pub(super) async fn record(&mut self, body: EventBody) -> Result<(), Stop> {
+        let mut event = self.run.event(body, self.inner.clock.now());
+        let row = loop {
+            match journal::row_of(&*self.inner.store, &mut event).await {
+                Ok(row) => break row,
+                Err(error) => self.pause_after(error).await?,
+            }
+        };
+        if let EventBody::Finished(ending) = &event.body {
+            self.ending = Some(ending.clone());
+        }
+        self.rows.push(row);
+        if let Err(illegal) = self.run.apply(event) {
+            // Our own decision did not fit our own state: give the run up rather than write nonsense.
+            tracing::error!(run = %self.run.header().id, error = %illegal, "a run's state refused its own event");
+            return Err(Stop::Refused(StoreError::Failed(illegal.to_string())));
+        }
+        Ok(())
+    }
+
+    /// Records the ends of child runs; whether any had ended.
+    pub(super) async fn look_at_children(&mut self) -> Result<bool, Stop> {
+        let mut any = false;
+        for (addr, attempt, child) in self.run.children() {
+            let ending = match self.inner.store.ending(child).await {
+                Ok(ending) => ending,
+                Err(error) => {
+                    self.pause_after(error).await?;
+                    continue;
+                }
+            };
+            let Some(mut ending) = ending else { continue };
+            if let Some(blob) = ending.blob.take() {
+                match journal::read(&*self.inner.store, &blob).await {
+                    Ok(output) => ending.output = output,
+                    Err(error) => tracing::error!(run = %child, %error, "a child run's output could not be read"),
+                }
+            }
+            if let Some(body) = self.run.child_ended(addr, attempt, child, ending) {
+                self.record(body).await?;
+                any = true;
+            }
+        }
+        Ok(any)
+    }
+
+    /// A wait of more than a moment becomes a row. `true`: there is something to go on with instead.
+    pub(super) async fn park_if_long(&mut self, wait: Option<Millis>) -> Result<bool, Stop> {
+        let now = self.inner.clock.now();
+        if wait.is_some_and(|wait| wait <= now.saturating_add(HOLD)) || self.run.is_finished() {
+            return Ok(false);
+        }
+        if self.look_at_children().await? {
+            return Ok(true);
+        }
+        let id = self.run.header().id;
+        self.commit(Standing::Waiting(wait)).await?;
+        // A child that ended between the look and the commit woke nobody.
+        for (_, _, child) in self.run.children() {
+            if matches!(self.inner.store.ending(child).await, Ok(Some(_))) {
+                if let Err(error) = self.inner.store.wake(id).await {
+                    tracing::error!(run = %id, %error, "a parent was not woken; the next sweep will find it");
+                }
+                break;
+            }
+        }
+        Err(Stop::Parked)
+    }
+
+    pub(super) async fn hand_back(&mut self) -> Result<(), Stop> {
+        let id = self.run.header().id;
+        if let Err(error) = self.inner.store.release(id, self.epoch).await {
+            tracing::warn!(run = %id, %error, "a run was not given back; the next start will take it up");
+        }
+        Err(Stop::Parked)
+    }
+
+    pub(super) async fn finish(&mut self, ending: Ending) -> Result<(), Stop> {
+        // The journal's last row carries the ending; an output over the limit is in a blob, here and in the run's row alike.
+        let stored = match self.rows.last() {
+            Some(row) if row.kind == "finished" => stored_ending(row).unwrap_or_else(|| ending.clone()),
+            _ => ending.clone(),
+        };
+        let wants_report = self.progress.receiver_count() > 0;
+        let report = Report {
+            outputs: if wants_report { self.run.top_outputs() } else { Vec::new() },
+            steps: if wants_report { self.run.top_steps() } else { Vec::new() },
+            ending,
+        };
+        self.commit(Standing::Ended(stored)).await?;
+        if let Some((parent, _)) = &self.run.header().parent {
+            self.inner.signal(*parent, Signal::Child);
+        }
+        self.inbox.close();
+        self.inner.forget_live(self.run.header().id);
+        self.progress.send_modify(|progress| progress.ended = Some(Arc::new(report)));
+        Ok(())
+    }
+
+    /// Hands all rows to the store and waits until they are on disk.
+    pub(super) async fn commit(&mut self, standing: Standing) -> Result<(), Stop> {
+        let id = self.run.header().id;
+        let upto = self.run.seq();
+        let rows = Arc::new(std::mem::take(&mut self.rows));
+        loop {
+            let write =
+                RunWrite { run: id, epoch: self.epoch, create: self.create.clone(), events: rows.clone(), standing: standing.clone() };
+            match self.inner.store.commit(write).await {
+                Ok(Committed::Done) => break,
+                Ok(Committed::Late) => return Err(Stop::Late),
+                Ok(Committed::Exists(run)) => return Err(Stop::Exists(run)),
+                // Nothing was accepted yet, so the caller can be told; afterwards the run waits for the store instead.
+                Err(error) if self.create.is_some() => return Err(Stop::Refused(error)),
+                Err(error) => self.pause_after(error).await?,
+            }
+        }
+        self.create = None;
+        self.durable = Some(upto);
+        // A finished step clears the run: what dies from here on is counted from the start, alone or not.
+        if rows.iter().any(|row| row.progress) {
+            self.alone = false;
+        }
+        if self.inner.watchers.is_watched(id) {
+            for row in rows.iter() {
+                self.inner.watchers.tell(id, LiveEvent::Row(row.clone()));
+            }
+        }
+        if self.progress.receiver_count() > 0 {
+            let responded = self.run.responded().cloned();
+            self.progress.send_modify(|progress| {
+                progress.accepted = true;
+                progress.responded = responded;
+            });
+        }
+        Ok(())
+    }
+
+    /// After a store's failure: nothing is lost in memory, so try again in a while.
+    pub(super) async fn pause_after(&mut self, error: StoreError) -> Result<(), Stop> {
+        if matches!(error, StoreError::Closed) {
+            return Err(Stop::Late);
+        }
+        tracing::error!(run = %self.run.header().id, %error, "the store refused a write; the run waits for it");
+        let until = self.inner.clock.now().saturating_add(HOLD);
+        self.inner.clock.sleep_until(until).await;
+        Ok(())
+    }
+}
+
+fn stored_ending(row: &JournalRow) -> Option<Ending> {
+    serde_json::from_str(&row.body).ok()
+}

@@ -1,0 +1,205 @@
+//! The engine's inner works: making runs, handing them to drivers, and passing signals to the live ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mainspring_model::fault::{Code, Fault};
+use mainspring_model::id::RunId;
+use mainspring_model::run::RunHeader;
+use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use crate::driver::{Driver, Progress, Signal};
+use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
+use crate::plans::LoadedPlan;
+use crate::run::Run;
+
+impl Inner {
+    pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err(StartError::Draining);
+        }
+        if self.vault.data_key_version(start.owner.org).is_none() {
+            self.credentials.ensure_key(start.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
+        }
+        let now = self.clock.now();
+        let id = RunId::at(now, self.random_10());
+        let header = Arc::new(RunHeader {
+            id,
+            owner: start.owner,
+            plan_id: start.plan.id,
+            plan_version: start.plan.version,
+            plan_name: start.plan.plan.name.clone(),
+            inputs: start.inputs,
+            trigger: start.trigger,
+            org: Value::Object(serde_json::Map::new()),
+            created_at: now,
+            environment: self.settings.environment.clone(),
+            seed: self.random_16(),
+            parent: start.parent,
+        });
+        self.plans.insert(start.plan.id, start.plan.version, start.plan.plan.clone());
+        let run = Run::new(start.plan.plan, header.clone(), self.keys.clone())?;
+        let new = Arc::new(NewRun { header, slot: start.slot, key: start.key });
+        let (progress, watching) = watch::channel(Progress::default());
+        let handle = RunHandle { id, progress: watching };
+        let full = self.live_count.load(Ordering::Acquire) >= self.settings.max_live || self.exclusive.load(Ordering::Acquire);
+        if full {
+            let inner = self.clone();
+            tokio::spawn(async move { inner.enqueue(id, new, progress).await });
+        } else {
+            self.spawn(run, self.store.epoch(), Some(new), progress, false);
+        }
+        Ok(handle)
+    }
+
+    /// Makes the run durable for whoever claims it.
+    pub(crate) async fn enqueue(&self, id: RunId, new: Arc<NewRun>, progress: watch::Sender<Progress>) {
+        let write = RunWrite { run: id, epoch: self.store.epoch(), create: Some(new), events: Arc::default(), standing: Standing::Queued };
+        let result = self.store.commit(write).await;
+        progress.send_modify(|progress| match result {
+            Ok(mainspring_model::store::Committed::Exists(run)) => {
+                progress.exists = Some(run);
+                progress.gone = true;
+            }
+            Ok(_) => {
+                progress.accepted = true;
+                progress.parked = true;
+            }
+            Err(error) => {
+                progress.refused = Some(Arc::new(error));
+                progress.gone = true;
+            }
+        });
+    }
+
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        run: Run,
+        epoch: i64,
+        create: Option<Arc<NewRun>>,
+        progress: watch::Sender<Progress>,
+        alone: bool,
+    ) -> tokio::task::JoinHandle<()> {
+        let (signals, inbox) = mpsc::unbounded_channel();
+        let id = run.header().id;
+        let cancelled = run.has_been_cancelled();
+        {
+            let mut live = self.lock_live();
+            if self.draining.load(Ordering::Acquire) {
+                // Claimed before the end began, and after the others were told of it.
+                drop(signals.send(Signal::Shutdown));
+            }
+            live.insert(id, LiveRun { signals, cancelled });
+            self.live_count.store(live.len(), Ordering::Release);
+        }
+        tokio::spawn(Driver::new(self.clone(), run, epoch, create, progress, inbox, alone).drive())
+    }
+
+    /// Starts the plan that a `logic.call` step names, once per step path.
+    pub(crate) async fn start_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: Value) -> Result<RunId, Fault> {
+        let internal = |error: StoreError| Fault::internal(error.to_string());
+        let found = match plan.parse() {
+            Ok(id) => self.store.get_plan(parent.owner.org, id).await.map_err(internal)?,
+            Err(_) => self.store.plan_by_name(parent.owner.org, plan).await.map_err(internal)?,
+        };
+        let Some(record) = found else {
+            return Err(Fault::invalid_params(format!("there is no plan \"{plan}\" to call; write a plan's name or id")));
+        };
+        let checked = self.plans.get(&*self.store, &*self.catalog, &parent.owner, record.id, record.version).await.map_err(internal)?;
+        let checked = checked.ok_or_else(|| Fault::internal(format!("plan \"{plan}\" has no version {}", record.version)))?;
+        let inputs = checked.inputs.accept(&inputs).map_err(|problems| {
+            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Fault::new(Code::INVALID_INPUT, format!("the inputs do not fit \"{plan}\": {}", text.join("; ")))
+        })?;
+        let start = Start {
+            owner: parent.owner,
+            plan: LoadedPlan { id: record.id, version: record.version, plan: checked },
+            inputs,
+            trigger: json!({"type": "call", "run_id": parent.id, "step": path}),
+            key: Some(format!("call/{}/{path}", parent.id)),
+            slot: None,
+            parent: Some((parent.id, path.to_owned())),
+        };
+        let mut handle = Box::pin(self.start(start)).await.map_err(|error| Fault::internal(error.to_string()))?;
+        handle.accepted().await.map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    pub(crate) fn signal(&self, run: RunId, signal: Signal) {
+        if let Some(live) = self.lock_live().get(&run) {
+            // A run that just ended needs no signal.
+            drop(live.signals.send(signal));
+        }
+    }
+
+    pub(crate) fn signal_all(&self, signal: &Signal) {
+        for live in self.lock_live().values() {
+            drop(live.signals.send(signal.clone()));
+        }
+    }
+
+    /// Passes a cancellation on to a live run: the first one from wherever it comes, a further one only when somebody asks `again`.
+    /// The store shows the same request until the run ends, and a second cancellation ends `finally` too.
+    pub(crate) fn pass_cancel(&self, run: RunId, by: &str, again: bool) {
+        if let Some(live) = self.lock_live().get_mut(&run)
+            && (again || !live.cancelled)
+        {
+            live.cancelled = true;
+            drop(live.signals.send(Signal::Cancel { by: by.to_owned() }));
+        }
+    }
+
+    /// Forgets a run whose driver has closed its inbox. A parked run may be due at once and driven again before the driver
+    /// that parked it is gone: the entry is then the next driver's and stays.
+    pub(crate) fn forget_live(&self, run: RunId) {
+        let mut live = self.lock_live();
+        if live.get(&run).is_some_and(|live| live.signals.is_closed()) {
+            live.remove(&run);
+            self.live_count.store(live.len(), Ordering::Release);
+            drop(live);
+            self.freed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn lock_live(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, LiveRun>> {
+        self.live.lock().expect("no panic happens while the live runs are held")
+    }
+
+    pub(crate) fn random_16(&self) -> [u8; 16] {
+        let mut state = self.entropy.lock().expect("no panic happens while the generator is held");
+        let mut out = [0; 16];
+        for half in out.chunks_mut(8) {
+            half.copy_from_slice(&next_u64(&mut state).to_be_bytes());
+        }
+        out
+    }
+
+    pub(crate) fn random_10(&self) -> [u8; 10] {
+        let bytes = self.random_16();
+        let mut out = [0; 10];
+        out.copy_from_slice(&bytes[..10]);
+        out
+    }
+}
+
+/// xoshiro256**, seeded by the machine: for ids and seeds, which need to be unique and not secret.
+fn next_u64(state: &mut [u8; 32]) -> u64 {
+    let mut s = [0_u64; 4];
+    for (word, bytes) in s.iter_mut().zip(state.chunks(8)) {
+        *word = u64::from_be_bytes(bytes.try_into().expect("chunks of eight"));
+    }
+    let result = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
+    let t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = s[3].rotate_left(45);
+    for (word, bytes) in s.iter().zip(state.chunks_mut(8)) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    result
+}
