@@ -150,12 +150,7 @@ impl Engine {
         match self.0.load(&claimed).await {
             Ok(run) => {
                 let (progress, _) = watch::channel(Progress::default());
-                let task = self.0.spawn(run, claimed.epoch, None, progress, alone);
-                if claimed.cancel_requested {
-                    self.0.pass_cancel(id, "a caller", false);
-                }
-                self.0.signal(id, Signal::Child);
-                Some(task)
+                Some(self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested))
             }
             Err(LoadError::Store(error)) => {
                 tracing::error!(run = %id, %error, "a run could not be read; it goes back to the queue");

@@ -50,7 +50,7 @@ impl Inner {
             let inner = self.clone();
             tokio::spawn(async move { inner.enqueue(id, new, progress).await });
         } else {
-            self.spawn(run, self.store.epoch(), Some(new), progress, false);
+            self.spawn(run, self.store.epoch(), Some(new), progress, false, false);
         }
         Ok(handle)
     }
@@ -82,10 +82,15 @@ impl Inner {
         create: Option<Arc<NewRun>>,
         progress: watch::Sender<Progress>,
         alone: bool,
+        cancel: bool,
     ) -> tokio::task::JoinHandle<()> {
         let (signals, inbox) = mpsc::unbounded_channel();
         let id = run.header().id;
-        let cancelled = run.has_been_cancelled();
+        let cancelled = cancel || run.has_been_cancelled();
+        if cancel && !run.has_been_cancelled() {
+            // In the channel before the driver begins, so that it cannot lie down to wait without having heard it.
+            drop(signals.send(Signal::Cancel { by: "a caller".to_owned() }));
+        }
         {
             let mut live = self.lock_live();
             if self.draining.load(Ordering::Acquire) {

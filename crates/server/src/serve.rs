@@ -146,7 +146,9 @@ async fn load_file(app: &Arc<App>, file: &Path) -> Result<String, String> {
     let checked = plan::load(&text, Format::Auto, &*app.catalog, &owner)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let said = |error: StoreError| error.to_string();
-    match app.store.plan_by_name(owner.org, &checked.plan.name).await.map_err(said)? {
+    // A plan that came through the API under the same name is somebody's work, not an older version of this file.
+    let known = app.store.plan_by_name(owner.org, &checked.plan.name).await.map_err(said)?;
+    match known.filter(|known| known.source == PlanSource::File) {
         Some(known) if known.document == checked.document => {}
         Some(known) => drop(plans::update(app, &known, None, &checked).await.map_err(said)?),
         None => drop(plans::create(app, owner, PlanSource::File, &checked).await.map_err(said)?),

@@ -67,6 +67,14 @@ impl Driver {
         if self.look_at_children().await? {
             return Ok(true);
         }
+        // A request to cancel cuts a wait short and comes with the run that was taken up: it is heard before the run lies down again.
+        let seq = self.run.seq();
+        while let Ok(signal) = self.inbox.try_recv() {
+            self.on_signal(signal).await?;
+        }
+        if self.run.seq() > seq || self.shutdown {
+            return Ok(true);
+        }
         let id = self.run.header().id;
         self.commit(Standing::Waiting(wait)).await?;
         // A child that ended between the look and the commit woke nobody.

@@ -21,6 +21,9 @@ pub(super) struct Known {
     pub(super) parent: Option<RunId>,
 }
 
+/// The epoch of a run that waits to be claimed: no process has it, so every write is late.
+pub(super) const UNHELD: i64 = 0;
+
 /// How a run's row changes by the accepted writes of one batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Change {
@@ -60,6 +63,10 @@ pub(super) fn judge(known: &mut Known, change: &mut Change, draft: &Draft) -> Ve
     if draft.stand.status != RunStatus::Running || known.status != RunStatus::Running {
         known.status = draft.stand.status;
         change.stand = Some(draft.stand.clone());
+        if known.status == RunStatus::Queued {
+            // Given back: it is nobody's until it is claimed.
+            known.epoch = UNHELD;
+        }
     }
     Verdict::Accepted
 }
@@ -97,6 +104,14 @@ mod tests {
             assert!(matches!(judge(&mut run, &mut change, &draft(7, &[seq], RunStatus::Running)), Verdict::Refused(_)));
             assert_eq!((run, change), (known(RunStatus::Running), Change::default()));
         }
+    }
+
+    #[test]
+    fn a_run_that_was_given_back_is_nobodys() {
+        let (mut run, mut change) = (known(RunStatus::Running), Change::default());
+        assert!(matches!(judge(&mut run, &mut change, &draft(7, &[], RunStatus::Queued)), Verdict::Accepted));
+        assert!(matches!(judge(&mut run, &mut change, &draft(7, &[4], RunStatus::Running)), Verdict::Late));
+        assert_eq!((run.status, run.epoch), (RunStatus::Queued, UNHELD));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use super::{SqliteStore, number_list, text_of};
 
 /// Journal rows that one batch deletes, more or less: a bound on how long the writer is busy with it.
 const MOST_ROWS: i64 = 50_000;
-/// Pages that one batch gives back.
-const MOST_PAGES: i64 = 4_000;
+/// Pages that one batch gives back: several times what 500 small runs free, and a pause of some tens of milliseconds.
+const MOST_PAGES: i64 = 1_000;
 /// A blob younger than this may belong to a write under way.
 const BLOB_AGE: Millis = 3_600_000;
 

@@ -18,6 +18,7 @@ static INSERT_ROWS: Rows = Rows::new("insert into journal (run_no, seq, at, org_
 static UPDATE_RUNS: Rows = Rows::new(
     "update runs set status = coalesce(v.column2, status), \
      due_at = case when v.column2 is null then due_at when v.column2 = 'waiting' and signalled = 1 then v.column8 else v.column3 end, \
+     epoch = case when v.column2 = 'queued' then 0 else epoch end, \
      signalled = case when v.column2 is null or v.column2 = 'running' then signalled else 0 end, \
      started_at = coalesce(started_at, v.column4), finished_at = v.column5, ending = v.column6, \
      crashes = case v.column7 when 1 then 0 else crashes end, crashes_alone = case v.column7 when 1 then 0 else crashes_alone end \

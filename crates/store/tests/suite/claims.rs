@@ -58,7 +58,10 @@ pub async fn release_gives_back(world: &World) {
     world.store.release(run, claimed.epoch - 1).await.unwrap();
     assert_eq!(claim(world, 1).await, [], "another epoch gives nothing back");
     world.store.release(run, claimed.epoch).await.unwrap();
+    let write = world.write(run, &[success(1, world.now())], Standing::Running);
+    assert_eq!(world.commit(write.clone()).await, Committed::Late, "who gave it back has it no more");
     assert_eq!(claim(world, 1).await, [run]);
+    assert_eq!(world.commit(write).await, Committed::Done);
     let ended = world.ended(RunStatus::Success).await;
     world.store.release(ended, world.store.epoch()).await.unwrap();
     assert_eq!(claim(world, 1).await, []);
