@@ -10,7 +10,7 @@ use mainspring_model::run::{Ending, RunStatus};
 use mainspring_model::store::{Claimed, RunWrite, Standing, StoreError};
 use tokio::sync::watch;
 
-use crate::driver::{Progress, Signal};
+use crate::driver::Progress;
 use crate::engine::{Engine, Inner};
 use crate::journal;
 use crate::run::{Illegal, Run};

@@ -57,7 +57,9 @@ impl Expr {
         match &*value {
             Value::String(text) => {
                 let shown = words::shorten(text, 40);
-                let message = format!("the condition gives the text {shown:?}, which is neither true nor false; compare it, such as `x == 'yes'` or `x != ''`");
+                let message = format!(
+                    "the condition gives the text {shown:?}, which is neither true nor false; compare it, such as `x == 'yes'` or `x != ''`"
+                );
                 Err(Stop::failed(message).fault())
             }
             value => Ok(truthy(value)),
@@ -182,8 +184,12 @@ fn list<'e>(items: &'e [Item], env: &Env<'_, 'e>, fuel: &mut Fuel) -> Out<'e> {
                 push(&mut list, value, &mut size, fuel)?;
             }
             Item::Spread(node) => match eval(node, env, fuel)? {
-                Cow::Borrowed(Value::Array(items)) => items.iter().try_for_each(|item| push(&mut list, Cow::Borrowed(item), &mut size, fuel))?,
-                Cow::Owned(Value::Array(items)) => items.into_iter().try_for_each(|item| push(&mut list, Cow::Owned(item), &mut size, fuel))?,
+                Cow::Borrowed(Value::Array(items)) => {
+                    items.iter().try_for_each(|item| push(&mut list, Cow::Borrowed(item), &mut size, fuel))?
+                }
+                Cow::Owned(Value::Array(items)) => {
+                    items.into_iter().try_for_each(|item| push(&mut list, Cow::Owned(item), &mut size, fuel))?
+                }
                 other => return Err(Stop::failed(format!("`...` in a list spreads a list; this is {}", words::kind(&other)))),
             },
         }
@@ -208,7 +214,11 @@ pub(crate) fn set(object: &mut Map<String, Value>, key: String, item: Cow<Value>
 }
 
 fn check(size: usize) -> Result<(), Stop> {
-    if size > MAX_BYTES { Err(Stop::failed(format!("the expression makes a value of more than 1 MiB ({MAX_BYTES} bytes), the bound for expressions"))) } else { Ok(()) }
+    if size > MAX_BYTES {
+        Err(Stop::failed(format!("the expression makes a value of more than 1 MiB ({MAX_BYTES} bytes), the bound for expressions")))
+    } else {
+        Ok(())
+    }
 }
 
 fn object<'e>(entries: &'e [Entry], env: &Env<'_, 'e>, fuel: &mut Fuel) -> Out<'e> {

@@ -20,18 +20,24 @@ pub fn field(value: &Value) -> Result<Expr, Vec<ExprProblem>> {
         }
     };
     let found = segments(text).map_err(|problem| vec![problem])?;
-    let solid: Vec<&Segment> = found.iter().filter(|segment| !matches!(segment, Segment::Text { text, .. } if text.trim().is_empty())).collect();
+    let solid: Vec<&Segment> =
+        found.iter().filter(|segment| !matches!(segment, Segment::Text { text, .. } if text.trim().is_empty())).collect();
     match solid.as_slice() {
         [Segment::Expr { start, end }] => {
             let parsed = Expr::parse(&text[*start..*end]);
-            parsed.map(|expr| expr.moved(*start)).map_err(|problems| problems.into_iter().map(|problem| problem.moved(text, *start)).collect())
+            parsed
+                .map(|expr| expr.moved(*start))
+                .map_err(|problems| problems.into_iter().map(|problem| problem.moved(text, *start)).collect())
         }
         // `${` inside a bare expression belongs to a template literal
         all if all.iter().any(|segment| matches!(segment, Segment::Expr { .. })) && !text.contains('`') => {
-            let bare: String = found.iter().map(|segment| match segment {
-                Segment::Text { start, end, .. } => text[*start..*end].to_owned(),
-                Segment::Expr { start, end } => text[*start..*end].to_owned(),
-            }).collect();
+            let bare: String = found
+                .iter()
+                .map(|segment| match segment {
+                    Segment::Text { start, end, .. } => text[*start..*end].to_owned(),
+                    Segment::Expr { start, end } => text[*start..*end].to_owned(),
+                })
+                .collect();
             let offset = text.find("${").unwrap_or(0);
             let message = "this field is one expression: write it bare, or wholly as one `${…}`, not a mix";
             Err(vec![ExprProblem::new(SYNTAX, text, offset, message).fix(bare.trim())])

@@ -79,7 +79,9 @@ impl Fuel {
     /// Pays for `bytes` about to be produced as part of a value of `total` bytes, before they are allocated.
     pub(crate) fn produce(&mut self, bytes: usize, total: usize) -> Result<(), Stop> {
         if total > MAX_BYTES {
-            return Err(Stop::failed(format!("the expression makes a value of more than 1 MiB ({MAX_BYTES} bytes), the bound for expressions")));
+            return Err(Stop::failed(format!(
+                "the expression makes a value of more than 1 MiB ({MAX_BYTES} bytes), the bound for expressions"
+            )));
         }
         self.spend(1 + bytes as u64 / 16)
     }
@@ -101,7 +103,9 @@ impl Fuel {
         *size += own;
         self.produce(own, *size)?;
         let nested = || match depth {
-            MAX_DEPTH => Err(Stop::failed(format!("the expression makes a value nested deeper than {MAX_DEPTH}, the bound for expressions"))),
+            MAX_DEPTH => {
+                Err(Stop::failed(format!("the expression makes a value nested deeper than {MAX_DEPTH}, the bound for expressions")))
+            }
             _ => Ok(depth + 1),
         };
         match value {

@@ -97,12 +97,18 @@ impl<'p> Lower<'p> {
                 self.unsupported(span, "a function can stand only as an argument of a method that takes one, such as `list.map(x => x.id)`")
             }
             Expression::SequenceExpression(_) => self.unsupported(span, "there is no comma operator; a list is written `[a, b]`"),
-            Expression::AssignmentExpression(_) | Expression::UpdateExpression(_) => self.unsupported(span, "nothing can be assigned; comparing is `==`"),
+            Expression::AssignmentExpression(_) | Expression::UpdateExpression(_) => {
+                self.unsupported(span, "nothing can be assigned; comparing is `==`")
+            }
             Expression::BigIntLiteral(literal) => {
-                let problem = self.problem(UNSUPPORTED, span, "integers are written without `n`; they are exact to 64 bits").fix(literal.value.to_string());
+                let problem = self
+                    .problem(UNSUPPORTED, span, "integers are written without `n`; they are exact to 64 bits")
+                    .fix(literal.value.to_string());
                 self.refuse(problem)
             }
-            Expression::TaggedTemplateExpression(_) => self.unsupported(span, "there are no tagged templates; write the template literal alone"),
+            Expression::TaggedTemplateExpression(_) => {
+                self.unsupported(span, "there are no tagged templates; write the template literal alone")
+            }
             Expression::Identifier(_) | Expression::CallExpression(_) | Expression::ChainExpression(_) => self.path(expression, false),
             Expression::StaticMemberExpression(_) | Expression::ComputedMemberExpression(_) => self.path(expression, false),
             _ => self.unsupported(span, "this is JavaScript, but not part of the expression language"),
@@ -110,14 +116,16 @@ impl<'p> Lower<'p> {
     }
 
     fn surrogate(&mut self, span: Span) -> Node {
-        let problem = self.problem(SYNTAX, span, "this text holds half of a surrogate pair, which is no character; write the whole character");
+        let problem =
+            self.problem(SYNTAX, span, "this text holds half of a surrogate pair, which is no character; write the whole character");
         self.refuse(problem)
     }
 
     fn number(&mut self, literal: &NumericLiteral) -> Node {
         let raw = literal.raw.map_or(String::new(), |raw| raw.replace('_', ""));
         if raw.len() > 1 && raw.starts_with('0') && raw.as_bytes()[1].is_ascii_digit() {
-            let problem = self.problem(SYNTAX, literal.span, format!("{raw} begins with a 0; a number does not, and a code of digits is text"));
+            let problem =
+                self.problem(SYNTAX, literal.span, format!("{raw} begins with a 0; a number does not, and a code of digits is text"));
             return self.refuse(problem.fix(format!("'{raw}'")));
         }
         let (digits, radix) = match raw.get(0..2).map(str::to_ascii_lowercase).as_deref() {
@@ -137,7 +145,8 @@ impl<'p> Lower<'p> {
         };
         value.map_or_else(
             || {
-                let message = format!("{raw} does not fit: integers are exact to 64 bits, other numbers reach 1.8e308; keep longer ones as text");
+                let message =
+                    format!("{raw} does not fit: integers are exact to 64 bits, other numbers reach 1.8e308; keep longer ones as text");
                 let problem = self.problem(LIMIT, literal.span, message).fix(format!("'{raw}'"));
                 self.refuse(problem)
             },

@@ -67,13 +67,15 @@ impl Lower<'_> {
         match argument {
             Expression::ArrowFunctionExpression(arrow) if may_be_arrow => Arg::Arrow(self.arrow(arrow)),
             Expression::ArrowFunctionExpression(arrow) => {
-                let problem = self.problem(WRONG_ARGUMENTS, arrow.span, format!("argument {} is a value, not a function", i + 1)).expected(signature);
+                let problem =
+                    self.problem(WRONG_ARGUMENTS, arrow.span, format!("argument {} is a value, not a function", i + 1)).expected(signature);
                 Arg::Value(self.refuse(problem))
             }
             // `list.map(String)` is `list.map(x => String(x))`
             _ if let Some(function) = named => {
                 self.ambient |= function.ambient;
-                let element = Access { base: Base::Local { up: 0, slot: 0, name: "item".to_owned() }, parts: Box::default(), guarded: false };
+                let element =
+                    Access { base: Base::Local { up: 0, slot: 0, name: "item".to_owned() }, parts: Box::default(), guarded: false };
                 let args = Box::new([Arg::Value(Node::Access(Box::new(element)))]);
                 Arg::Arrow(Node::Call(Box::new(Call { target: Target::Function(function), args, guarded: false, pattern: None })))
             }

@@ -102,7 +102,9 @@ impl Lower<'_> {
         self.soft = guards;
         match node {
             Node::Const(Value::String(key)) => Part::Key(key),
-            Node::Const(Value::Number(number)) if number.is_u64() => Part::Index(number.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)),
+            Node::Const(Value::Number(number)) if number.is_u64() => {
+                Part::Index(number.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX))
+            }
             node => Part::Dynamic(node),
         }
     }
@@ -124,8 +126,13 @@ impl Lower<'_> {
                 _ => None,
             };
             let Some(value) = value else {
-                let known: Vec<String> = function::names().filter(|known| known.starts_with(name) && known.contains('.')).map(|known| format!("{known}()")).collect();
-                let problem = self.problem(UNKNOWN_FUNCTION, span, format!("`{name}` is no value; its functions are called")).expected(known.join(", "));
+                let known: Vec<String> = function::names()
+                    .filter(|known| known.starts_with(name) && known.contains('.'))
+                    .map(|known| format!("{known}()"))
+                    .collect();
+                let problem = self
+                    .problem(UNKNOWN_FUNCTION, span, format!("`{name}` is no value; its functions are called"))
+                    .expected(known.join(", "));
                 return self.refuse(problem);
             };
             return self.access(Base::Node(Node::Const(value)), parts, guarded);
@@ -147,7 +154,8 @@ impl Lower<'_> {
             Some(Part::Index(index)) => StepKey::Index(index),
             _ => {
                 let message = "`steps` is indexed by a literal only, so that what a step reads is known when the plan is saved";
-                let problem = self.problem(UNSUPPORTED, span, message).expected("steps.<id>.output, steps[\"<id>\"].output or steps[0].output");
+                let problem =
+                    self.problem(UNSUPPORTED, span, message).expected("steps.<id>.output, steps[\"<id>\"].output or steps[0].output");
                 return self.refuse(problem);
             }
         };
@@ -210,7 +218,8 @@ impl Lower<'_> {
                 }
             }
             callee => {
-                let problem = self.problem(UNSUPPORTED, callee.span(), "only a function or method of the language can be called, by its name");
+                let problem =
+                    self.problem(UNSUPPORTED, callee.span(), "only a function or method of the language can be called, by its name");
                 self.refuse(problem)
             }
         }
@@ -222,7 +231,8 @@ impl Lower<'_> {
         }
         let mut problem = self.problem(UNKNOWN_FUNCTION, span, format!("there is no function `{name}`"));
         if let Some(methods) = function::methods(name) {
-            problem = self.problem(UNKNOWN_FUNCTION, span, format!("`{name}` is a method: it stands after its value")).fix(methods.signature());
+            problem =
+                self.problem(UNKNOWN_FUNCTION, span, format!("`{name}` is a method: it stands after its value")).fix(methods.signature());
         } else if let Some(other) = function::foreign(name).or_else(|| nearest(name, function::names())) {
             problem = problem.fix(other);
         }

@@ -63,9 +63,10 @@ pub(super) fn part(path: &Access, at: usize, place: &Place, found: &Value) -> St
             let known: Vec<&str> = fields.keys().map(String::as_str).collect();
             with_names(format!("{label} has no {wanted}; it is an object and has "), "", &known)
         }
-        (Value::Array(items), Place::Key(_)) => {
-            unresolved(format!("{label} is a list of {}, so it has no {wanted}; take one item, `[0]`, or use a method such as map()", items.len()))
-        }
+        (Value::Array(items), Place::Key(_)) => unresolved(format!(
+            "{label} is a list of {}, so it has no {wanted}; take one item, `[0]`, or use a method such as map()",
+            items.len()
+        )),
         (Value::Array(items), _) => unresolved(format!("{label} has no {wanted}; it is a list of {}, counted from 0", items.len())),
         (Value::String(text), Place::Index(_) | Place::Nowhere(_)) => {
             unresolved(format!("{label} has no {wanted}; it is text of {} characters", text.chars().count()))

@@ -69,7 +69,9 @@ pub(crate) fn from_int(value: i128) -> Option<Value> {
 }
 
 pub(crate) fn overflow(what: &str) -> Stop {
-    Stop::failed(format!("the result of `{what}` does not fit a 64-bit integer; integers are exact here, so scale the numbers down first (`x / 1000`) or keep them as text"))
+    Stop::failed(format!(
+        "the result of `{what}` does not fit a 64-bit integer; integers are exact here, so scale the numbers down first (`x / 1000`) or keep them as text"
+    ))
 }
 
 /// The exact order of two numbers, also between an integer and a double.

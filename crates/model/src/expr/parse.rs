@@ -33,11 +33,14 @@ impl Expr {
         let options = ParseOptions { preserve_parens: true, ..ParseOptions::default() };
         let parsed = Parser::new(&allocator, &code, SourceType::mjs()).with_options(options).parse_expression();
         let tree = parsed.map_err(|found| {
-            let mut problems: Vec<ExprProblem> = found.iter().map(|diagnostic| {
-                let label = diagnostic.labels.first();
-                let offset = label.map_or(0, |label| back(label.offset() as usize));
-                ExprProblem::new(SYNTAX, text, offset, syntax_message(&diagnostic.message, text, offset))
-            }).collect();
+            let mut problems: Vec<ExprProblem> = found
+                .iter()
+                .map(|diagnostic| {
+                    let label = diagnostic.labels.first();
+                    let offset = label.map_or(0, |label| back(label.offset() as usize));
+                    ExprProblem::new(SYNTAX, text, offset, syntax_message(&diagnostic.message, text, offset))
+                })
+                .collect();
             problems.truncate(MAX_PROBLEMS);
             problems
         })?;

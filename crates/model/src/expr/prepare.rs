@@ -50,7 +50,8 @@ fn rewritten(text: &str, tokens: &[Token]) -> Prepared {
     let (mut code, mut inserted, mut copied) = (String::with_capacity(text.len() + 8), Vec::new(), 0);
     for (i, token) in tokens.iter().enumerate() {
         let word = token.text(text);
-        let next_to = |at: Option<usize>, words: &[&str]| at.and_then(|at| tokens.get(at)).is_some_and(|token| words.contains(&token.text(text)));
+        let next_to =
+            |at: Option<usize>, words: &[&str]| at.and_then(|at| tokens.get(at)).is_some_and(|token| words.contains(&token.text(text)));
         if token.kind == Kind::DotIndex {
             code.push_str(&text[copied..token.start]);
             code.push('[');
@@ -78,18 +79,24 @@ fn token_problem(text: &str, tokens: &[Token], at: usize) -> Option<ExprProblem>
     let word = token.text(text);
     match token.kind {
         Kind::Comment => Some(problem(UNSUPPORTED, "a comment cannot stand in an expression; `notes` of the step is the place for it")),
-        Kind::Unclosed => Some(problem(SYNTAX, match word.as_bytes()[0] {
-            b'/' => "this is never closed",
-            b'`' | b'}' => "this template literal is never closed",
-            _ => "this text is never closed",
-        })),
+        Kind::Unclosed => Some(problem(
+            SYNTAX,
+            match word.as_bytes()[0] {
+                b'/' => "this is never closed",
+                b'`' | b'}' => "this template literal is never closed",
+                _ => "this text is never closed",
+            },
+        )),
         Kind::Stray => Some(problem(SYNTAX, &format!("{word:?} cannot stand here"))),
         Kind::Regex => {
             let body = word[1..].rsplit_once('/').map_or("", |(body, _)| body);
             let flags = word.rsplit('/').next().unwrap_or_default();
             let pattern = serde_json::to_string(body).expect("text is JSON");
             let fix = if flags.is_empty() { format!("matches(text, {pattern})") } else { format!("matches(text, {pattern}, \"{flags}\")") };
-            Some(problem(UNSUPPORTED, "there are no regular-expression literals; a pattern is text, given to matches(text, pattern, flags)").fix(fix))
+            Some(
+                problem(UNSUPPORTED, "there are no regular-expression literals; a pattern is text, given to matches(text, pattern, flags)")
+                    .fix(fix),
+            )
         }
         Kind::Word => spelling::word(text, tokens, at),
         Kind::Punct => spelling::punct(text, tokens, at),

@@ -5,8 +5,9 @@ use super::token::{Kind, Token};
 
 /// Words that begin or belong to statements; refusing them here also keeps the parser out of its statement code.
 const STATEMENTS: [&str; 32] = [
-    "if", "else", "for", "while", "do", "switch", "case", "try", "catch", "finally", "throw", "return", "var", "let", "const", "import", "export",
-    "with", "debugger", "super", "break", "continue", "function", "class", "extends", "yield", "await", "enum", "void", "delete", "package", "static",
+    "if", "else", "for", "while", "do", "switch", "case", "try", "catch", "finally", "throw", "return", "var", "let", "const", "import",
+    "export", "with", "debugger", "super", "break", "continue", "function", "class", "extends", "yield", "await", "enum", "void", "delete",
+    "package", "static",
 ];
 
 /// Template engines' filters and our spelling of them.
@@ -77,13 +78,17 @@ pub(super) fn word(text: &str, tokens: &[Token], at: usize) -> Option<ExprProble
         }
         "new" => problem(UNSUPPORTED, "there is no `new`; values are plain JSON"),
         "this" => problem(UNSUPPORTED, "there is no `this`; name what you mean, such as `item`, `inputs` or `steps.<id>.output`"),
-        _ if STATEMENTS.contains(&word) => problem(UNSUPPORTED, &format!("`{word}` cannot stand in an expression; use `? :`, methods, or a code step")),
+        _ if STATEMENTS.contains(&word) => {
+            problem(UNSUPPORTED, &format!("`{word}` cannot stand in an expression; use `? :`, methods, or a code step"))
+        }
         "$json" | "$input" | "$node" => {
             let message = format!("there is no `{word}`; a step's result is `steps.<id>.output`, the current item of a loop is `item`");
             problem(SYNTAX, &message).map(|p| p.fix("steps.<id>.output"))
         }
         "$now" | "$today" => problem(SYNTAX, &format!("`{word}` is written `now()`")).map(|p| p.fix("now()")),
-        "$vars" | "$env" => problem(SYNTAX, &format!("there is no `{word}`; see `vars`, and `org` for the organization's")).map(|p| p.fix("vars")),
+        "$vars" | "$env" => {
+            problem(SYNTAX, &format!("there is no `{word}`; see `vars`, and `org` for the organization's")).map(|p| p.fix("vars"))
+        }
         _ if word.starts_with('$') => problem(SYNTAX, &format!("there is no `{word}`; names do not begin with `$`")),
         _ => None,
     }
@@ -97,7 +102,8 @@ pub(super) fn punct(text: &str, tokens: &[Token], at: usize) -> Option<ExprProbl
     match tokens[at].text(text) {
         "|" if after.is_some_and(|t| t.kind == Kind::Word) => {
             let name = after.map_or("", |t| t.text(text));
-            let ours = FILTERS.iter().find(|(filter, _)| *filter == name).map_or_else(|| format!("x.{name}()"), |(_, ours)| (*ours).to_owned());
+            let ours =
+                FILTERS.iter().find(|(filter, _)| *filter == name).map_or_else(|| format!("x.{name}()"), |(_, ours)| (*ours).to_owned());
             problem(SYNTAX, &format!("there are no filters; `x | {name}` is a method or a function here: `{ours}`")).map(|p| p.fix(ours))
         }
         "|" => problem(UNSUPPORTED, "there are no bit operators; `or` is `||`").map(|p| p.fix("||")),
@@ -110,16 +116,17 @@ pub(super) fn punct(text: &str, tokens: &[Token], at: usize) -> Option<ExprProbl
         "<>" => problem(SYNTAX, "`<>` is written `!=`").map(|p| p.fix("!=")),
         "=~" => problem(SYNTAX, "`a =~ b` is written `matches(a, b)`").map(|p| p.fix("matches(a, b)")),
         "->" => problem(SYNTAX, "`->` is written `=>` in a function and `.` in a path"),
-        op @ (":=" | "++" | "--" | "+=" | "-=" | "*=" | "/=" | "%=" | "&=" | "|=" | "^=" | "**=" | "<<=" | ">>=" | ">>>=" | "&&=" | "||=" | "??=") => {
-            problem(UNSUPPORTED, &format!("`{op}` would assign, and nothing can be assigned"))
-        }
+        op @ (":=" | "++" | "--" | "+=" | "-=" | "*=" | "/=" | "%=" | "&=" | "|=" | "^=" | "**=" | "<<=" | ">>=" | ">>>=" | "&&="
+        | "||=" | "??=") => problem(UNSUPPORTED, &format!("`{op}` would assign, and nothing can be assigned")),
         ";" => problem(UNSUPPORTED, "an expression is one value; there are no statements, and no `;`"),
         "{" if left == "=>" => {
             let message = "the body of a function is one expression, not a block; an object as its value stands in parentheses";
             problem(UNSUPPORTED, message).map(|p| p.fix("x => ({…})"))
         }
         "{" if left == ")" => problem(UNSUPPORTED, "a block of statements cannot stand in an expression"),
-        "(" if left == "?." => problem(UNSUPPORTED, "`f?.()` is not part of the language; functions are always there: `f()`").map(|p| p.fix("(")),
+        "(" if left == "?." => {
+            problem(UNSUPPORTED, "`f?.()` is not part of the language; functions are always there: `f()`").map(|p| p.fix("("))
+        }
         _ => None,
     }
 }

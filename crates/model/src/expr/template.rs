@@ -96,7 +96,9 @@ impl Template {
     /// What is read from outside, with the pointer of the text it stands in, relative to the template; offsets count from the start of
     /// that text.
     pub fn references(&self) -> impl Iterator<Item = (String, &Reference)> {
-        self.expressions().into_iter().flat_map(|(pointer, expr)| expr.references().iter().map(move |reference| (pointer.clone(), reference)))
+        self.expressions()
+            .into_iter()
+            .flat_map(|(pointer, expr)| expr.references().iter().map(move |reference| (pointer.clone(), reference)))
     }
 
     /// Whether any expression calls `now()`, `uuid()`, `random()` or their like.

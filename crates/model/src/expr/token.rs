@@ -9,7 +9,10 @@ pub(crate) enum Kind {
     DotIndex,
     Text,
     /// A piece of a template literal: it starts with a backtick (`opens`) or the `}` of a hole, and ends with a backtick or `${` (`hole`).
-    Template { opens: bool, hole: bool },
+    Template {
+        opens: bool,
+        hole: bool,
+    },
     Punct,
     Regex,
     Comment,
@@ -43,8 +46,8 @@ enum Open {
 
 /// Longest first, so that the first that fits is the token.
 const PUNCTUATION: [&str; 37] = [
-    ">>>=", "...", "===", "!==", "**=", "<<=", ">>=", ">>>", "&&=", "||=", "??=", "<>", "=>", "==", "!=", "<=", ">=", "&&", "||", "??", "?.",
-    "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<", ">>", "**", ":=", "->", "=~",
+    ">>>=", "...", "===", "!==", "**=", "<<=", ">>=", ">>>", "&&=", "||=", "??=", "<>", "=>", "==", "!=", "<=", ">=", "&&", "||", "??",
+    "?.", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<", ">>", "**", ":=", "->", "=~",
 ];
 
 pub(crate) struct Scanner<'t> {
@@ -154,7 +157,8 @@ impl<'t> Scanner<'t> {
         let bytes = self.rest().as_bytes();
         let mut i = 0;
         while i < bytes.len() {
-            let sign_of_exponent = matches!(bytes[i], b'+' | b'-') && i > 0 && matches!(bytes[i - 1], b'e' | b'E') && !self.rest().starts_with("0x");
+            let sign_of_exponent =
+                matches!(bytes[i], b'+' | b'-') && i > 0 && matches!(bytes[i - 1], b'e' | b'E') && !self.rest().starts_with("0x");
             if !(bytes[i].is_ascii_alphanumeric() || matches!(bytes[i], b'.' | b'_') || sign_of_exponent) {
                 break;
             }

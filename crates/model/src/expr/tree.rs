@@ -104,7 +104,11 @@ pub(crate) enum Base {
     Root(String),
     Step(StepKey, StepField),
     /// An arrow function's parameter: how many functions outwards, and which parameter there.
-    Local { up: usize, slot: usize, name: String },
+    Local {
+        up: usize,
+        slot: usize,
+        name: String,
+    },
     Node(Node),
 }
 

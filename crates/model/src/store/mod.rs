@@ -35,15 +35,9 @@ pub struct Paging {
 }
 
 /// Everything a store does.
-pub trait Store:
-    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs
-{
-}
+pub trait Store: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs {}
 
-impl<T> Store for T where
-    T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs
-{
-}
+impl<T> Store for T where T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs {}
 
 /// How the store is.
 #[async_trait::async_trait]

@@ -118,4 +118,3 @@ pub trait IntegrationStore: Send + Sync {
     /// `false` when there was none.
     async fn delete_integration(&self, org: OrgId, id: IntegrationId) -> Result<bool, StoreError>;
 }
-

@@ -38,7 +38,13 @@ pub trait ScheduleStore: Send + Sync {
     async fn next_due(&self) -> Result<Option<Millis>, StoreError>;
 
     /// Moves a schedule on without a run: its missed slots were skipped. Only when `next_due` still is `seen`.
-    async fn skip_slots(&self, id: ScheduleId, seen: Millis, last_due: Option<Millis>, next_due: Option<Millis>) -> Result<bool, StoreError>;
+    async fn skip_slots(
+        &self,
+        id: ScheduleId,
+        seen: Millis,
+        last_due: Option<Millis>,
+        next_due: Option<Millis>,
+    ) -> Result<bool, StoreError>;
 
     /// The organization's schedules, by next slot.
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError>;

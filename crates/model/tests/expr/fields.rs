@@ -19,8 +19,14 @@ fn bare_or_wholly_one_expression() {
         assert_eq!(expr.source(), source);
     }
     for (value, problem) in [
-        (json!("${inputs.a} > 5"), "1:1 EXPRESSION_SYNTAX: this field is one expression: write it bare, or wholly as one `${…}`, not a mix (write inputs.a > 5)"),
-        (json!("a == ${b}"), "1:6 EXPRESSION_SYNTAX: this field is one expression: write it bare, or wholly as one `${…}`, not a mix (write a == b)"),
+        (
+            json!("${inputs.a} > 5"),
+            "1:1 EXPRESSION_SYNTAX: this field is one expression: write it bare, or wholly as one `${…}`, not a mix (write inputs.a > 5)",
+        ),
+        (
+            json!("a == ${b}"),
+            "1:6 EXPRESSION_SYNTAX: this field is one expression: write it bare, or wholly as one `${…}`, not a mix (write a == b)",
+        ),
         (json!("${a"), "1:1 EXPRESSION_SYNTAX: this `${` is never closed by a `}`; plain `${` is written `$${` (write $${)"),
         (json!(5), "1:1 EXPRESSION_SYNTAX: an expression is text, true or false; this is a number (expected text, true or false)"),
         (json!("${a and b}"), "1:5 EXPRESSION_SYNTAX: `and` is written `&&` (write &&)"),
@@ -34,7 +40,16 @@ fn bare_or_wholly_one_expression() {
 #[test]
 fn conditions_refuse_text() {
     let truthy = |text: &str| Expr::parse(text).unwrap().truthy(&World::new(), &mut Fuel::default());
-    for (text, expected) in [("1", true), ("0", false), ("null", false), ("[]", true), ("{}", true), ("inputs.amount > 1", true), ("!'x'", false), ("0.0", false)] {
+    for (text, expected) in [
+        ("1", true),
+        ("0", false),
+        ("null", false),
+        ("[]", true),
+        ("{}", true),
+        ("inputs.amount > 1", true),
+        ("!'x'", false),
+        ("0.0", false),
+    ] {
         assert_eq!(truthy(text), Ok(expected), "{text}");
     }
     assert_eq!(

@@ -30,7 +30,10 @@ impl World {
                 "vars": {},
             }),
             steps: vec![
-                ("a", json!({"output": {"title": "T", "url": "https://x", "rows": [{"id": 1, "n": "x"}, {"id": 2, "n": "y"}]}, "status": "success"})),
+                (
+                    "a",
+                    json!({"output": {"title": "T", "url": "https://x", "rows": [{"id": 1, "n": "x"}, {"id": 2, "n": "y"}]}, "status": "success"}),
+                ),
                 ("skipped", json!({"output": null, "status": "skipped"})),
             ],
         }
@@ -85,7 +88,9 @@ pub fn check(table: &[(&str, &str)]) {
         .filter_map(|(text, expected)| {
             let found = match Expr::parse(text) {
                 Err(problems) => shown(&problems),
-                Ok(expr) => expr.eval(&World::new(), &mut Fuel::default()).map_or_else(|fault| fault.to_string(), |value| value.to_string()),
+                Ok(expr) => {
+                    expr.eval(&World::new(), &mut Fuel::default()).map_or_else(|fault| fault.to_string(), |value| value.to_string())
+                }
             };
             (found != *expected).then(|| format!("{text}\n   gives {found}\n   not   {expected}"))
         })

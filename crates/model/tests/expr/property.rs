@@ -9,9 +9,77 @@ use super::World;
 /// Text made of the language's own pieces, mostly wrong.
 fn soup() -> impl Strategy<Value = String> {
     let pieces = [
-        "a", "inputs", ".name", ".0", "[", "]", "(", ")", "{", "}", "${", "`", "'", "\"", "\\", "=>", "?.", "??", "?", ":", ",", "...", "+", "-", "*", "/", "%", "**", "==", "<", "!", "&&",
-        "||", " in ", "1", "1e9", "0x1", "'x'", "map", "x", ".map(x=>", ".repeat(", "9", "null", "true", " ", "\n", "é", "😀", "\u{0}", "steps", ".a.output", "and", "not ", "|", ";", "=", "//",
-        "/*", "{{", "}}", "$", "now()", "default(", ".length", ".split(", ".slice(-", ".sort(", ".flat(", "JSON.parse(", "matches(",
+        "a",
+        "inputs",
+        ".name",
+        ".0",
+        "[",
+        "]",
+        "(",
+        ")",
+        "{",
+        "}",
+        "${",
+        "`",
+        "'",
+        "\"",
+        "\\",
+        "=>",
+        "?.",
+        "??",
+        "?",
+        ":",
+        ",",
+        "...",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "**",
+        "==",
+        "<",
+        "!",
+        "&&",
+        "||",
+        " in ",
+        "1",
+        "1e9",
+        "0x1",
+        "'x'",
+        "map",
+        "x",
+        ".map(x=>",
+        ".repeat(",
+        "9",
+        "null",
+        "true",
+        " ",
+        "\n",
+        "é",
+        "😀",
+        "\u{0}",
+        "steps",
+        ".a.output",
+        "and",
+        "not ",
+        "|",
+        ";",
+        "=",
+        "//",
+        "/*",
+        "{{",
+        "}}",
+        "$",
+        "now()",
+        "default(",
+        ".length",
+        ".split(",
+        ".slice(-",
+        ".sort(",
+        ".flat(",
+        "JSON.parse(",
+        "matches(",
     ];
     prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40).prop_map(|pieces| pieces.concat())
 }
@@ -20,15 +88,64 @@ fn soup() -> impl Strategy<Value = String> {
 fn expression() -> impl Strategy<Value = String> {
     let calls: Vec<String> = functions().iter().map(|doc| doc.example.to_owned()).collect();
     let leaf = prop_oneof![
-        prop::sample::select(vec!["0", "1", "-7", "2.5", "9223372036854775807", "1e300", "''", "'añ😀'", "'2026-01-01'", "null", "true", "[]", "{}", "[1, 2]", "{a: 1}"]).prop_map(str::to_owned),
-        prop::sample::select(vec!["inputs.name", "inputs.tags", "inputs.nope", "steps.a.output", "steps.a.output.rows", "item.price", "inputs.big"]).prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "0",
+            "1",
+            "-7",
+            "2.5",
+            "9223372036854775807",
+            "1e300",
+            "''",
+            "'añ😀'",
+            "'2026-01-01'",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "[1, 2]",
+            "{a: 1}"
+        ])
+        .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "inputs.name",
+            "inputs.tags",
+            "inputs.nope",
+            "steps.a.output",
+            "steps.a.output.rows",
+            "item.price",
+            "inputs.big"
+        ])
+        .prop_map(str::to_owned),
         prop::sample::select(calls),
     ];
     leaf.prop_recursive(5, 40, 3, |inner| {
         let operators = prop::sample::select(vec!["+", "-", "*", "/", "%", "**", "==", "!=", "<", ">=", "&&", "||", "??", "in"]);
         let methods = prop::sample::select(vec![
-            "trim()", "length", "split('')", "repeat(3)", "map(x => [x, x])", "filter(x => x)", "sort()", "flat()", "join('-')", "at(-1)", "slice(1)", "keys()", "unique()", "sum()",
-            "reduce((a, b) => a + b)", "groupBy(x => x)", "toString()", "toFixed(2)", "padStart(9, 'é')", "concat(1)", "max()", "chunk(2)", "merge({b: 2})", "reverse()", "sortBy(x => x)",
+            "trim()",
+            "length",
+            "split('')",
+            "repeat(3)",
+            "map(x => [x, x])",
+            "filter(x => x)",
+            "sort()",
+            "flat()",
+            "join('-')",
+            "at(-1)",
+            "slice(1)",
+            "keys()",
+            "unique()",
+            "sum()",
+            "reduce((a, b) => a + b)",
+            "groupBy(x => x)",
+            "toString()",
+            "toFixed(2)",
+            "padStart(9, 'é')",
+            "concat(1)",
+            "max()",
+            "chunk(2)",
+            "merge({b: 2})",
+            "reverse()",
+            "sortBy(x => x)",
         ]);
         prop_oneof![
             (inner.clone(), operators, inner.clone()).prop_map(|(a, op, b)| format!("(({a}) {op} ({b}))")),
@@ -55,7 +172,14 @@ fn run(text: &str) {
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), any::<u64>().prop_map(Value::from), any::<f64>().prop_map(|x| json!(x)), ".{0,12}".prop_map(Value::from)];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(|x| json!(x)),
+        ".{0,12}".prop_map(Value::from)
+    ];
     leaf.prop_recursive(4, 30, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),

@@ -49,12 +49,15 @@ fn what_it_is() {
 fn all_problems_with_their_places() {
     let problems = Template::parse(&json!({"a": "ok ${x and y}", "b": ["${", "line\n${ )}"], "c": "${f(x)}"}), "/params").unwrap_err();
     let shown: Vec<String> = problems.iter().map(|(pointer, problem)| format!("{pointer} {problem}")).collect();
-    assert_eq!(shown, [
-        "/params/a 1:8 EXPRESSION_SYNTAX: `and` is written `&&` (write &&)",
-        "/params/b/0 1:1 EXPRESSION_SYNTAX: this `${` is never closed by a `}`; plain `${` is written `$${` (write $${)",
-        "/params/b/1 2:4 EXPRESSION_SYNTAX: this \")\" closes nothing",
-        "/params/c 1:3 UNKNOWN_FUNCTION: there is no function `f`",
-    ]);
+    assert_eq!(
+        shown,
+        [
+            "/params/a 1:8 EXPRESSION_SYNTAX: `and` is written `&&` (write &&)",
+            "/params/b/0 1:1 EXPRESSION_SYNTAX: this `${` is never closed by a `}`; plain `${` is written `$${` (write $${)",
+            "/params/b/1 2:4 EXPRESSION_SYNTAX: this \")\" closes nothing",
+            "/params/c 1:3 UNKNOWN_FUNCTION: there is no function `f`",
+        ]
+    );
 }
 
 #[test]

@@ -66,7 +66,10 @@ fn arithmetic() {
         ("2 ** 10", "1024"),
         ("2 ** -1", "0.5"),
         ("2 ** 3 ** 2", "512"),
-        ("-1 ** 1 || 0", "1:1 EXPRESSION_SYNTAX: a unary expression with the '-' operator cannot be used as the left operand of an exponentiation expression"),
+        (
+            "-1 ** 1 || 0",
+            "1:1 EXPRESSION_SYNTAX: a unary expression with the '-' operator cannot be used as the left operand of an exponentiation expression",
+        ),
         ("(-1) ** 3", "-1"),
         ("1 ** 99999999999", "1"),
         ("-(-5)", "5"),

@@ -79,7 +79,12 @@ impl Load {
 
     pub fn ack(&self, token: &str, run: &str, steps: impl IntoIterator<Item = (String, u64)>, ended: Option<&str>) {
         let mut acks = self.acks.lock().unwrap();
-        let ack = acks.entry(token.to_owned()).or_insert_with(|| Ack { token: token.to_owned(), run: run.to_owned(), steps: BTreeMap::new(), ended: None });
+        let ack = acks.entry(token.to_owned()).or_insert_with(|| Ack {
+            token: token.to_owned(),
+            run: run.to_owned(),
+            steps: BTreeMap::new(),
+            ended: None,
+        });
         for (path, output) in steps {
             // The first sight stays: a later one that differs differs from the journal.
             ack.steps.entry(path).or_insert(output);
@@ -214,7 +219,8 @@ impl Worker {
             }
         };
         let steps = run_now["steps"].as_array().into_iter().flatten();
-        let done = steps.filter(|step| step["status"] == "success" && step["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty()));
+        let done =
+            steps.filter(|step| step["status"] == "success" && step["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty()));
         let done = done.map(|step| (step["id"].as_str().unwrap_or_default().to_owned(), fingerprint(&step["output"])));
         let status = run_now["status"].as_str().unwrap_or_default();
         let ended = !matches!(status, "queued" | "running" | "waiting" | "paused");

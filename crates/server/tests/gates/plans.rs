@@ -89,6 +89,7 @@ fn once(ledger: &str) -> Value {
     let mut charge = call("charge", "charge", ledger);
     charge["once"] = json!(true);
     charge["params"]["body"]["once"] = json!(true);
-    let steps = vec![set("before", json!({"n": "${inputs.n}"})), charge, set("after", json!({"receipt": "${steps.charge.output.receipt}"}))];
+    let steps =
+        vec![set("before", json!({"n": "${inputs.n}"})), charge, set("after", json!({"receipt": "${steps.charge.output.receipt}"}))];
     plan("once", false, steps, &json!("${steps.after.output}"))
 }

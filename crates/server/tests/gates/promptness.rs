@@ -52,7 +52,8 @@ fn what_was_answered_is_there_after_a_kill_at_once() {
         let runs = dump(server.data(), &folder.path().join("copy")).await;
         for (run, whole) in told {
             let found = runs.iter().find(|found| found.id == run);
-            let found = found.unwrap_or_else(|| panic!("seed {seed}: run {run} was answered and is not there; {}", folder.path().display()));
+            let found =
+                found.unwrap_or_else(|| panic!("seed {seed}: run {run} was answered and is not there; {}", folder.path().display()));
             assert!(!whole || found.status == "success", "run {run} was answered with its output and is {}", found.status);
         }
         println!("P1: {ROUNDS} kills right after the answer, {} runs there", runs.len());

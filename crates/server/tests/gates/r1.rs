@@ -36,7 +36,12 @@ fn two_hundred_kills_lose_nothing() {
     let folder = tempfile::Builder::new().prefix("r1-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     println!("R1: seed {seed}, {kills} kills");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let floor = Floor { acked_steps: STEPS, kills: usize::try_from(kills).unwrap(), hits: HITS, settle_ms: u64::try_from(SETTLE.as_millis()).unwrap() };
+    let floor = Floor {
+        acked_steps: STEPS,
+        kills: usize::try_from(kills).unwrap(),
+        hits: HITS,
+        settle_ms: u64::try_from(SETTLE.as_millis()).unwrap(),
+    };
     let (records, said) = runtime.block_on(gate(folder.path(), seed, kills));
     let mut broken = judge(&records, &floor);
     broken.extend(said);
@@ -61,7 +66,8 @@ async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     let mut records = Records::default();
     let mut life = 1;
     // On a busy machine it takes more kills to hit and to do enough; the checks stay the same.
-    let enough = |records: &Records| u64::try_from(records.kills.len()).unwrap() >= kills && records.hits() * 100 >= records.kills.len() * HITS;
+    let enough =
+        |records: &Records| u64::try_from(records.kills.len()).unwrap() >= kills && records.hits() * 100 >= records.kills.len() * HITS;
     while !enough(&records) || load.acked_steps() < STEPS {
         assert!(records.kills.len() < 20 * usize::try_from(kills).unwrap(), "no work gets done: {} steps so far", load.acked_steps());
         let delay = Duration::from_millis(delays.between(1, 250));
@@ -173,7 +179,8 @@ async fn last_operations(load: &Arc<Load>, dice: &Dice, server: &Server) -> Vec<
 
 /// The sum of what each start said that it took up.
 fn recovered(log: &str) -> u64 {
-    let counts = log.lines().filter(|line| line.contains("runs of the process before go on")).filter_map(|line| line.split("count=").nth(1));
+    let counts =
+        log.lines().filter(|line| line.contains("runs of the process before go on")).filter_map(|line| line.split("count=").nth(1));
     counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
 }
 
@@ -187,7 +194,12 @@ fn report(records: &Records) {
     let ended = |status: &str| records.first.iter().filter(|run| run.status == status).count();
     let extra = records.calls.iter().filter(|call| call.nth > 1).count();
     println!("R1: {} kills, {} hit work in flight", records.kills.len(), records.hits());
-    println!("R1: {} steps of {} runs acknowledged; {} runs in the journal", records.acked_steps(), records.acks.len(), records.first.len());
+    println!(
+        "R1: {} steps of {} runs acknowledged; {} runs in the journal",
+        records.acked_steps(),
+        records.acks.len(),
+        records.first.len()
+    );
     println!("R1: {} success, {} needs_decision, {} quarantined", ended("success"), ended("needs_decision"), ended("quarantined"));
     println!("R1: {} ledger calls, {extra} of them repeated after a kill", records.calls.len());
     println!("R1: settled {:?} ms after the last kill", records.settled_ms);

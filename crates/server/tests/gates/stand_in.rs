@@ -9,7 +9,9 @@ pub fn answer(path: &str, query: &str) -> (u16, &'static str, String) {
     let json = |status: u16, body: Value| (status, "application/json", body.to_string());
     match path {
         "/item" => json(200, json!({"id": id, "price_cents": 100 + id * 37 % 900})),
-        "/news" => json(200, json!([{"title": "Night trains return"}, {"title": "One file"}, {"title": "The clock runs"}, {"title": "Rain"}])),
+        "/news" => {
+            json(200, json!([{"title": "Night trains return"}, {"title": "One file"}, {"title": "The clock runs"}, {"title": "Rain"}]))
+        }
         "/weather" => json(200, json!({"summary": "light rain"})),
         "/price/first" => json(503, json!({"error": "being rebuilt"})),
         "/price/second" => json(200, json!({"cents": 8790})),
@@ -28,7 +30,8 @@ fn orders() -> String {
         let country = ["DE", "FR", "PL"][(n % 3) as usize];
         let category = ["books", "tools"][(n % 2) as usize];
         let status = if n % 5 == 0 { "open" } else { "paid" };
-        text += &format!("{n:07},c{},{country},{category},{},{},{status},2026-02-{:02},\n", n % 11, n % 4 + 1, n * 731 % 20_000, n % 28 + 1);
+        text +=
+            &format!("{n:07},c{},{country},{category},{},{},{status},2026-02-{:02},\n", n % 11, n % 4 + 1, n * 731 % 20_000, n % 28 + 1);
     }
     text
 }

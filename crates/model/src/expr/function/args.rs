@@ -24,7 +24,13 @@ pub(crate) struct Args<'c, 'e> {
 }
 
 impl<'c, 'e> Args<'c, 'e> {
-    pub(crate) fn new(function: &'static Function, call: &'e Call, receiver: Option<Cow<'e, Value>>, env: &'c Env<'c, 'e>, fuel: &'c mut Fuel) -> Args<'c, 'e> {
+    pub(crate) fn new(
+        function: &'static Function,
+        call: &'e Call,
+        receiver: Option<Cow<'e, Value>>,
+        env: &'c Env<'c, 'e>,
+        fuel: &'c mut Fuel,
+    ) -> Args<'c, 'e> {
         Args { function, call, receiver, env, fuel }
     }
 

@@ -15,11 +15,56 @@ use crate::expr::fuel::Stop;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 5] = [
-    Function::new(Of::None, "formatDate", "formatDate(x, form, zone?)", "A date written in a form of `yyyy yy MMMM MMM MM M dd d EEEE EEE HH H hh h mm m ss s SSS a ZZ z`; other words in single quotes.", "formatDate('2026-03-01T14:05:00Z', 'd MMM yyyy, HH:mm')", r#""1 Mar 2026, 14:05""#, format).takes(2, 3),
-    Function::new(Of::None, "parseDate", "parseDate(text, form, zone?)", "A date read in such a form.", "parseDate('31.12.2026', 'dd.MM.yyyy')", r#""2026-12-31T00:00:00.000Z""#, parse).takes(2, 3),
-    Function::new(Of::None, "startOf", "startOf(x, unit, zone?)", "The first moment of the year, month, week (from Monday), day, hour, minute or second.", "startOf('2026-03-18T10:30:00Z', 'month')", r#""2026-03-01T00:00:00.000Z""#, start).takes(2, 3),
-    Function::new(Of::None, "endOf", "endOf(x, unit, zone?)", "The last millisecond of the year, month, week, day, hour, minute or second.", "endOf('2026-02-18', 'month')", r#""2026-02-28T23:59:59.999Z""#, end).takes(2, 3),
-    Function::new(Of::None, "datePart", "datePart(x, part, zone?)", "The year, month, day, hour, minute, second, millisecond, weekday (Monday 1), week, yearday or quarter of a date.", "datePart('2026-03-18', 'weekday')", "3", part).takes(2, 3),
+    Function::new(
+        Of::None,
+        "formatDate",
+        "formatDate(x, form, zone?)",
+        "A date written in a form of `yyyy yy MMMM MMM MM M dd d EEEE EEE HH H hh h mm m ss s SSS a ZZ z`; other words in single quotes.",
+        "formatDate('2026-03-01T14:05:00Z', 'd MMM yyyy, HH:mm')",
+        r#""1 Mar 2026, 14:05""#,
+        format,
+    )
+    .takes(2, 3),
+    Function::new(
+        Of::None,
+        "parseDate",
+        "parseDate(text, form, zone?)",
+        "A date read in such a form.",
+        "parseDate('31.12.2026', 'dd.MM.yyyy')",
+        r#""2026-12-31T00:00:00.000Z""#,
+        parse,
+    )
+    .takes(2, 3),
+    Function::new(
+        Of::None,
+        "startOf",
+        "startOf(x, unit, zone?)",
+        "The first moment of the year, month, week (from Monday), day, hour, minute or second.",
+        "startOf('2026-03-18T10:30:00Z', 'month')",
+        r#""2026-03-01T00:00:00.000Z""#,
+        start,
+    )
+    .takes(2, 3),
+    Function::new(
+        Of::None,
+        "endOf",
+        "endOf(x, unit, zone?)",
+        "The last millisecond of the year, month, week, day, hour, minute or second.",
+        "endOf('2026-02-18', 'month')",
+        r#""2026-02-28T23:59:59.999Z""#,
+        end,
+    )
+    .takes(2, 3),
+    Function::new(
+        Of::None,
+        "datePart",
+        "datePart(x, part, zone?)",
+        "The year, month, day, hour, minute, second, millisecond, weekday (Monday 1), week, yearday or quarter of a date.",
+        "datePart('2026-03-18', 'weekday')",
+        "3",
+        part,
+    )
+    .takes(2, 3),
 ];
 
 /// Letters of a form and the library's.
@@ -73,7 +118,9 @@ fn form(args: &mut Args) -> Result<String, Stop> {
         match FORMS.iter().find(|(ours, _)| *ours == word) {
             Some((_, theirs)) => letters.push_str(theirs),
             None if first.is_ascii_alphabetic() && first != 'T' && first != 'Z' => {
-                return Err(args.failed(format!("{word:?} is no part of a form; words stand in single quotes, parts are yyyy MM dd HH mm ss")));
+                return Err(
+                    args.failed(format!("{word:?} is no part of a form; words stand in single quotes, parts are yyyy MM dd HH mm ss"))
+                );
             }
             None => literal(&mut letters, word),
         }

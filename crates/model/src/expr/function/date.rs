@@ -16,15 +16,80 @@ use crate::expr::number;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 9] = [
-    Function::new(Of::None, "now", "now(zone?)", "The time, recorded with the run; in UTC unless a zone is given.", "now()", "", now).takes(0, 1).ambient(),
-    Function::new(Of::None, "Date.now", "Date.now()", "The time as milliseconds since 1970, recorded with the run.", "Date.now()", "", now_ms).ambient(),
-    Function::new(Of::None, "date", "date(x, zone?)", "A date read from text or from milliseconds since 1970; a time without an offset is in `zone`, or UTC.", "date('2026-03-01')", r#""2026-03-01T00:00:00.000Z""#, date).takes(1, 2),
-    Function::new(Of::None, "inZone", "inZone(x, zone)", "The same moment in another time zone.", "inZone('2026-01-01T12:00:00Z', 'Europe/Berlin')", r#""2026-01-01T13:00:00.000+01:00""#, in_zone).takes(2, 2),
-    Function::new(Of::None, "Date.parse", "Date.parse(x)", "A date as milliseconds since 1970.", "Date.parse('1970-01-02')", "86400000", to_ms).takes(1, 1),
+    Function::new(Of::None, "now", "now(zone?)", "The time, recorded with the run; in UTC unless a zone is given.", "now()", "", now)
+        .takes(0, 1)
+        .ambient(),
+    Function::new(
+        Of::None,
+        "Date.now",
+        "Date.now()",
+        "The time as milliseconds since 1970, recorded with the run.",
+        "Date.now()",
+        "",
+        now_ms,
+    )
+    .ambient(),
+    Function::new(
+        Of::None,
+        "date",
+        "date(x, zone?)",
+        "A date read from text or from milliseconds since 1970; a time without an offset is in `zone`, or UTC.",
+        "date('2026-03-01')",
+        r#""2026-03-01T00:00:00.000Z""#,
+        date,
+    )
+    .takes(1, 2),
+    Function::new(
+        Of::None,
+        "inZone",
+        "inZone(x, zone)",
+        "The same moment in another time zone.",
+        "inZone('2026-01-01T12:00:00Z', 'Europe/Berlin')",
+        r#""2026-01-01T13:00:00.000+01:00""#,
+        in_zone,
+    )
+    .takes(2, 2),
+    Function::new(
+        Of::None,
+        "Date.parse",
+        "Date.parse(x)",
+        "A date as milliseconds since 1970.",
+        "Date.parse('1970-01-02')",
+        "86400000",
+        to_ms,
+    )
+    .takes(1, 1),
     Function::new(Of::None, "toUnix", "toUnix(x)", "A date as seconds since 1970.", "toUnix('1970-01-02')", "86400", to_unix).takes(1, 1),
-    Function::new(Of::None, "fromUnix", "fromUnix(seconds)", "The date so many seconds after 1970.", "fromUnix(86400)", r#""1970-01-02T00:00:00.000Z""#, from_unix).takes(1, 1),
-    Function::new(Of::None, "addTime", "addTime(x, amount, unit, zone?)", "A date moved by years, months, weeks, days, hours, minutes, seconds or milliseconds.", "addTime('2026-01-31', 1, 'month')", r#""2026-02-28T00:00:00.000Z""#, add).takes(3, 4),
-    Function::new(Of::None, "diffTime", "diffTime(from, to, unit)", "How many units lie between two dates; negative when `to` is earlier.", "diffTime('2026-01-01', '2026-01-02T12:00:00Z', 'days')", "1.5", diff).takes(3, 3),
+    Function::new(
+        Of::None,
+        "fromUnix",
+        "fromUnix(seconds)",
+        "The date so many seconds after 1970.",
+        "fromUnix(86400)",
+        r#""1970-01-02T00:00:00.000Z""#,
+        from_unix,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "addTime",
+        "addTime(x, amount, unit, zone?)",
+        "A date moved by years, months, weeks, days, hours, minutes, seconds or milliseconds.",
+        "addTime('2026-01-31', 1, 'month')",
+        r#""2026-02-28T00:00:00.000Z""#,
+        add,
+    )
+    .takes(3, 4),
+    Function::new(
+        Of::None,
+        "diffTime",
+        "diffTime(from, to, unit)",
+        "How many units lie between two dates; negative when `to` is earlier.",
+        "diffTime('2026-01-01', '2026-01-02T12:00:00Z', 'days')",
+        "1.5",
+        diff,
+    )
+    .takes(3, 3),
 ];
 
 /// The zones built into the program: the same on every machine, and no file is read.
@@ -35,9 +100,13 @@ pub(super) fn zone(name: &str, args: &Args) -> Result<TimeZone, Stop> {
         "UTC" | "Z" | "" => Ok(TimeZone::UTC),
         name if name.starts_with(['+', '-']) => {
             let at = format!("2026-01-01T00:00{name}[{name}]");
-            at.parse::<Zoned>().map(|zoned| zoned.time_zone().clone()).map_err(|_| args.failed(format!("{:?} is no offset such as \"+02:00\"", words::shorten(name, 40))))
+            at.parse::<Zoned>()
+                .map(|zoned| zoned.time_zone().clone())
+                .map_err(|_| args.failed(format!("{:?} is no offset such as \"+02:00\"", words::shorten(name, 40))))
         }
-        name => ZONES.get(name).map_err(|_| args.failed(format!("there is no time zone {:?}; one is called such as \"Europe/Berlin\"", words::shorten(name, 40)))),
+        name => ZONES.get(name).map_err(|_| {
+            args.failed(format!("there is no time zone {:?}; one is called such as \"Europe/Berlin\"", words::shorten(name, 40)))
+        }),
     }
 }
 
@@ -55,11 +124,16 @@ pub(super) fn moment(args: &mut Args, i: usize, zone: Option<TimeZone>) -> Resul
     args.fuel.spend(20)?;
     match &*args.value(i)? {
         Value::String(text) => read(text.trim(), zone).ok_or_else(|| {
-            args.failed(format!("{:?} is no date; one is written such as 2026-01-31 or 2026-01-31T12:00:00Z, and parseDate() reads other forms", words::shorten(text, 40)))
+            args.failed(format!(
+                "{:?} is no date; one is written such as 2026-01-31 or 2026-01-31T12:00:00Z, and parseDate() reads other forms",
+                words::shorten(text, 40)
+            ))
         }),
         Value::Number(ms) => {
             let ms = ms.as_f64().filter(|ms| ms.abs() < 1e17).map(|ms| ms as i64);
-            let moment = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).ok_or_else(|| args.failed("this number is no milliseconds since 1970"))?;
+            let moment = ms
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .ok_or_else(|| args.failed("this number is no milliseconds since 1970"))?;
             Ok(moment.to_zoned(zone.unwrap_or(TimeZone::UTC)))
         }
         other => Err(args.failed(format!("a date is text or milliseconds since 1970; this is {}", words::kind(other)))),
@@ -150,7 +224,10 @@ pub(super) fn unit(args: &mut Args, i: usize) -> Result<Unit, Stop> {
         "second" => Unit::Second,
         "millisecond" => Unit::Millisecond,
         _ => {
-            let message = format!("there is no unit {:?}; units are years, months, weeks, days, hours, minutes, seconds and milliseconds", words::shorten(&name, 40));
+            let message = format!(
+                "there is no unit {:?}; units are years, months, weeks, days, hours, minutes, seconds and milliseconds",
+                words::shorten(&name, 40)
+            );
             return Err(args.failed(message));
         }
     })

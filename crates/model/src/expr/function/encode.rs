@@ -11,15 +11,87 @@ use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 10] = [
     Function::new(Of::None, "base64", "base64(text)", "The text's UTF-8 bytes in base64.", "base64('hé')", r#""aMOp""#, base64).takes(1, 1),
-    Function::new(Of::None, "fromBase64", "fromBase64(text)", "The text that was written in base64, padded or not.", "fromBase64('aMOp')", r#""hé""#, from_base64).takes(1, 1),
-    Function::new(Of::None, "base64url", "base64url(text)", "The text in base64 for URLs, without padding.", "base64url('a?>')", r#""YT8-""#, base64url).takes(1, 1),
-    Function::new(Of::None, "fromBase64url", "fromBase64url(text)", "The text that was written in base64 for URLs.", "fromBase64url('YT8-')", r#""a?>""#, from_base64url).takes(1, 1),
+    Function::new(
+        Of::None,
+        "fromBase64",
+        "fromBase64(text)",
+        "The text that was written in base64, padded or not.",
+        "fromBase64('aMOp')",
+        r#""hé""#,
+        from_base64,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "base64url",
+        "base64url(text)",
+        "The text in base64 for URLs, without padding.",
+        "base64url('a?>')",
+        r#""YT8-""#,
+        base64url,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "fromBase64url",
+        "fromBase64url(text)",
+        "The text that was written in base64 for URLs.",
+        "fromBase64url('YT8-')",
+        r#""a?>""#,
+        from_base64url,
+    )
+    .takes(1, 1),
     Function::new(Of::None, "hex", "hex(text)", "The text's UTF-8 bytes in hexadecimal.", "hex('hi')", r#""6869""#, to_hex).takes(1, 1),
-    Function::new(Of::None, "fromHex", "fromHex(text)", "The text that was written in hexadecimal.", "fromHex('6869')", r#""hi""#, from_hex).takes(1, 1),
-    Function::new(Of::None, "encodeURIComponent", "encodeURIComponent(x)", "The text as one part of a URL.", "encodeURIComponent('a b&c')", r#""a%20b%26c""#, encode_uri).takes(1, 1),
-    Function::new(Of::None, "decodeURIComponent", "decodeURIComponent(text)", "The text that was encoded as a part of a URL.", "decodeURIComponent('a%20b')", r#""a b""#, decode_uri).takes(1, 1),
-    Function::new(Of::None, "queryString", "queryString(object)", "The fields as a URL's query; null is left out, a list repeats its name.", "queryString({q: 'a b', n: [1, 2]})", r#""q=a%20b&n=1&n=2""#, query).takes(1, 1),
-    Function::new(Of::None, "escapeHtml", "escapeHtml(text)", "The text with HTML's special characters escaped.", "escapeHtml('<b>&')", r#""&lt;b&gt;&amp;""#, escape_html).takes(1, 1),
+    Function::new(
+        Of::None,
+        "fromHex",
+        "fromHex(text)",
+        "The text that was written in hexadecimal.",
+        "fromHex('6869')",
+        r#""hi""#,
+        from_hex,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "encodeURIComponent",
+        "encodeURIComponent(x)",
+        "The text as one part of a URL.",
+        "encodeURIComponent('a b&c')",
+        r#""a%20b%26c""#,
+        encode_uri,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "decodeURIComponent",
+        "decodeURIComponent(text)",
+        "The text that was encoded as a part of a URL.",
+        "decodeURIComponent('a%20b')",
+        r#""a b""#,
+        decode_uri,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "queryString",
+        "queryString(object)",
+        "The fields as a URL's query; null is left out, a list repeats its name.",
+        "queryString({q: 'a b', n: [1, 2]})",
+        r#""q=a%20b&n=1&n=2""#,
+        query,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "escapeHtml",
+        "escapeHtml(text)",
+        "The text with HTML's special characters escaped.",
+        "escapeHtml('<b>&')",
+        r#""&lt;b&gt;&amp;""#,
+        escape_html,
+    )
+    .takes(1, 1),
 ];
 
 fn base64<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {

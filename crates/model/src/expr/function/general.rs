@@ -11,19 +11,92 @@ use crate::expr::number;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 14] = [
-    Function::new(Of::None, "default", "default(x, y)", "x, or y when x is null or a part of its path is missing.", "default(null, 'none')", r#""none""#, default).takes(2, 2),
-    Function::new(Of::None, "type", "type(x)", "What x is: `text`, `number`, `boolean`, `list`, `object` or `null`.", "type([1])", r#""list""#, type_of).takes(1, 1),
-    Function::new(Of::None, "isEmpty", "isEmpty(x)", "Whether x is null, an empty text, list or object.", "isEmpty([])", "true", is_empty).takes(1, 1),
-    Function::new(Of::None, "String", "String(x)", "x as text: null is empty, lists and objects are compact JSON.", "String([1, 'a'])", r#""[1,\"a\"]""#, string).takes(1, 1),
-    Function::new(Of::None, "Number", "Number(x)", "The number written in a text; true is 1, false is 0; anything else fails.", "Number('12.5')", "12.5", number_of).takes(1, 1),
-    Function::new(Of::None, "Boolean", "Boolean(x)", "Whether x counts as true: not null, false, 0 or an empty text.", "Boolean('')", "false", boolean).takes(1, 1),
+    Function::new(
+        Of::None,
+        "default",
+        "default(x, y)",
+        "x, or y when x is null or a part of its path is missing.",
+        "default(null, 'none')",
+        r#""none""#,
+        default,
+    )
+    .takes(2, 2),
+    Function::new(
+        Of::None,
+        "type",
+        "type(x)",
+        "What x is: `text`, `number`, `boolean`, `list`, `object` or `null`.",
+        "type([1])",
+        r#""list""#,
+        type_of,
+    )
+    .takes(1, 1),
+    Function::new(Of::None, "isEmpty", "isEmpty(x)", "Whether x is null, an empty text, list or object.", "isEmpty([])", "true", is_empty)
+        .takes(1, 1),
+    Function::new(
+        Of::None,
+        "String",
+        "String(x)",
+        "x as text: null is empty, lists and objects are compact JSON.",
+        "String([1, 'a'])",
+        r#""[1,\"a\"]""#,
+        string,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "Number",
+        "Number(x)",
+        "The number written in a text; true is 1, false is 0; anything else fails.",
+        "Number('12.5')",
+        "12.5",
+        number_of,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "Boolean",
+        "Boolean(x)",
+        "Whether x counts as true: not null, false, 0 or an empty text.",
+        "Boolean('')",
+        "false",
+        boolean,
+    )
+    .takes(1, 1),
     Function::new(Of::None, "uuid", "uuid()", "A new random UUID (version 4), recorded with the run.", "uuid()", "", uuid).ambient(),
-    Function::new(Of::None, "random", "random(low?, high?)", "A random number from 0 up to 1, or a whole number from low to high, recorded with the run.", "random()", "", random).takes(0, 2).ambient(),
-    Function::new(Of::None, "Math.random", "Math.random()", "A random number from 0 up to 1, recorded with the run.", "Math.random()", "", random).ambient(),
+    Function::new(
+        Of::None,
+        "random",
+        "random(low?, high?)",
+        "A random number from 0 up to 1, or a whole number from low to high, recorded with the run.",
+        "random()",
+        "",
+        random,
+    )
+    .takes(0, 2)
+    .ambient(),
+    Function::new(
+        Of::None,
+        "Math.random",
+        "Math.random()",
+        "A random number from 0 up to 1, recorded with the run.",
+        "Math.random()",
+        "",
+        random,
+    )
+    .ambient(),
     Function::new(Of::Text, "toString", "text.toString()", "The text itself.", "'a'.toString()", r#""a""#, to_string),
     Function::new(Of::Number, "toString", "number.toString()", "The number as text.", "(1.50).toString()", r#""1.5""#, to_string),
     Function::new(Of::List, "toString", "list.toString()", "The list as compact JSON.", "[1, 2].toString()", r#""[1,2]""#, to_string),
-    Function::new(Of::Object, "toString", "object.toString()", "The object as compact JSON.", "({a: 1}).toString()", r#""{\"a\":1}""#, to_string),
+    Function::new(
+        Of::Object,
+        "toString",
+        "object.toString()",
+        "The object as compact JSON.",
+        "({a: 1}).toString()",
+        r#""{\"a\":1}""#,
+        to_string,
+    ),
     Function::new(Of::Bool, "toString", "boolean.toString()", "`true` or `false` as text.", "true.toString()", r#""true""#, to_string),
 ];
 
@@ -89,10 +162,13 @@ pub(super) fn parse(text: &str, args: &mut Args) -> Result<Option<Value>, Stop> 
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         let exact = text.parse::<i128>().ok().and_then(number::from_int);
-        return exact.map(Some).ok_or_else(|| args.failed(format!("{} does not fit a 64-bit integer; keep it as text", words::shorten(text, 40))));
+        return exact
+            .map(Some)
+            .ok_or_else(|| args.failed(format!("{} does not fit a 64-bit integer; keep it as text", words::shorten(text, 40))));
     }
     // what `f64` would also read: inf, nan
-    let plain = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let plain =
+        unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     match text.parse::<f64>() {
         Ok(value) if plain => number::from_float(value, args.name()).map(Some),
         _ => Ok(None),

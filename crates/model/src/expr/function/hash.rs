@@ -11,10 +11,38 @@ use crate::expr::eval::Out;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 4] = [
-    Function::new(Of::None, "sha256", "sha256(text, encoding?)", "SHA-256 of the text's UTF-8 bytes in `hex` (unless given), `base64` or `base64url`.", "sha256('')", r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#, sha256).takes(1, 2),
-    Function::new(Of::None, "sha512", "sha512(text, encoding?)", "SHA-512 likewise.", "sha512('a', 'base64url').length", "86", sha512).takes(1, 2),
-    Function::new(Of::None, "hmacSha256", "hmacSha256(key, text, encoding?)", "HMAC-SHA-256 of the text under the key, both as UTF-8 bytes.", "hmacSha256('key', 'text', 'base64url')", r#""avqQRqlXnK0UOjhMG1ZLmiUNJ9b2pj-fIL86dZTJ4sY""#, hmac256).takes(2, 3),
-    Function::new(Of::None, "hmacSha512", "hmacSha512(key, text, encoding?)", "HMAC-SHA-512 likewise.", "hmacSha512('key', 'text').length", "128", hmac512).takes(2, 3),
+    Function::new(
+        Of::None,
+        "sha256",
+        "sha256(text, encoding?)",
+        "SHA-256 of the text's UTF-8 bytes in `hex` (unless given), `base64` or `base64url`.",
+        "sha256('')",
+        r#""e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855""#,
+        sha256,
+    )
+    .takes(1, 2),
+    Function::new(Of::None, "sha512", "sha512(text, encoding?)", "SHA-512 likewise.", "sha512('a', 'base64url').length", "86", sha512)
+        .takes(1, 2),
+    Function::new(
+        Of::None,
+        "hmacSha256",
+        "hmacSha256(key, text, encoding?)",
+        "HMAC-SHA-256 of the text under the key, both as UTF-8 bytes.",
+        "hmacSha256('key', 'text', 'base64url')",
+        r#""avqQRqlXnK0UOjhMG1ZLmiUNJ9b2pj-fIL86dZTJ4sY""#,
+        hmac256,
+    )
+    .takes(2, 3),
+    Function::new(
+        Of::None,
+        "hmacSha512",
+        "hmacSha512(key, text, encoding?)",
+        "HMAC-SHA-512 likewise.",
+        "hmacSha512('key', 'text').length",
+        "128",
+        hmac512,
+    )
+    .takes(2, 3),
 ];
 
 fn digest<'e>(bytes: &[u8], encoding: usize, args: &mut Args<'_, 'e>) -> Out<'e> {

@@ -9,8 +9,26 @@ use crate::expr::eval::Out;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 2] = [
-    Function::new(Of::None, "JSON.parse", "JSON.parse(text)", "The value written in a JSON text.", r#"JSON.parse('{"a": [1]}')"#, r#"{"a":[1]}"#, parse).takes(1, 1),
-    Function::new(Of::None, "JSON.stringify", "JSON.stringify(x, null?, indent?)", "The value as JSON text: compact, or on lines with an indent of any width, which is two spaces.", "JSON.stringify({a: 'b'})", r#""{\"a\":\"b\"}""#, stringify).takes(1, 3),
+    Function::new(
+        Of::None,
+        "JSON.parse",
+        "JSON.parse(text)",
+        "The value written in a JSON text.",
+        r#"JSON.parse('{"a": [1]}')"#,
+        r#"{"a":[1]}"#,
+        parse,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "JSON.stringify",
+        "JSON.stringify(x, null?, indent?)",
+        "The value as JSON text: compact, or on lines with an indent of any width, which is two spaces.",
+        "JSON.stringify({a: 'b'})",
+        r#""{\"a\":\"b\"}""#,
+        stringify,
+    )
+    .takes(1, 3),
 ];
 
 fn parse<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {

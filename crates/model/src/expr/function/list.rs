@@ -12,26 +12,180 @@ use crate::expr::operator::equal;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 21] = [
-    Function::new(Of::List, "map", "list.map((item, index) => value)", "The function's value for each item.", "[1, 2].map(x => x * 10)", "[10,20]", map).takes(1, 1).function(),
-    Function::new(Of::List, "filter", "list.filter((item, index) => condition)", "The items for which the condition holds.", "[1, 2, 3].filter(x => x > 1)", "[2,3]", filter).takes(1, 1).function(),
-    Function::new(Of::List, "find", "list.find((item, index) => condition)", "The first item for which the condition holds, or null.", "[{id: 1}, {id: 2}].find(x => x.id == 2)", r#"{"id":2}"#, find).takes(1, 1).function(),
-    Function::new(Of::List, "findLast", "list.findLast((item, index) => condition)", "The last item for which the condition holds, or null.", "[1, 2, 3].findLast(x => x < 3)", "2", find_last).takes(1, 1).function(),
-    Function::new(Of::List, "findIndex", "list.findIndex((item, index) => condition)", "The place of the first item for which the condition holds, or -1.", "[1, 2].findIndex(x => x == 2)", "1", find_index).takes(1, 1).function(),
-    Function::new(Of::List, "some", "list.some((item, index) => condition)", "Whether the condition holds for an item.", "[1, 2].some(x => x > 1)", "true", some).takes(1, 1).function(),
-    Function::new(Of::List, "every", "list.every((item, index) => condition)", "Whether the condition holds for every item.", "[1, 2].every(x => x > 1)", "false", every).takes(1, 1).function(),
-    Function::new(Of::List, "reduce", "list.reduce((gathered, item, index) => value, start?)", "Gathers the items into one value, from `start` or the first item.", "[1, 2, 3].reduce((sum, x) => sum + x, 0)", "6", reduce).takes(1, 2).function(),
-    Function::new(Of::List, "flatMap", "list.flatMap((item, index) => list)", "The function's lists in one list.", "[1, 2].flatMap(x => [x, x])", "[1,1,2,2]", flat_map).takes(1, 1).function(),
-    Function::new(Of::List, "flat", "list.flat(depth?)", "Lists inside the list dissolved, one level or `depth` levels.", "[1, [2, [3]]].flat()", "[1,2,[3]]", flat).takes(0, 1),
-    Function::new(Of::List, "join", "list.join(separator?)", "The items as one text; `,` stands between them unless given.", "['a', 1, null].join('-')", r#""a-1-""#, join).takes(0, 1),
+    Function::new(
+        Of::List,
+        "map",
+        "list.map((item, index) => value)",
+        "The function's value for each item.",
+        "[1, 2].map(x => x * 10)",
+        "[10,20]",
+        map,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "filter",
+        "list.filter((item, index) => condition)",
+        "The items for which the condition holds.",
+        "[1, 2, 3].filter(x => x > 1)",
+        "[2,3]",
+        filter,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "find",
+        "list.find((item, index) => condition)",
+        "The first item for which the condition holds, or null.",
+        "[{id: 1}, {id: 2}].find(x => x.id == 2)",
+        r#"{"id":2}"#,
+        find,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "findLast",
+        "list.findLast((item, index) => condition)",
+        "The last item for which the condition holds, or null.",
+        "[1, 2, 3].findLast(x => x < 3)",
+        "2",
+        find_last,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "findIndex",
+        "list.findIndex((item, index) => condition)",
+        "The place of the first item for which the condition holds, or -1.",
+        "[1, 2].findIndex(x => x == 2)",
+        "1",
+        find_index,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "some",
+        "list.some((item, index) => condition)",
+        "Whether the condition holds for an item.",
+        "[1, 2].some(x => x > 1)",
+        "true",
+        some,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "every",
+        "list.every((item, index) => condition)",
+        "Whether the condition holds for every item.",
+        "[1, 2].every(x => x > 1)",
+        "false",
+        every,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "reduce",
+        "list.reduce((gathered, item, index) => value, start?)",
+        "Gathers the items into one value, from `start` or the first item.",
+        "[1, 2, 3].reduce((sum, x) => sum + x, 0)",
+        "6",
+        reduce,
+    )
+    .takes(1, 2)
+    .function(),
+    Function::new(
+        Of::List,
+        "flatMap",
+        "list.flatMap((item, index) => list)",
+        "The function's lists in one list.",
+        "[1, 2].flatMap(x => [x, x])",
+        "[1,1,2,2]",
+        flat_map,
+    )
+    .takes(1, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "flat",
+        "list.flat(depth?)",
+        "Lists inside the list dissolved, one level or `depth` levels.",
+        "[1, [2, [3]]].flat()",
+        "[1,2,[3]]",
+        flat,
+    )
+    .takes(0, 1),
+    Function::new(
+        Of::List,
+        "join",
+        "list.join(separator?)",
+        "The items as one text; `,` stands between them unless given.",
+        "['a', 1, null].join('-')",
+        r#""a-1-""#,
+        join,
+    )
+    .takes(0, 1),
     Function::new(Of::List, "first", "list.first()", "The first item, or null.", "[1, 2].first()", "1", first),
     Function::new(Of::List, "last", "list.last()", "The last item, or null.", "[1, 2].last()", "2", last),
-    Function::new(Of::List, "compact", "list.compact()", "The items without null and empty texts.", "[1, null, ''].compact()", "[1]", compact),
-    Function::new(Of::List, "chunk", "list.chunk(size)", "Lists of up to `size` items each.", "[1, 2, 3].chunk(2)", "[[1,2],[3]]", chunk).takes(1, 1),
-    Function::new(Of::List, "zip", "list.zip(other)", "Pairs of the items at the same place, up to the shorter list's end.", "['a', 'b'].zip([1, 2])", r#"[["a",1],["b",2]]"#, zip).takes(1, 1),
-    Function::new(Of::List, "intersection", "list.intersection(other)", "The items that are also in the other list.", "[1, 2, 3].intersection([2, 3, 4])", "[2,3]", intersection).takes(1, 1),
-    Function::new(Of::List, "difference", "list.difference(other)", "The items that are not in the other list.", "[1, 2, 3].difference([2])", "[1,3]", difference).takes(1, 1),
-    Function::new(Of::List, "union", "list.union(other)", "The items of both lists, each once.", "[1, 2].union([2, 3])", "[1,2,3]", union).takes(1, 1),
-    Function::new(Of::None, "range", "range(start, end, step?)", "The whole numbers from start to before end.", "range(0, 3)", "[0,1,2]", range).takes(2, 3),
+    Function::new(
+        Of::List,
+        "compact",
+        "list.compact()",
+        "The items without null and empty texts.",
+        "[1, null, ''].compact()",
+        "[1]",
+        compact,
+    ),
+    Function::new(Of::List, "chunk", "list.chunk(size)", "Lists of up to `size` items each.", "[1, 2, 3].chunk(2)", "[[1,2],[3]]", chunk)
+        .takes(1, 1),
+    Function::new(
+        Of::List,
+        "zip",
+        "list.zip(other)",
+        "Pairs of the items at the same place, up to the shorter list's end.",
+        "['a', 'b'].zip([1, 2])",
+        r#"[["a",1],["b",2]]"#,
+        zip,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::List,
+        "intersection",
+        "list.intersection(other)",
+        "The items that are also in the other list.",
+        "[1, 2, 3].intersection([2, 3, 4])",
+        "[2,3]",
+        intersection,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::List,
+        "difference",
+        "list.difference(other)",
+        "The items that are not in the other list.",
+        "[1, 2, 3].difference([2])",
+        "[1,3]",
+        difference,
+    )
+    .takes(1, 1),
+    Function::new(Of::List, "union", "list.union(other)", "The items of both lists, each once.", "[1, 2].union([2, 3])", "[1,2,3]", union)
+        .takes(1, 1),
+    Function::new(
+        Of::None,
+        "range",
+        "range(start, end, step?)",
+        "The whole numbers from start to before end.",
+        "range(0, 3)",
+        "[0,1,2]",
+        range,
+    )
+    .takes(2, 3),
     Function::new(Of::None, "Array.isArray", "Array.isArray(x)", "Whether x is a list.", "Array.isArray([])", "true", is_array).takes(1, 1),
 ];
 

@@ -16,19 +16,129 @@ use crate::expr::operator::{equal, order};
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 13] = [
-    Function::new(Of::List, "sort", "list.sort((a, b) => number)", "Sorted: numbers by size, texts by character, or by the function; equal items keep their order.", "[10, 9, 1].sort()", "[1,9,10]", sort).takes(0, 1).function(),
-    Function::new(Of::List, "toSorted", "list.toSorted((a, b) => number)", "The same as sort().", "[3, 1, 2].toSorted((a, b) => b - a)", "[3,2,1]", sort).takes(0, 1).function(),
-    Function::new(Of::List, "sortBy", "list.sortBy(item => key or field, direction?)", "Sorted by a key of each item; `desc` turns it round, null comes last.", "[{n: 2}, {n: 1}].sortBy('n')", r#"[{"n":1},{"n":2}]"#, sort_by).takes(1, 2).function_or_field(),
+    Function::new(
+        Of::List,
+        "sort",
+        "list.sort((a, b) => number)",
+        "Sorted: numbers by size, texts by character, or by the function; equal items keep their order.",
+        "[10, 9, 1].sort()",
+        "[1,9,10]",
+        sort,
+    )
+    .takes(0, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "toSorted",
+        "list.toSorted((a, b) => number)",
+        "The same as sort().",
+        "[3, 1, 2].toSorted((a, b) => b - a)",
+        "[3,2,1]",
+        sort,
+    )
+    .takes(0, 1)
+    .function(),
+    Function::new(
+        Of::List,
+        "sortBy",
+        "list.sortBy(item => key or field, direction?)",
+        "Sorted by a key of each item; `desc` turns it round, null comes last.",
+        "[{n: 2}, {n: 1}].sortBy('n')",
+        r#"[{"n":1},{"n":2}]"#,
+        sort_by,
+    )
+    .takes(1, 2)
+    .function_or_field(),
     Function::new(Of::List, "reverse", "list.reverse()", "The items from last to first.", "[1, 2].reverse()", "[2,1]", reverse),
     Function::new(Of::List, "toReversed", "list.toReversed()", "The same as reverse().", "[1, 2].toReversed()", "[2,1]", reverse),
-    Function::new(Of::List, "unique", "list.unique(item => key or field)", "The items without repetitions, by content or by a key; the first of each stays.", "[1, 2, 1].unique()", "[1,2]", unique).takes(0, 1).function_or_field(),
-    Function::new(Of::List, "groupBy", "list.groupBy(item => key or field)", "An object of lists, by a key of each item.", "[{k: 'a', n: 1}, {k: 'b', n: 2}].groupBy('k')", r#"{"a":[{"k":"a","n":1}],"b":[{"k":"b","n":2}]}"#, group_by).takes(1, 1).function_or_field(),
-    Function::new(Of::List, "keyBy", "list.keyBy(item => key or field)", "An object of items, by a key of each; the last of each key stays.", "[{id: 'x'}].keyBy('id')", r#"{"x":{"id":"x"}}"#, key_by).takes(1, 1).function_or_field(),
-    Function::new(Of::List, "countBy", "list.countBy(item => key or field)", "How many items have each key.", "['a', 'b', 'a'].countBy(x => x)", r#"{"a":2,"b":1}"#, count_by).takes(1, 1).function_or_field(),
-    Function::new(Of::List, "sum", "list.sum(item => number or field)", "The sum of the numbers; null counts as nothing.", "[1, 2.5].sum()", "3.5", sum).takes(0, 1).function_or_field(),
-    Function::new(Of::List, "average", "list.average(item => number or field)", "The mean of the numbers, or null for none.", "[1, 2].average()", "1.5", average).takes(0, 1).function_or_field(),
-    Function::new(Of::List, "min", "list.min(item => key or field)", "The item that is least, or null for an empty list.", "[3, 1, 2].min()", "1", min).takes(0, 1).function_or_field(),
-    Function::new(Of::List, "max", "list.max(item => key or field)", "The item that is greatest, or null for an empty list.", "[{n: 1}, {n: 2}].max('n')", r#"{"n":2}"#, max).takes(0, 1).function_or_field(),
+    Function::new(
+        Of::List,
+        "unique",
+        "list.unique(item => key or field)",
+        "The items without repetitions, by content or by a key; the first of each stays.",
+        "[1, 2, 1].unique()",
+        "[1,2]",
+        unique,
+    )
+    .takes(0, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "groupBy",
+        "list.groupBy(item => key or field)",
+        "An object of lists, by a key of each item.",
+        "[{k: 'a', n: 1}, {k: 'b', n: 2}].groupBy('k')",
+        r#"{"a":[{"k":"a","n":1}],"b":[{"k":"b","n":2}]}"#,
+        group_by,
+    )
+    .takes(1, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "keyBy",
+        "list.keyBy(item => key or field)",
+        "An object of items, by a key of each; the last of each key stays.",
+        "[{id: 'x'}].keyBy('id')",
+        r#"{"x":{"id":"x"}}"#,
+        key_by,
+    )
+    .takes(1, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "countBy",
+        "list.countBy(item => key or field)",
+        "How many items have each key.",
+        "['a', 'b', 'a'].countBy(x => x)",
+        r#"{"a":2,"b":1}"#,
+        count_by,
+    )
+    .takes(1, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "sum",
+        "list.sum(item => number or field)",
+        "The sum of the numbers; null counts as nothing.",
+        "[1, 2.5].sum()",
+        "3.5",
+        sum,
+    )
+    .takes(0, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "average",
+        "list.average(item => number or field)",
+        "The mean of the numbers, or null for none.",
+        "[1, 2].average()",
+        "1.5",
+        average,
+    )
+    .takes(0, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "min",
+        "list.min(item => key or field)",
+        "The item that is least, or null for an empty list.",
+        "[3, 1, 2].min()",
+        "1",
+        min,
+    )
+    .takes(0, 1)
+    .function_or_field(),
+    Function::new(
+        Of::List,
+        "max",
+        "list.max(item => key or field)",
+        "The item that is greatest, or null for an empty list.",
+        "[{n: 1}, {n: 2}].max('n')",
+        r#"{"n":2}"#,
+        max,
+    )
+    .takes(0, 1)
+    .function_or_field(),
 ];
 
 type Compare<'c> = dyn FnMut(usize, usize) -> Result<Ordering, Stop> + 'c;
@@ -79,7 +189,9 @@ fn sort<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
         }
         match &*args.call(0, [Some(&list[a]), Some(&list[b]), None])? {
             Value::Number(number) => Ok(number::compare(num(number), Num::Int(0))),
-            other => Err(args.failed(format!("the function gives a number, less than 0 when a comes first; this is {}", words::kind(other)))),
+            other => {
+                Err(args.failed(format!("the function gives a number, less than 0 when a comes first; this is {}", words::kind(other))))
+            }
         }
     })?;
     picked(&list, &places, args)

@@ -16,10 +16,21 @@ pub(super) const FUNCTIONS: [Function; 28] = [
     Function::new(Of::None, "abs", "abs(x)", "x without its sign.", "abs(-2.5)", "2.5", abs).takes(1, 1),
     Function::new(Of::None, "Math.ceil", "Math.ceil(x)", "The next whole number at or above x.", "Math.ceil(1.2)", "2", ceil).takes(1, 1),
     Function::new(Of::None, "ceil", "ceil(x)", "The next whole number at or above x.", "ceil(-1.2)", "-1", ceil).takes(1, 1),
-    Function::new(Of::None, "Math.floor", "Math.floor(x)", "The next whole number at or below x.", "Math.floor(1.8)", "1", floor).takes(1, 1),
+    Function::new(Of::None, "Math.floor", "Math.floor(x)", "The next whole number at or below x.", "Math.floor(1.8)", "1", floor)
+        .takes(1, 1),
     Function::new(Of::None, "floor", "floor(x)", "The next whole number at or below x.", "floor(-1.2)", "-2", floor).takes(1, 1),
-    Function::new(Of::None, "Math.round", "Math.round(x)", "The nearest whole number; a half goes up.", "Math.round(2.5)", "3", round).takes(1, 1),
-    Function::new(Of::None, "round", "round(x, digits?)", "Rounded to so many digits after the point; a half goes up.", "round(3.14159, 2)", "3.14", round).takes(1, 2),
+    Function::new(Of::None, "Math.round", "Math.round(x)", "The nearest whole number; a half goes up.", "Math.round(2.5)", "3", round)
+        .takes(1, 1),
+    Function::new(
+        Of::None,
+        "round",
+        "round(x, digits?)",
+        "Rounded to so many digits after the point; a half goes up.",
+        "round(3.14159, 2)",
+        "3.14",
+        round,
+    )
+    .takes(1, 2),
     Function::new(Of::None, "Math.trunc", "Math.trunc(x)", "x without its fraction.", "Math.trunc(-1.8)", "-1", trunc).takes(1, 1),
     Function::new(Of::None, "Math.sign", "Math.sign(x)", "-1, 0 or 1.", "Math.sign(-3)", "-1", sign).takes(1, 1),
     Function::new(Of::None, "Math.sqrt", "Math.sqrt(x)", "The square root.", "Math.sqrt(9)", "3", sqrt).takes(1, 1),
@@ -30,16 +41,81 @@ pub(super) const FUNCTIONS: [Function; 28] = [
     Function::new(Of::None, "Math.log10", "Math.log10(x)", "The logarithm to base 10.", "Math.log10(1000)", "3", log10).takes(1, 1),
     Function::new(Of::None, "Math.log2", "Math.log2(x)", "The logarithm to base 2.", "Math.log2(8)", "3", log2).takes(1, 1),
     Function::new(Of::None, "Math.min", "Math.min(x, …)", "The least of the numbers.", "Math.min(3, 1)", "1", min).takes(1, 255),
-    Function::new(Of::None, "min", "min(x, …)", "The least of the numbers; list.min() is the one for a list.", "min(3, 1)", "1", min).takes(1, 255),
+    Function::new(Of::None, "min", "min(x, …)", "The least of the numbers; list.min() is the one for a list.", "min(3, 1)", "1", min)
+        .takes(1, 255),
     Function::new(Of::None, "Math.max", "Math.max(x, …)", "The greatest of the numbers.", "Math.max(3, 1)", "3", max).takes(1, 255),
-    Function::new(Of::None, "max", "max(x, …)", "The greatest of the numbers; list.max() is the one for a list.", "max(3, 1)", "3", max).takes(1, 255),
-    Function::new(Of::None, "parseInt", "parseInt(text, radix?)", "The whole number at the start of a text, or a number without its fraction.", "parseInt('42px')", "42", parse_int).takes(1, 2),
-    Function::new(Of::None, "parseFloat", "parseFloat(text)", "The number at the start of a text.", "parseFloat('3.5 kg')", "3.5", parse_float).takes(1, 1),
-    Function::new(Of::None, "Number.isInteger", "Number.isInteger(x)", "Whether x is a whole number.", "Number.isInteger(2)", "true", is_integer).takes(1, 1),
-    Function::new(Of::None, "isNumeric", "isNumeric(x)", "Whether x is a number or a text that Number() reads.", "isNumeric('1.5')", "true", is_numeric).takes(1, 1),
-    Function::new(Of::Number, "toFixed", "number.toFixed(digits?)", "The number as text with so many digits after the point.", "(2.5).toFixed(2)", r#""2.50""#, to_fixed).takes(0, 1),
-    Function::new(Of::Number, "clamp", "number.clamp(low, high)", "The number, kept between low and high.", "(12).clamp(0, 10)", "10", clamp).takes(2, 2),
-    Function::new(Of::None, "formatNumber", "formatNumber(x, digits?, thousands?, point?)", "The number as text with separators, `,` and `.` unless given.", "formatNumber(1234.5, 2)", r#""1,234.50""#, format_number).takes(1, 4),
+    Function::new(Of::None, "max", "max(x, …)", "The greatest of the numbers; list.max() is the one for a list.", "max(3, 1)", "3", max)
+        .takes(1, 255),
+    Function::new(
+        Of::None,
+        "parseInt",
+        "parseInt(text, radix?)",
+        "The whole number at the start of a text, or a number without its fraction.",
+        "parseInt('42px')",
+        "42",
+        parse_int,
+    )
+    .takes(1, 2),
+    Function::new(
+        Of::None,
+        "parseFloat",
+        "parseFloat(text)",
+        "The number at the start of a text.",
+        "parseFloat('3.5 kg')",
+        "3.5",
+        parse_float,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "Number.isInteger",
+        "Number.isInteger(x)",
+        "Whether x is a whole number.",
+        "Number.isInteger(2)",
+        "true",
+        is_integer,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "isNumeric",
+        "isNumeric(x)",
+        "Whether x is a number or a text that Number() reads.",
+        "isNumeric('1.5')",
+        "true",
+        is_numeric,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Number,
+        "toFixed",
+        "number.toFixed(digits?)",
+        "The number as text with so many digits after the point.",
+        "(2.5).toFixed(2)",
+        r#""2.50""#,
+        to_fixed,
+    )
+    .takes(0, 1),
+    Function::new(
+        Of::Number,
+        "clamp",
+        "number.clamp(low, high)",
+        "The number, kept between low and high.",
+        "(12).clamp(0, 10)",
+        "10",
+        clamp,
+    )
+    .takes(2, 2),
+    Function::new(
+        Of::None,
+        "formatNumber",
+        "formatNumber(x, digits?, thousands?, point?)",
+        "The number as text with separators, `,` and `.` unless given.",
+        "formatNumber(1234.5, 2)",
+        r#""1,234.50""#,
+        format_number,
+    )
+    .takes(1, 4),
 ];
 
 fn value<'e>(number: Num, what: &str) -> Out<'e> {
@@ -257,7 +333,12 @@ fn fixed(x: Num, digits: usize) -> String {
             carry = *digit == b'9';
             *digit = if carry { b'0' } else { *digit + 1 };
         }
-        format!("{}{}{}", if float < 0.0 { "-" } else { "" }, if carry { "1" } else { "" }, String::from_utf8(bytes).expect("digits are ASCII"))
+        format!(
+            "{}{}{}",
+            if float < 0.0 { "-" } else { "" },
+            if carry { "1" } else { "" },
+            String::from_utf8(bytes).expect("digits are ASCII")
+        )
     } else {
         near
     };

@@ -89,7 +89,15 @@ impl fmt::Debug for Function {
 }
 
 impl Function {
-    const fn new(of: Of, name: &'static str, signature: &'static str, doc: &'static str, example: &'static str, result: &'static str, native: Native) -> Function {
+    const fn new(
+        of: Of,
+        name: &'static str,
+        signature: &'static str,
+        doc: &'static str,
+        example: &'static str,
+        result: &'static str,
+        native: Native,
+    ) -> Function {
         let doc = FunctionDoc { name, family: "", signature, doc, example, result: if result.is_empty() { None } else { Some(result) } };
         Function { name, of, signature, min: 0, max: 0, functions: 0, either: 0, ambient: false, pattern: None, native, doc }
     }
@@ -207,7 +215,13 @@ pub(crate) fn method_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The method that fits the value it is called on.
-pub(crate) fn choose(methods: &'static Methods, value: &Value, receiver: &Node, guarded: bool, fuel: &Fuel) -> Result<&'static Function, Stop> {
+pub(crate) fn choose(
+    methods: &'static Methods,
+    value: &Value,
+    receiver: &Node,
+    guarded: bool,
+    fuel: &Fuel,
+) -> Result<&'static Function, Stop> {
     let of = match value {
         Value::String(_) => Of::Text,
         Value::Array(_) => Of::List,

@@ -12,19 +12,108 @@ use crate::expr::fuel::{MAX_DEPTH, Stop};
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 13] = [
-    Function::new(Of::None, "Object.keys", "Object.keys(object)", "The names of the fields.", "Object.keys({a: 1, b: 2})", r#"["a","b"]"#, keys).takes(1, 1),
-    Function::new(Of::None, "Object.values", "Object.values(object)", "The values of the fields.", "Object.values({a: 1, b: 2})", "[1,2]", values).takes(1, 1),
-    Function::new(Of::None, "Object.entries", "Object.entries(object)", "Pairs of name and value.", "Object.entries({a: 1})", r#"[["a",1]]"#, entries).takes(1, 1),
-    Function::new(Of::None, "Object.fromEntries", "Object.fromEntries(pairs)", "The object of such pairs.", "Object.fromEntries([['a', 1]])", r#"{"a":1}"#, from_entries).takes(1, 1),
+    Function::new(
+        Of::None,
+        "Object.keys",
+        "Object.keys(object)",
+        "The names of the fields.",
+        "Object.keys({a: 1, b: 2})",
+        r#"["a","b"]"#,
+        keys,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "Object.values",
+        "Object.values(object)",
+        "The values of the fields.",
+        "Object.values({a: 1, b: 2})",
+        "[1,2]",
+        values,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "Object.entries",
+        "Object.entries(object)",
+        "Pairs of name and value.",
+        "Object.entries({a: 1})",
+        r#"[["a",1]]"#,
+        entries,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::None,
+        "Object.fromEntries",
+        "Object.fromEntries(pairs)",
+        "The object of such pairs.",
+        "Object.fromEntries([['a', 1]])",
+        r#"{"a":1}"#,
+        from_entries,
+    )
+    .takes(1, 1),
     Function::new(Of::Object, "keys", "object.keys()", "The names of the fields.", "({a: 1, b: 2}).keys()", r#"["a","b"]"#, keys),
     Function::new(Of::Object, "values", "object.values()", "The values of the fields.", "({a: 1, b: 2}).values()", "[1,2]", values),
     Function::new(Of::Object, "entries", "object.entries()", "Pairs of name and value.", "({a: 1}).entries()", r#"[["a",1]]"#, entries),
-    Function::new(Of::Object, "has", "object.has(name)", "Whether there is a field of this name; its value may be null.", "({a: null}).has('a')", "true", has).takes(1, 1),
-    Function::new(Of::Object, "pick", "object.pick(name, …)", "Only these fields; names or a list of names.", "({a: 1, b: 2}).pick('a')", r#"{"a":1}"#, pick).takes(1, 255),
-    Function::new(Of::Object, "omit", "object.omit(name, …)", "All but these fields; names or a list of names.", "({a: 1, b: 2}).omit('a')", r#"{"b":2}"#, omit).takes(1, 255),
-    Function::new(Of::Object, "merge", "object.merge(other, …)", "The fields of all, later ones winning; objects inside are merged too.", "({a: {x: 1}}).merge({a: {y: 2}})", r#"{"a":{"x":1,"y":2}}"#, merge).takes(1, 255),
-    Function::new(Of::Object, "compact", "object.compact()", "The fields that are neither null nor an empty text.", "({a: 1, b: null}).compact()", r#"{"a":1}"#, compact),
-    Function::new(Of::Object, "get", "object.get(path, otherwise?)", "The value at a path in a text, `a.b.0`, or `otherwise`.", "({a: {b: [5]}}).get('a.b.0')", "5", get).takes(1, 2),
+    Function::new(
+        Of::Object,
+        "has",
+        "object.has(name)",
+        "Whether there is a field of this name; its value may be null.",
+        "({a: null}).has('a')",
+        "true",
+        has,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Object,
+        "pick",
+        "object.pick(name, …)",
+        "Only these fields; names or a list of names.",
+        "({a: 1, b: 2}).pick('a')",
+        r#"{"a":1}"#,
+        pick,
+    )
+    .takes(1, 255),
+    Function::new(
+        Of::Object,
+        "omit",
+        "object.omit(name, …)",
+        "All but these fields; names or a list of names.",
+        "({a: 1, b: 2}).omit('a')",
+        r#"{"b":2}"#,
+        omit,
+    )
+    .takes(1, 255),
+    Function::new(
+        Of::Object,
+        "merge",
+        "object.merge(other, …)",
+        "The fields of all, later ones winning; objects inside are merged too.",
+        "({a: {x: 1}}).merge({a: {y: 2}})",
+        r#"{"a":{"x":1,"y":2}}"#,
+        merge,
+    )
+    .takes(1, 255),
+    Function::new(
+        Of::Object,
+        "compact",
+        "object.compact()",
+        "The fields that are neither null nor an empty text.",
+        "({a: 1, b: null}).compact()",
+        r#"{"a":1}"#,
+        compact,
+    ),
+    Function::new(
+        Of::Object,
+        "get",
+        "object.get(path, otherwise?)",
+        "The value at a path in a text, `a.b.0`, or `otherwise`.",
+        "({a: {b: [5]}}).get('a.b.0')",
+        "5",
+        get,
+    )
+    .takes(1, 2),
 ];
 
 /// The object: what the method was called on, or argument 0.

@@ -12,11 +12,61 @@ use crate::expr::fuel::Stop;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 5] = [
-    Function::new(Of::None, "matches", "matches(text, pattern, flags?)", "Whether the pattern is found in the text; flags are `i` (any case), `m` (lines), `s` (`.` is any character).", "matches('Order 17', '^order \\\\d+$', 'i')", "true", matches).takes(2, 3).pattern(1),
-    Function::new(Of::None, "firstMatch", "firstMatch(text, pattern, flags?)", "The first match and its groups as a list, or null.", "firstMatch('a=1, b=2', '(\\\\w)=(\\\\d)')", r#"["a=1","a","1"]"#, first).takes(2, 3).pattern(1),
-    Function::new(Of::None, "allMatches", "allMatches(text, pattern, flags?)", "Every match with its groups, as a list of lists.", "allMatches('a1 b2', '\\\\w(\\\\d)')", r#"[["a1","1"],["b2","2"]]"#, all).takes(2, 3).pattern(1),
-    Function::new(Of::None, "replaceMatches", "replaceMatches(text, pattern, to, flags?)", "Every match replaced; `$1` in `to` is the first group, `$$` a dollar.", "replaceMatches('a1b2', '(\\\\d)', '<$1>')", r#""a<1>b<2>""#, replace).takes(3, 4).pattern(1),
-    Function::new(Of::None, "splitMatches", "splitMatches(text, pattern, flags?)", "The pieces between matches.", "splitMatches('a, b;c', '[,;] *')", r#"["a","b","c"]"#, split).takes(2, 3).pattern(1),
+    Function::new(
+        Of::None,
+        "matches",
+        "matches(text, pattern, flags?)",
+        "Whether the pattern is found in the text; flags are `i` (any case), `m` (lines), `s` (`.` is any character).",
+        "matches('Order 17', '^order \\\\d+$', 'i')",
+        "true",
+        matches,
+    )
+    .takes(2, 3)
+    .pattern(1),
+    Function::new(
+        Of::None,
+        "firstMatch",
+        "firstMatch(text, pattern, flags?)",
+        "The first match and its groups as a list, or null.",
+        "firstMatch('a=1, b=2', '(\\\\w)=(\\\\d)')",
+        r#"["a=1","a","1"]"#,
+        first,
+    )
+    .takes(2, 3)
+    .pattern(1),
+    Function::new(
+        Of::None,
+        "allMatches",
+        "allMatches(text, pattern, flags?)",
+        "Every match with its groups, as a list of lists.",
+        "allMatches('a1 b2', '\\\\w(\\\\d)')",
+        r#"[["a1","1"],["b2","2"]]"#,
+        all,
+    )
+    .takes(2, 3)
+    .pattern(1),
+    Function::new(
+        Of::None,
+        "replaceMatches",
+        "replaceMatches(text, pattern, to, flags?)",
+        "Every match replaced; `$1` in `to` is the first group, `$$` a dollar.",
+        "replaceMatches('a1b2', '(\\\\d)', '<$1>')",
+        r#""a<1>b<2>""#,
+        replace,
+    )
+    .takes(3, 4)
+    .pattern(1),
+    Function::new(
+        Of::None,
+        "splitMatches",
+        "splitMatches(text, pattern, flags?)",
+        "The pieces between matches.",
+        "splitMatches('a, b;c', '[,;] *')",
+        r#"["a","b","c"]"#,
+        split,
+    )
+    .takes(2, 3)
+    .pattern(1),
 ];
 
 /// The longest pattern, in bytes.

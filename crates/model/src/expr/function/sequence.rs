@@ -12,23 +12,135 @@ use crate::expr::operator::equal;
 use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 12] = [
-    Function::new(Of::Text, "includes", "text.includes(part)", "Whether the text holds `part`.", "'hello'.includes('ell')", "true", text_includes).takes(1, 1),
-    Function::new(Of::List, "includes", "list.includes(x)", "Whether an item equals x, by content.", "[1, [2]].includes([2])", "true", list_includes).takes(1, 1),
-    Function::new(Of::Text, "indexOf", "text.indexOf(part)", "The place of the first `part`, or -1.", "'hello'.indexOf('l')", "2", text_index_of).takes(1, 1),
-    Function::new(Of::List, "indexOf", "list.indexOf(x)", "The place of the first item equal to x, or -1.", "['a', 'b'].indexOf('b')", "1", list_index_of).takes(1, 1),
-    Function::new(Of::Text, "lastIndexOf", "text.lastIndexOf(part)", "The place of the last `part`, or -1.", "'hello'.lastIndexOf('l')", "3", text_last_index_of).takes(1, 1),
-    Function::new(Of::List, "lastIndexOf", "list.lastIndexOf(x)", "The place of the last item equal to x, or -1.", "[1, 2, 1].lastIndexOf(1)", "2", list_last_index_of).takes(1, 1),
-    Function::new(Of::Text, "slice", "text.slice(start?, end?)", "The characters from start to before end; negative places count from the end.", "'hello'.slice(-3, -1)", r#""ll""#, text_slice).takes(0, 2),
-    Function::new(Of::List, "slice", "list.slice(start?, end?)", "The items from start to before end; negative places count from the end.", "[1, 2, 3].slice(1)", "[2,3]", list_slice).takes(0, 2),
-    Function::new(Of::Text, "at", "text.at(place)", "The character at a place, or null; negative places count from the end.", "'abc'.at(-1)", r#""c""#, text_at).takes(1, 1),
-    Function::new(Of::List, "at", "list.at(place)", "The item at a place, or null; negative places count from the end.", "[1, 2].at(-1)", "2", list_at).takes(1, 1),
-    Function::new(Of::Text, "concat", "text.concat(more, …)", "The texts joined; other values by the template rule.", "'a'.concat('b', 1)", r#""ab1""#, text_concat).takes(0, 255),
-    Function::new(Of::List, "concat", "list.concat(more, …)", "The items of all lists; what is no list is one item.", "[1].concat([2, 3], 4)", "[1,2,3,4]", list_concat).takes(0, 255),
+    Function::new(
+        Of::Text,
+        "includes",
+        "text.includes(part)",
+        "Whether the text holds `part`.",
+        "'hello'.includes('ell')",
+        "true",
+        text_includes,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::List,
+        "includes",
+        "list.includes(x)",
+        "Whether an item equals x, by content.",
+        "[1, [2]].includes([2])",
+        "true",
+        list_includes,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "indexOf",
+        "text.indexOf(part)",
+        "The place of the first `part`, or -1.",
+        "'hello'.indexOf('l')",
+        "2",
+        text_index_of,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::List,
+        "indexOf",
+        "list.indexOf(x)",
+        "The place of the first item equal to x, or -1.",
+        "['a', 'b'].indexOf('b')",
+        "1",
+        list_index_of,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "lastIndexOf",
+        "text.lastIndexOf(part)",
+        "The place of the last `part`, or -1.",
+        "'hello'.lastIndexOf('l')",
+        "3",
+        text_last_index_of,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::List,
+        "lastIndexOf",
+        "list.lastIndexOf(x)",
+        "The place of the last item equal to x, or -1.",
+        "[1, 2, 1].lastIndexOf(1)",
+        "2",
+        list_last_index_of,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "slice",
+        "text.slice(start?, end?)",
+        "The characters from start to before end; negative places count from the end.",
+        "'hello'.slice(-3, -1)",
+        r#""ll""#,
+        text_slice,
+    )
+    .takes(0, 2),
+    Function::new(
+        Of::List,
+        "slice",
+        "list.slice(start?, end?)",
+        "The items from start to before end; negative places count from the end.",
+        "[1, 2, 3].slice(1)",
+        "[2,3]",
+        list_slice,
+    )
+    .takes(0, 2),
+    Function::new(
+        Of::Text,
+        "at",
+        "text.at(place)",
+        "The character at a place, or null; negative places count from the end.",
+        "'abc'.at(-1)",
+        r#""c""#,
+        text_at,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::List,
+        "at",
+        "list.at(place)",
+        "The item at a place, or null; negative places count from the end.",
+        "[1, 2].at(-1)",
+        "2",
+        list_at,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "concat",
+        "text.concat(more, …)",
+        "The texts joined; other values by the template rule.",
+        "'a'.concat('b', 1)",
+        r#""ab1""#,
+        text_concat,
+    )
+    .takes(0, 255),
+    Function::new(
+        Of::List,
+        "concat",
+        "list.concat(more, …)",
+        "The items of all lists; what is no list is one item.",
+        "[1].concat([2, 3], 4)",
+        "[1,2,3,4]",
+        list_concat,
+    )
+    .takes(0, 255),
 ];
 
 /// A place counted from either end, kept within 0 and `length`.
 fn place(n: i64, length: usize) -> usize {
-    if n < 0 { length.saturating_sub(usize::try_from(n.unsigned_abs()).unwrap_or(usize::MAX)) } else { usize::try_from(n).unwrap_or(usize::MAX).min(length) }
+    if n < 0 {
+        length.saturating_sub(usize::try_from(n.unsigned_abs()).unwrap_or(usize::MAX))
+    } else {
+        usize::try_from(n).unwrap_or(usize::MAX).min(length)
+    }
 }
 
 /// A place counted from either end, if it is one.

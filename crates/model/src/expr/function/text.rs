@@ -11,25 +11,156 @@ use crate::expr::words;
 
 pub(super) const FUNCTIONS: [Function; 20] = [
     Function::new(Of::Text, "trim", "text.trim()", "The text without white space at both ends.", "' a '.trim()", r#""a""#, trim),
-    Function::new(Of::Text, "trimStart", "text.trimStart()", "The text without white space at its start.", "' a '.trimStart()", r#""a ""#, trim_start),
-    Function::new(Of::Text, "trimEnd", "text.trimEnd()", "The text without white space at its end.", "' a '.trimEnd()", r#"" a""#, trim_end),
+    Function::new(
+        Of::Text,
+        "trimStart",
+        "text.trimStart()",
+        "The text without white space at its start.",
+        "' a '.trimStart()",
+        r#""a ""#,
+        trim_start,
+    ),
+    Function::new(
+        Of::Text,
+        "trimEnd",
+        "text.trimEnd()",
+        "The text without white space at its end.",
+        "' a '.trimEnd()",
+        r#"" a""#,
+        trim_end,
+    ),
     Function::new(Of::Text, "toUpperCase", "text.toUpperCase()", "The text in capitals.", "'aé'.toUpperCase()", r#""AÉ""#, upper),
     Function::new(Of::Text, "toLowerCase", "text.toLowerCase()", "The text in small letters.", "'AÉ'.toLowerCase()", r#""aé""#, lower),
-    Function::new(Of::Text, "toTitleCase", "text.toTitleCase()", "Each word with a capital first letter.", "'jane doe'.toTitleCase()", r#""Jane Doe""#, title),
-    Function::new(Of::Text, "split", "text.split(separator, limit?)", "The pieces between separators; an empty separator gives the characters.", "'a,b'.split(',')", r#"["a","b"]"#, split).takes(1, 2),
+    Function::new(
+        Of::Text,
+        "toTitleCase",
+        "text.toTitleCase()",
+        "Each word with a capital first letter.",
+        "'jane doe'.toTitleCase()",
+        r#""Jane Doe""#,
+        title,
+    ),
+    Function::new(
+        Of::Text,
+        "split",
+        "text.split(separator, limit?)",
+        "The pieces between separators; an empty separator gives the characters.",
+        "'a,b'.split(',')",
+        r#"["a","b"]"#,
+        split,
+    )
+    .takes(1, 2),
     Function::new(Of::Text, "lines", "text.lines()", "The lines, without their ends.", "'a\\nb'.lines()", r#"["a","b"]"#, lines),
-    Function::new(Of::Text, "replace", "text.replace(from, to)", "The first `from` replaced; `to` is plain text.", "'a-b-c'.replace('-', '+')", r#""a+b-c""#, replace).takes(2, 2),
-    Function::new(Of::Text, "replaceAll", "text.replaceAll(from, to)", "Every `from` replaced; `to` is plain text.", "'a-b-c'.replaceAll('-', '+')", r#""a+b+c""#, replace_all).takes(2, 2),
-    Function::new(Of::Text, "startsWith", "text.startsWith(part)", "Whether the text begins with `part`.", "'abc'.startsWith('ab')", "true", starts_with).takes(1, 1),
-    Function::new(Of::Text, "endsWith", "text.endsWith(part)", "Whether the text ends with `part`.", "'abc'.endsWith('bc')", "true", ends_with).takes(1, 1),
-    Function::new(Of::Text, "substring", "text.substring(start, end?)", "The characters from start to before end; negative places count as 0.", "'hello'.substring(1, 3)", r#""el""#, substring).takes(1, 2),
-    Function::new(Of::Text, "charAt", "text.charAt(place)", "The character at a place counted from 0, or an empty text.", "'añb'.charAt(1)", r#""ñ""#, char_at).takes(1, 1),
-    Function::new(Of::Text, "codePointAt", "text.codePointAt(place)", "The character's number in Unicode, or null.", "'A'.codePointAt(0)", "65", code_point_at).takes(1, 1),
-    Function::new(Of::Text, "padStart", "text.padStart(length, fill?)", "Filled up at its start to `length` characters.", "'7'.padStart(3, '0')", r#""007""#, pad_start).takes(1, 2),
-    Function::new(Of::Text, "padEnd", "text.padEnd(length, fill?)", "Filled up at its end to `length` characters.", "'7'.padEnd(3, '.')", r#""7..""#, pad_end).takes(1, 2),
+    Function::new(
+        Of::Text,
+        "replace",
+        "text.replace(from, to)",
+        "The first `from` replaced; `to` is plain text.",
+        "'a-b-c'.replace('-', '+')",
+        r#""a+b-c""#,
+        replace,
+    )
+    .takes(2, 2),
+    Function::new(
+        Of::Text,
+        "replaceAll",
+        "text.replaceAll(from, to)",
+        "Every `from` replaced; `to` is plain text.",
+        "'a-b-c'.replaceAll('-', '+')",
+        r#""a+b+c""#,
+        replace_all,
+    )
+    .takes(2, 2),
+    Function::new(
+        Of::Text,
+        "startsWith",
+        "text.startsWith(part)",
+        "Whether the text begins with `part`.",
+        "'abc'.startsWith('ab')",
+        "true",
+        starts_with,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "endsWith",
+        "text.endsWith(part)",
+        "Whether the text ends with `part`.",
+        "'abc'.endsWith('bc')",
+        "true",
+        ends_with,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "substring",
+        "text.substring(start, end?)",
+        "The characters from start to before end; negative places count as 0.",
+        "'hello'.substring(1, 3)",
+        r#""el""#,
+        substring,
+    )
+    .takes(1, 2),
+    Function::new(
+        Of::Text,
+        "charAt",
+        "text.charAt(place)",
+        "The character at a place counted from 0, or an empty text.",
+        "'añb'.charAt(1)",
+        r#""ñ""#,
+        char_at,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "codePointAt",
+        "text.codePointAt(place)",
+        "The character's number in Unicode, or null.",
+        "'A'.codePointAt(0)",
+        "65",
+        code_point_at,
+    )
+    .takes(1, 1),
+    Function::new(
+        Of::Text,
+        "padStart",
+        "text.padStart(length, fill?)",
+        "Filled up at its start to `length` characters.",
+        "'7'.padStart(3, '0')",
+        r#""007""#,
+        pad_start,
+    )
+    .takes(1, 2),
+    Function::new(
+        Of::Text,
+        "padEnd",
+        "text.padEnd(length, fill?)",
+        "Filled up at its end to `length` characters.",
+        "'7'.padEnd(3, '.')",
+        r#""7..""#,
+        pad_end,
+    )
+    .takes(1, 2),
     Function::new(Of::Text, "repeat", "text.repeat(times)", "The text so many times.", "'ab'.repeat(2)", r#""abab""#, repeat).takes(1, 1),
-    Function::new(Of::Text, "truncate", "text.truncate(length, end?)", "At most `length` characters, `…` or `end` included when something was cut.", "'hello world'.truncate(6)", r#""hello…""#, truncate).takes(1, 2),
-    Function::new(Of::Text, "slug", "text.slug()", "Small letters and digits joined by hyphens.", "'Hello, World!'.slug()", r#""hello-world""#, slug),
+    Function::new(
+        Of::Text,
+        "truncate",
+        "text.truncate(length, end?)",
+        "At most `length` characters, `…` or `end` included when something was cut.",
+        "'hello world'.truncate(6)",
+        r#""hello…""#,
+        truncate,
+    )
+    .takes(1, 2),
+    Function::new(
+        Of::Text,
+        "slug",
+        "text.slug()",
+        "Small letters and digits joined by hyphens.",
+        "'Hello, World!'.slug()",
+        r#""hello-world""#,
+        slug,
+    ),
 ];
 
 fn part<'e>(args: &mut Args<'_, 'e>, part: fn(&str) -> &str) -> Out<'e> {
@@ -69,7 +200,11 @@ fn title<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {
         let mut inside = false;
         let mut titled = String::with_capacity(text.len());
         for c in text.chars() {
-            if inside { titled.extend(c.to_lowercase()) } else { titled.extend(c.to_uppercase()) }
+            if inside {
+                titled.extend(c.to_lowercase())
+            } else {
+                titled.extend(c.to_uppercase())
+            }
             inside = c.is_alphanumeric() || (inside && matches!(c, '\'' | '’'));
         }
         titled

@@ -150,7 +150,9 @@ fn with_calls(steps: &str) -> String {
     while let Some((before, after)) = rest.split_once("CALL(") {
         let (path, behind) = after.split_once(')').unwrap();
         text += before;
-        text += &format!("action: http.request, params: {{method: POST, url: '${{inputs.url}}', idempotency_header: Idempotency-Key, body: {{path: {path}}}}}");
+        text += &format!(
+            "action: http.request, params: {{method: POST, url: '${{inputs.url}}', idempotency_header: Idempotency-Key, body: {{path: {path}}}}}"
+        );
         rest = behind;
     }
     text + rest

@@ -108,7 +108,8 @@ impl Node {
     pub async fn save(&self, document: &str) -> PlanId {
         let catalog: &dyn Catalog = &*self.catalog;
         let checked = plan::load(document, Format::Auto, catalog, &Owner::LOCAL);
-        let checked = checked.unwrap_or_else(|problems| panic!("{document}\n{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
+        let checked = checked
+            .unwrap_or_else(|problems| panic!("{document}\n{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
         let id = PlanId(self.engine.new_id());
         let new = new_plan(&checked, id, Owner::LOCAL, PlanSource::Api, self.engine.clock().now(), || self.engine.new_id());
         self.engine.store().create_plan(id, new).await.unwrap();
@@ -161,7 +162,8 @@ impl Node {
             format!("{} {} {}{error} {}", step.id, step.status.as_str(), step.port.as_deref().unwrap_or("-"), step.output)
         });
         let ending = store.ending(run).await.unwrap();
-        let ending = ending.map(|ending| format!("= {} {} {:?}", ending.status.as_str(), ending.output, ending.error.map(|fault| fault.code.to_string())));
+        let ending = ending
+            .map(|ending| format!("= {} {} {:?}", ending.status.as_str(), ending.output, ending.error.map(|fault| fault.code.to_string())));
         let text = lines.chain(ending).collect::<Vec<_>>().join("\n");
         text.replace(&run.to_string(), "<run>")
     }

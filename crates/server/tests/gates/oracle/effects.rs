@@ -50,12 +50,18 @@ fn known(records: &Records, runs: &HashMap<&str, Known>, found: &mut Vec<Broken>
             continue;
         };
         if known.run.token != call.token {
-            found.push(broken("unknown ledger key", format!("{} says {} and run {} says {}", call.key, call.token, call.run, known.run.token)));
+            found.push(broken(
+                "unknown ledger key",
+                format!("{} says {} and run {} says {}", call.key, call.token, call.run, known.run.token),
+            ));
         }
         let undecided = known.run.status == "needs_decision" || known.run.status == "quarantined";
         match known.results.get(call.path.as_str()) {
             Some(recorded) if call.at > *recorded => {
-                found.push(broken("extra ledger call", format!("run {} called {} again after its result was recorded", call.run, call.path)));
+                found.push(broken(
+                    "extra ledger call",
+                    format!("run {} called {} again after its result was recorded", call.run, call.path),
+                ));
             }
             None if !undecided => {
                 found.push(broken("unknown ledger key", format!("run {} has no result of {}, which was called", call.run, call.path)));
@@ -66,7 +72,10 @@ fn known(records: &Records, runs: &HashMap<&str, Known>, found: &mut Vec<Broken>
             found.push(broken("key differs", format!("run {} step {}: the ledger and the plan saw different keys", call.run, call.path)));
         }
         if call.at < known.due {
-            found.push(broken("early", format!("run {} called {} {} ms before its wait was over", call.run, call.path, known.due - call.at)));
+            found.push(broken(
+                "early",
+                format!("run {} called {} {} ms before its wait was over", call.run, call.path, known.due - call.at),
+            ));
         }
     }
 }
@@ -96,7 +105,10 @@ fn repeats(records: &Records, found: &mut Vec<Broken>) {
     for call in &records.calls {
         let seen = lives.entry(&call.key).or_default();
         if !seen.insert(call.life) {
-            found.push(broken("extra ledger call", format!("run {} step {} was called twice by process {}", call.run, call.path, call.life)));
+            found.push(broken(
+                "extra ledger call",
+                format!("run {} step {} was called twice by process {}", call.run, call.path, call.life),
+            ));
         }
         if call.once && call.nth > 1 {
             found.push(broken("once twice", format!("run {} step {} is `once` and was called {} times", call.run, call.path, call.nth)));

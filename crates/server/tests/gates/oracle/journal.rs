@@ -54,7 +54,10 @@ fn results(run: &RunDump, found: &mut Vec<Broken>) {
                     over.insert(path.as_str());
                 }
                 if due.get(path.as_str()).is_some_and(|until| row.at < *until) {
-                    found.push(broken("early", format!("run {} step {path} went on {} ms before it was due", run.id, due[path.as_str()] - row.at)));
+                    found.push(broken(
+                        "early",
+                        format!("run {} step {path} went on {} ms before it was due", run.id, due[path.as_str()] - row.at),
+                    ));
                 }
             }
             RowKind::Waiting { path, until } => drop(due.insert(path, *until)),
@@ -81,7 +84,10 @@ fn ending(run: &RunDump, records: &Records, found: &mut Vec<Broken>) {
                 found.push(broken("after the end", format!("run {} has rows after its terminal one", run.id)));
             }
             if *status != run.status {
-                found.push(broken("two terminal states", format!("run {} is {} in its row and {status} in its journal", run.id, run.status)));
+                found.push(broken(
+                    "two terminal states",
+                    format!("run {} is {} in its row and {status} in its journal", run.id, run.status),
+                ));
             }
             if !TERMINAL.contains(status) {
                 found.push(broken("not ended", format!("run {} ended as {status}, which is no end", run.id)));
@@ -89,7 +95,8 @@ fn ending(run: &RunDump, records: &Records, found: &mut Vec<Broken>) {
         }
         many => found.push(broken("two terminal states", format!("run {} ended {} times", run.id, many.len()))),
     }
-    let over_kills = || records.kills.iter().filter(|kill| kill.at >= run.created_at && run.rows.last().is_none_or(|row| kill.at <= row.at)).count();
+    let over_kills =
+        || records.kills.iter().filter(|kill| kill.at >= run.created_at && run.rows.last().is_none_or(|row| kill.at <= row.at)).count();
     match run.status.as_str() {
         // `once` never guesses; the plans that have such a step say so in their name.
         "needs_decision" if run.plan.contains("once") => {}

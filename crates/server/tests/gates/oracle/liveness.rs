@@ -26,7 +26,10 @@ pub fn check(records: &Records, floor: &Floor) -> Vec<Broken> {
         found.push(broken("too few kills", format!("{} kills, {} are asked for", records.kills.len(), floor.kills)));
     }
     if records.hits() * 100 < records.kills.len() * floor.hits {
-        found.push(broken("idle kills", format!("{} of {} kills hit work in flight, {} % are asked for", records.hits(), records.kills.len(), floor.hits)));
+        found.push(broken(
+            "idle kills",
+            format!("{} of {} kills hit work in flight, {} % are asked for", records.hits(), records.kills.len(), floor.hits),
+        ));
     }
     match records.settled_ms {
         Some(took) if took <= floor.settle_ms => {}

@@ -98,9 +98,20 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum RowKind {
     /// `result`: success or error, after which the step is over; `key`: an idempotency key that the plan wrote into its output.
-    Attempted { path: String, attempt: u32, status: String, output: u64, keys: BTreeMap<String, String> },
-    Waiting { path: String, until: i64 },
-    Finished { status: String },
+    Attempted {
+        path: String,
+        attempt: u32,
+        status: String,
+        output: u64,
+        keys: BTreeMap<String, String>,
+    },
+    Waiting {
+        path: String,
+        until: i64,
+    },
+    Finished {
+        status: String,
+    },
     Other,
 }
 

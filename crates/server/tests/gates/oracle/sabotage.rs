@@ -33,10 +33,19 @@ fn call(run: &str, path: &str, nth: u32, life: u32) -> Call {
 /// A gate that went well: two runs, one of them hit by the kill and its call repeated.
 fn good() -> Records {
     let a = run("a", "calls", vec![attempted("one", 11), attempted("pay", 12), finished("success")]);
-    let b = run("b", "nap", vec![RowKind::Waiting { path: "nap".into(), until: 1_012 }, attempted("nap", 13), attempted("pay", 14), finished("success")]);
+    let b = run(
+        "b",
+        "nap",
+        vec![RowKind::Waiting { path: "nap".into(), until: 1_012 }, attempted("nap", 13), attempted("pay", 14), finished("success")],
+    );
     let mut late = call("b", "pay", 1, 2);
     late.at = 1_025;
-    let ack = Ack { token: "token-a".into(), run: "a".into(), steps: [("one".into(), 11), ("pay".into(), 12)].into(), ended: Some("success".into()) };
+    let ack = Ack {
+        token: "token-a".into(),
+        run: "a".into(),
+        steps: [("one".into(), 11), ("pay".into(), 12)].into(),
+        ended: Some("success".into()),
+    };
     Records {
         acks: vec![ack],
         calls: vec![call("a", "pay", 1, 1), call("a", "pay", 2, 2), late],
@@ -94,7 +103,10 @@ fn a_request_that_made_two_runs_is_red() {
 fn a_broken_journal_is_red() {
     assert_eq!(red(|r| both(r, |dump| dump[1].rows[1].seq = 1)), ["journal row twice", "journal gap"]);
     assert_eq!(red(|r| both(r, |dump| dump[1].rows.iter_mut().skip(1).for_each(|row| row.seq += 1))), ["journal gap"]);
-    assert_eq!(red(|r| both(r, |dump| dump[1].rows = rows(vec![attempted("pay", 14), attempted("pay", 14), finished("success")]))), ["result twice", "extra ledger call"]);
+    assert_eq!(
+        red(|r| both(r, |dump| dump[1].rows = rows(vec![attempted("pay", 14), attempted("pay", 14), finished("success")]))),
+        ["result twice", "extra ledger call"]
+    );
     assert_eq!(red(|r| both(r, |dump| dump[1].rows[1].at = 1_011)), ["early"]);
     assert_eq!(red(|r| both(r, |dump| dump.push(dump[0].clone()))), ["request twice", "run twice"]);
 }

@@ -23,7 +23,10 @@ fn acknowledged(records: &Records, name: &str, dump: &[RunDump], found: &mut Vec
             continue;
         };
         if run.token != ack.token {
-            found.push(broken("acked run lost", format!("run {} was acknowledged for {} and belongs to \"{}\"", ack.run, ack.token, run.token)));
+            found.push(broken(
+                "acked run lost",
+                format!("run {} was acknowledged for {} and belongs to \"{}\"", ack.run, ack.token, run.token),
+            ));
         }
         let recorded: HashMap<&str, u64> = run
             .rows
