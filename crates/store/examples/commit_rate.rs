@@ -50,7 +50,7 @@ async fn main() {
 }
 
 async fn drive(store: &Arc<SqliteStore>, runs: u32, salt: u128) {
-    let tasks: Vec<_> = (0..runs).map(|n| tokio::spawn(one(Arc::clone(store), u128::from(n) << 32 | salt))).collect();
+    let tasks: Vec<_> = (0..runs).map(|n| tokio::spawn(one(Arc::clone(store), salt << 32 | u128::from(n)))).collect();
     for task in tasks {
         task.await.expect("no driver panics");
     }

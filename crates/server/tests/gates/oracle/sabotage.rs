@@ -83,8 +83,9 @@ fn a_good_gate_is_green() {
 fn what_a_client_was_told_and_is_not_there_is_red() {
     assert_eq!(red(|r| both(r, |dump| drop(dump.remove(0)))), ["acked run lost", "unknown ledger key"]);
     assert_eq!(red(|r| r.acks[0].token = "token-x".into()), ["acked run lost"]);
-    assert_eq!(red(|r| drop(r.acks[0].steps.insert("two".into(), 9))), ["acked step lost"]);
-    assert_eq!(red(|r| drop(r.acks[0].steps.insert("one".into(), 9))), ["acked step changed"]);
+    let step = |name: &'static str| move |r: &mut Records| r.acks[0].steps.extend([(name.to_owned(), 9)]);
+    assert_eq!(red(step("two")), ["acked step lost"]);
+    assert_eq!(red(step("one")), ["acked step changed"]);
     assert_eq!(red(|r| r.acks[0].ended = Some("error".into())), ["ending changed"]);
     assert_eq!(red(|r| r.refusals.push("500 to a webhook".into())), ["refused"]);
 }
