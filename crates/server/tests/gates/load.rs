@@ -15,7 +15,7 @@ use super::dice::Dice;
 use super::oracle::{Ack, fingerprint};
 
 /// No answer takes this long, whatever is killed.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Runs that one client watches at a time.
 const WATCHED: usize = 4;
 
@@ -129,6 +129,13 @@ impl Worker {
         let answer = tokio::time::timeout(PATIENCE, self.client.send(method, path, body, key)).await;
         self.load.open.fetch_sub(usize::from(asked), Ordering::AcqRel);
         let answer = answer.unwrap_or_else(|_| {
+            let stage = self.client.stage.lock().unwrap().clone();
+            let port: u16 = stage.split(' ').next().unwrap().parse().unwrap();
+            let hex = format!(":{port:04X} ");
+            eprintln!(
+                "HANG {stage}\n{}",
+                std::fs::read_to_string("/proc/net/tcp").unwrap().lines().filter(|l| l.contains(&hex)).collect::<Vec<_>>().join("\n")
+            );
             self.load.refuse(format!("{method} {path} was not answered within {PATIENCE:?}"));
             Err(Gone)
         });
