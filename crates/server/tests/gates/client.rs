@@ -18,14 +18,13 @@ pub struct Gone;
 pub type Answer = (u16, Value);
 
 pub struct Client {
-    pub stage: std::sync::Arc<std::sync::Mutex<String>>,
     address: SocketAddr,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Client {
     pub fn new(address: SocketAddr) -> Client {
-        Client { address, connection: None, stage: Default::default() }
+        Client { address, connection: None }
     }
 
     pub async fn get(&mut self, path: &str) -> Result<Answer, Gone> {
@@ -41,9 +40,6 @@ impl Client {
             Some(connection) if connection.is_ready() => connection,
             _ => self.connect().await?,
         };
-        let local = self.stage.lock().unwrap().split(' ').next().unwrap_or_default().to_owned();
-        let say = |what: &str| *self.stage.lock().unwrap() = format!("{local} {what}");
-        say("sending");
         let mut request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
         if body.is_some() {
             request = request.header("content-type", "application/json");
@@ -53,11 +49,9 @@ impl Client {
         }
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let response = connection.send_request(request.body(Full::new(body)).unwrap()).await.map_err(|_| Gone)?;
-        say("head");
         let status = response.status().as_u16();
         // Half an answer is none.
         let bytes = response.into_body().collect().await.map_err(|_| Gone)?.to_bytes();
-        say("body");
         if connection.ready().await.is_ok() {
             self.connection = Some(connection);
         }
@@ -65,10 +59,8 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Gone> {
-        *self.stage.lock().unwrap() = "0 connecting".into();
         let stream = TcpStream::connect(self.address).await.map_err(|_| Gone)?;
         stream.set_nodelay(true).map_err(|_| Gone)?;
-        *self.stage.lock().unwrap() = format!("{} connected", stream.local_addr().map_err(|_| Gone)?.port());
         let (connection, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| Gone)?;
         tokio::spawn(driver);
         Ok(connection)
