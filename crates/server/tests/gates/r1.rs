@@ -22,6 +22,8 @@ use super::process::Server;
 
 const KILLS: u64 = 200;
 const STEPS: usize = 20_000;
+/// With more kills than this, clients take their time: 1,500 kills at full speed are 3,700,000 steps to remember.
+const LONG: u64 = 2_000;
 /// Of the kills, in percent: at least so many meet a call or a request in flight.
 const HITS: usize = 60;
 /// Of the kills, in percent: aimed at the start itself, before anybody was served.
@@ -59,7 +61,8 @@ async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     let mut delays = dice.fork("delays");
     let ledger = Ledger::start(20).await;
     let mut server = Server::new(folder, &mut dice.fork("port"));
-    let load = Load::new(server.address);
+    let pace = if kills > LONG { Duration::from_millis(60) } else { Duration::ZERO };
+    let load = Load::new(server.address, pace);
     let began = now();
     let mut starts = vec![server.start().await];
     let clients = clients(&load, &dice, &ledger).await;

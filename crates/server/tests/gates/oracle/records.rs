@@ -97,7 +97,7 @@ pub struct Row {
 /// What of a row the oracle looks at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum RowKind {
-    /// `result`: success or error, after which the step is over; `key`: an idempotency key that the plan wrote into its output.
+    /// One attempt ended. `keys`: idempotency keys that the plan wrote into its output, by step.
     Attempted {
         path: String,
         attempt: u32,
