@@ -20,6 +20,7 @@ pub mod triggers;
 pub use credentials::{Credentials, SealError};
 pub use driver::{Progress, Report};
 pub use engine::{Engine, Parts, RunHandle, Settings, Start, StartError};
+pub use journal::hydrate;
 pub use marks::{CrashMarks, Found, NoMarks};
 pub use plans::LoadedPlan;
 pub use rehearse::StepResult;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use mainspring_engine::run::view::{self, StepView};
-use mainspring_model::event::{BlobRef, Event, EventBody};
+use mainspring_model::event::{Event, EventBody};
 use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::plan::Plan;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
-use serde_json::Value;
 
 use super::api::Api;
 use super::caller::Caller;
@@ -45,7 +44,7 @@ pub async fn load(api: &Api, caller: &Caller, id: RunId) -> Refusable<Seen> {
     let header = api.store.header(id).await?.ok_or_else(|| missing(id))?;
     let plan = api.engine.plan(&header.owner, header.plan_id, header.plan_version).await?.plan;
     let mut events = api.store.history(id).await?;
-    hydrate(api, &mut events).await?;
+    mainspring_engine::hydrate(&*api.store, &mut events).await?;
     let header = Arc::new(header);
     let steps = view::steps(&plan, &header, api.engine.keys(), &events).map_err(Problem::internal)?;
     Ok(Seen { header, summary, plan, events, steps })
@@ -58,29 +57,4 @@ pub async fn summary(api: &Api, caller: &Caller, id: RunId) -> Refusable<RunSumm
 
 fn missing(id: RunId) -> Box<Problem> {
     Problem::not_found(format_args!("run {id}"))
-}
-
-/// Puts large values back where they stood.
-async fn hydrate(api: &Api, events: &mut [Event]) -> Refusable<()> {
-    for event in events {
-        match &mut event.body {
-            EventBody::Attempted(attempted) => {
-                if let Some(blob) = attempted.blob.take() {
-                    attempted.output = value_of(api, &blob).await?;
-                }
-            }
-            EventBody::Finished(ending) => {
-                if let Some(blob) = ending.blob.take() {
-                    ending.output = value_of(api, &blob).await?;
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-async fn value_of(api: &Api, blob: &BlobRef) -> Refusable<Value> {
-    let bytes = api.store.get_blob(&blob.sha256).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::internal(format_args!("blob {}: {error}", blob.sha256)))
 }
