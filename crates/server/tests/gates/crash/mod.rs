@@ -128,7 +128,7 @@ impl Bench {
         let ledger = outside.block_on(Ledger::start(0));
         let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let bench = Bench { ledger, outside, fresh, origin: wall_ms() };
-        inside(async {
+        inside("a fresh folder", async {
             let node = bench.open(bench.fresh.path(), None).await;
             node.engine.store().close().await;
         });
@@ -145,7 +145,8 @@ impl Bench {
         for name in [mainspring_store::DATABASE_FILE, "key"] {
             std::fs::copy(self.fresh.path().join(name), folder.path().join(name)).unwrap();
         }
-        let (run, accepted, whole) = inside(async {
+        let place = format!("{}, crash {crash:?}", case.name);
+        let (run, accepted, whole) = inside(&place, async {
             let node = self.open(folder.path(), crash).await;
             for other in &case.others {
                 node.save(other).await;
@@ -153,15 +154,20 @@ impl Bench {
             let plan = node.save(&case.document).await;
             node.go_on().await;
             let handle = node.start(plan, &case.inputs(&self.ledger.url())).await;
-            let state = match node.end_of(handle.id).await {
-                Some(ending) => Some((node.render(handle.id).await, ending.status)),
-                None => None,
+            let ended = async {
+                let ending = node.end_of(handle.id).await?;
+                Some((node.render(handle.id).await, ending.status))
+            };
+            // A crash while the end is being read is a crash too.
+            let state = tokio::select! {
+                state = ended => state,
+                () = node.crashed() => None,
             };
             (handle.id, handle.progress.borrow().accepted, state)
         });
         let (state, status) = match whole.clone() {
             Some((state, status)) => (Some(state), Some(status)),
-            None => inside(async {
+            None => inside(&format!("{place}, taken up"), async {
                 let node = self.open(folder.path(), None).await;
                 node.go_on().await;
                 if node.engine.store().header(run).await.unwrap().is_none() {
@@ -183,8 +189,8 @@ impl Bench {
 }
 
 /// One life: everything that runs in it is dropped with its runtime, wherever it is.
-fn inside<T>(life: impl Future<Output = T>) -> T {
+fn inside<T>(place: &str, life: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let guarded = async { tokio::time::timeout(std::time::Duration::from_secs(60), life).await };
-    runtime.block_on(guarded).expect("a life ends or crashes within a minute")
+    runtime.block_on(guarded).unwrap_or_else(|_| panic!("{place}: a life neither ended nor crashed within a minute"))
 }

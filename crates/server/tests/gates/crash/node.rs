@@ -57,6 +57,7 @@ pub struct Node {
     pub engine: Engine,
     pub seen: watch::Receiver<Seen>,
     catalog: Arc<BuiltIns>,
+    will_crash: bool,
 }
 
 /// How a life begins and ends.
@@ -83,6 +84,7 @@ async fn opened(folder: &Path, clock: &Arc<dyn Clock>) -> Arc<dyn Store> {
 impl Node {
     pub async fn open(birth: Birth<'_>) -> Node {
         let store = opened(birth.folder, &birth.clock).await;
+        let will_crash = birth.crash.is_some();
         let store = CrashingStore::new(store, birth.crash);
         let ring = KeyRing::open_or_create_file(&birth.folder.join("key"), birth.folder.join("key").exists(), &OsEntropy).unwrap();
         let vault = Arc::new(Vault::new(ring, Arc::new(OsEntropy)));
@@ -101,7 +103,7 @@ impl Node {
         });
         engine.credentials().load_keys().await.unwrap();
         engine.credentials().ensure_key(OrgId::LOCAL).await.unwrap();
-        Node { seen: store.seen(), engine, catalog }
+        Node { seen: store.seen(), engine, catalog, will_crash }
     }
 
     /// Stores a plan; crashes count run commits only.
@@ -133,9 +135,12 @@ impl Node {
 
     /// Waits until a run's end is on disk and known, or the crash; `None` after the crash.
     pub async fn end_of(&self, run: RunId) -> Option<Ending> {
-        let (mut ends, mut crash) = (self.seen.clone(), self.seen.clone());
+        let mut ends = self.seen.clone();
         let ended = async {
-            if let Some(ending) = self.engine.store().ending(run).await.unwrap() {
+            // The end can be on disk while its commit is still about to crash: then only what the commit answered counts.
+            if !self.will_crash
+                && let Some(ending) = self.engine.store().ending(run).await.unwrap()
+            {
                 return Some(ending);
             }
             ends.wait_for(|seen| seen.ended.contains(&run)).await.unwrap();
@@ -144,8 +149,12 @@ impl Node {
         // After a crash the store answers nothing more.
         tokio::select! {
             ending = ended => ending,
-            _ = crash.wait_for(|seen| seen.crashed) => None,
+            () = self.crashed() => None,
         }
+    }
+
+    pub async fn crashed(&self) {
+        self.seen.clone().wait_for(|seen| seen.crashed).await.unwrap();
     }
 
     /// A run's whole final state, a line per step, without attempts and times.
