@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mainspring_model::event::EventBody;
-use mainspring_model::fault::{Class, Code, Fault};
+use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::run::{Ending, RunStatus};
 use mainspring_model::store::{Claimed, RunWrite, Standing, StoreError};
@@ -14,15 +14,12 @@ use crate::driver::Progress;
 use crate::engine::{Engine, Inner};
 use crate::journal;
 use crate::run::{Illegal, Run};
+use crate::suspects::{Alone, is_suspect};
 
 /// Runs taken up in one go.
 const BATCH: usize = 256;
 /// How long a full process waits for room for a whole batch, in milliseconds.
 const ROOM_PATIENCE: i64 = 20;
-/// A run in flight at this many crashes is driven alone.
-const SUSPECT: u32 = 2;
-/// After this many crashes alone it is quarantined.
-const POISON: u32 = 3;
 
 impl Engine {
     /// Gives the runs of a process that died back to the queue. Called once, before [`Engine::serve`]; nothing waits for it.
@@ -100,16 +97,11 @@ impl Engine {
         }
         let claimed = self.0.store.claim(u32::try_from(room).expect("a small batch")).await?;
         let count = claimed.len();
-        let (suspects, rest): (Vec<Claimed>, Vec<Claimed>) = claimed.into_iter().partition(|run| run.crashes >= SUSPECT);
+        let (suspects, rest): (Vec<Claimed>, Vec<Claimed>) = claimed.into_iter().partition(is_suspect);
+        // First, while the process is still quiet.
+        self.take_up_suspects(suspects).await;
         for run in rest {
-            self.take_up(run, false).await;
-        }
-        for run in suspects {
-            if run.crashes_alone >= POISON {
-                self.quarantine(run).await;
-            } else {
-                self.drive_alone(run).await;
-            }
+            self.take_up(run, None).await;
         }
         for (run, by) in self.0.store.cancel_requests().await? {
             self.0.pass_cancel(run, &by, false);
@@ -117,54 +109,24 @@ impl Engine {
         Ok(count)
     }
 
-    /// A run that was in flight at two crashes gets the process for itself.
-    async fn drive_alone(&self, run: Claimed) {
-        let id = run.header.id;
-        self.0.exclusive.store(true, Ordering::Release);
-        while self.live() > 0 {
-            let freed = self.0.freed.notified();
-            if self.live() == 0 {
-                break;
-            }
-            freed.await;
-        }
-        tracing::warn!(run = %id, crashes = run.crashes, "this run was in flight when the process died; it runs alone");
-        if let Some(task) = self.take_up(run, true).await
-            && let Err(error) = task.await
-        {
-            tracing::error!(run = %id, %error, "the lone run's driver failed");
-        }
-        self.0.exclusive.store(false, Ordering::Release);
-    }
-
-    async fn quarantine(&self, claimed: Claimed) {
-        let message = "a step of this run ended the whole process five times, three of them while it ran alone; it will not be run again";
-        let fault = Fault::new(Code::QUARANTINED, message).class(Class::Internal);
-        if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Quarantined, fault).await {
-            tracing::error!(run = %claimed.header.id, %error, "a run could not be quarantined");
-        }
-    }
-
-    async fn take_up(&self, claimed: Claimed, alone: bool) -> Option<tokio::task::JoinHandle<()>> {
+    pub(crate) async fn take_up(&self, claimed: Claimed, alone: Option<Alone>) {
         let id = claimed.header.id;
         match self.0.load(&claimed).await {
             Ok(run) => {
                 let (progress, _) = watch::channel(Progress::default());
-                Some(self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested))
+                self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested);
             }
             Err(LoadError::Store(error)) => {
                 tracing::error!(run = %id, %error, "a run could not be read; it goes back to the queue");
                 if let Err(error) = self.0.store.release(id, claimed.epoch).await {
                     tracing::error!(run = %id, %error, "a run could not be given back; the next start takes it up");
                 }
-                None
             }
             Err(LoadError::Gone(reason)) => {
                 let fault = Fault::internal(format!("the run cannot go on: {reason}"));
                 if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Error, fault).await {
                     tracing::error!(run = %id, %error, "a run that cannot go on could not be ended");
                 }
-                None
             }
         }
     }
@@ -208,13 +170,17 @@ impl Inner {
     }
 
     /// Writes a terminal event for a run that is not driven.
-    async fn end_at_once(&self, claimed: &Claimed, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
-        let id: RunId = claimed.header.id;
+    pub(crate) async fn end_at_once(&self, claimed: &Claimed, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
+        self.end_from_outside(claimed.header.id, claimed.epoch, status, fault).await
+    }
+
+    /// Writes the terminal event of a run whose driver is gone.
+    pub(crate) async fn end_from_outside(&self, id: RunId, epoch: i64, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
         let seq = self.store.history(id).await?.last().map_or(0, |event| event.seq) + 1;
         let ending = Ending { status, output: serde_json::Value::Null, blob: None, error: Some(fault) };
         let event = mainspring_model::event::Event { seq, at: self.clock.now(), body: EventBody::Finished(ending.clone()) };
         let events = Arc::new(vec![journal::plain_row(&event)]);
-        self.store.commit(RunWrite { run: id, epoch: claimed.epoch, create: None, events, standing: Standing::Ended(ending) }).await?;
+        self.store.commit(RunWrite { run: id, epoch, create: None, events, standing: Standing::Ended(ending) }).await?;
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! The engine's inner works: making runs, handing them to drivers, and passing signals to the live ones.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt;
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::id::RunId;
-use mainspring_model::run::RunHeader;
+use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -15,6 +17,7 @@ use crate::driver::{Driver, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
 use crate::plans::LoadedPlan;
 use crate::run::Run;
+use crate::suspects::Alone;
 
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
@@ -50,7 +53,7 @@ impl Inner {
             let inner = self.clone();
             tokio::spawn(async move { inner.enqueue(id, new, progress).await });
         } else {
-            self.spawn(run, self.store.epoch(), Some(new), progress, false, false);
+            self.spawn(run, self.store.epoch(), Some(new), progress, None, false);
         }
         Ok(handle)
     }
@@ -81,9 +84,9 @@ impl Inner {
         epoch: i64,
         create: Option<Arc<NewRun>>,
         progress: watch::Sender<Progress>,
-        alone: bool,
+        alone: Option<Alone>,
         cancel: bool,
-    ) -> tokio::task::JoinHandle<()> {
+    ) {
         let (signals, inbox) = mpsc::unbounded_channel();
         let id = run.header().id;
         let cancelled = cancel || run.has_been_cancelled();
@@ -100,7 +103,24 @@ impl Inner {
             live.insert(id, LiveRun { signals, cancelled });
             self.live_count.store(live.len(), Ordering::Release);
         }
-        tokio::spawn(Driver::new(self.clone(), run, epoch, create, progress, inbox, alone).drive())
+        let driver = Driver::new(self.clone(), run, epoch, create, progress, inbox, alone);
+        let inner = self.clone();
+        tokio::spawn(async move {
+            if AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
+                inner.bury(id, epoch).await;
+            }
+        });
+    }
+
+    /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
+    async fn bury(&self, id: RunId, epoch: i64) {
+        self.marks.leave(id);
+        self.forget_live(id);
+        let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
+        match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
+            Ok(()) => tracing::error!(run = %id, "the driver of a run failed; the run was ended"),
+            Err(error) => tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written"),
+        }
     }
 
     /// Starts the plan that a `logic.call` step names, once per step path.

@@ -15,6 +15,7 @@ mod prune;
 mod rehearse;
 pub mod run;
 mod scheduler;
+mod suspects;
 pub mod triggers;
 
 pub use credentials::{Credentials, SealError};

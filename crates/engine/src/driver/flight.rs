@@ -24,7 +24,7 @@ impl Driver {
     pub(super) fn fly(&mut self, call: Call) {
         let header = self.run.header().clone();
         if !self.marked {
-            self.inner.marks.enter(header.id, self.alone);
+            self.inner.marks.enter(header.id, self.alone.is_some());
             self.marked = true;
         }
         if self.inner.watchers.is_watched(header.id) {
@@ -88,8 +88,13 @@ impl Driver {
     }
 
     pub(super) async fn landed(&mut self, done: Result<(Addr, u32, Tried), tokio::task::JoinError>) -> Result<(), Stop> {
-        // An aborted attempt was recorded when it was aborted; panics are faults already.
-        let Ok((addr, attempt, tried)) = done else { return Ok(()) };
+        let (addr, attempt, tried) = match done {
+            Ok(tried) => tried,
+            // A panic of the action is a fault already; this one is our own, and ends the driver.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // An aborted attempt was recorded when it was aborted.
+            Err(_) => return Ok(()),
+        };
         match self.flying.get(&addr) {
             Some(flying) if flying.attempt == attempt => {}
             _ => return Ok(()),
@@ -113,6 +118,15 @@ impl Driver {
                 self.tasks.abort_all();
                 self.flying.clear();
                 self.unmark();
+                Ok(())
+            }
+            Signal::Company => {
+                self.alone = None;
+                if self.marked {
+                    let id = self.run.header().id;
+                    self.inner.marks.leave(id);
+                    self.inner.marks.enter(id, false);
+                }
                 Ok(())
             }
         }

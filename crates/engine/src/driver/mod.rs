@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::attempt;
 use crate::engine::Inner;
 use crate::run::{Addr, Call, Run, Todo, Tried};
+use crate::suspects::Alone;
 
 /// How far a run has come, for whoever waits for it. Set only after what it says is durable.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,8 @@ pub enum Signal {
     Shutdown,
     /// Give up what is in flight too: it is repeated later.
     Abandon,
+    /// The run is no longer alone.
+    Company,
 }
 
 /// Beyond this, a wait is a row and no memory.
@@ -89,7 +92,8 @@ pub(crate) struct Driver {
     flying: HashMap<Addr, Flying>,
     tasks: JoinSet<(Addr, u32, Tried)>,
     ending: Option<Ending>,
-    alone: bool,
+    /// The process is this run's alone, until its first finished step.
+    alone: Option<Alone>,
     /// The crash mark is set: a step is in flight.
     marked: bool,
     shutdown: bool,
@@ -111,7 +115,7 @@ impl Driver {
         create: Option<Arc<NewRun>>,
         progress: watch::Sender<Progress>,
         inbox: mpsc::UnboundedReceiver<Signal>,
-        alone: bool,
+        alone: Option<Alone>,
     ) -> Driver {
         let durable = create.is_none().then(|| run.seq());
         Driver {

@@ -140,7 +140,7 @@ impl Driver {
         self.durable = Some(upto);
         // A finished step clears the run: what dies from here on is counted from the start, alone or not.
         if rows.iter().any(|row| row.progress) {
-            self.alone = false;
+            self.alone = None;
         }
         if self.inner.watchers.is_watched(id) {
             for row in rows.iter() {

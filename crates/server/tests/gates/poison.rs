@@ -2,6 +2,7 @@
 //! crashes alone it is quarantined; a finished step begins the count anew, and the neighbours end as they should.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -25,6 +26,8 @@ struct Script {
     cured: &'static [&'static str],
     /// Deadly steps in flight.
     deadly: watch::Sender<usize>,
+    /// The providers no longer say what they can do: a defect that no action's own guard sees.
+    broken: Arc<AtomicBool>,
     /// Every call, by name.
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -33,6 +36,7 @@ struct Deadly(ActionSpec, Script);
 
 impl Action for Deadly {
     fn spec(&self) -> &ActionSpec {
+        assert!(!self.1.broken.load(Ordering::Acquire), "broken, as asked for by the test");
         &self.0
     }
     fn ports(&self, _: &Value) -> Vec<Port> {
@@ -232,4 +236,40 @@ fn a_finished_step_begins_the_count_anew() {
         node.end_of(run).await.unwrap()
     });
     assert_eq!(ending.status, RunStatus::Quarantined);
+}
+
+#[test]
+fn a_suspect_that_is_only_slow_does_not_hold_the_others_up() {
+    let folder = Folder::new();
+    let (run, _) = folder.live(&[], async |node, script| begin(node, script, POISON).await);
+    let ((), _) = folder.live(&[], die_again);
+    let ((), left) = folder.live(&[], async |node, script| {
+        die_again(node, script).await;
+        let plan = node.save(NEIGHBOUR).await;
+        let neighbour = node.start(plan, &json!({})).await.id;
+        assert_eq!(node.end_of(neighbour).await.unwrap().status, RunStatus::Success);
+    });
+    assert_eq!((left.in_flight, left.alone), (vec![run], None), "it goes on in company, and is not blamed alone for what comes");
+    assert_eq!(left.log, ["die", "neighbour"]);
+}
+
+#[test]
+fn a_panic_outside_of_actions_ends_the_run_and_no_other() {
+    let folder = Folder::new();
+    let (endings, left) = folder.live(&[], async |node, script| {
+        let plan = node.save(NEIGHBOUR).await;
+        let good = node.start(plan, &json!({})).await.id;
+        let good = node.end_of(good).await.unwrap();
+        script.broken.store(true, Ordering::Release);
+        let broken = node.start(plan, &json!({})).await.id;
+        let broken = node.end_of(broken).await.unwrap();
+        script.broken.store(false, Ordering::Release);
+        let after = node.start(plan, &json!({})).await.id;
+        [broken, good, node.end_of(after).await.unwrap()]
+    });
+    let error = endings[0].error.as_ref().unwrap();
+    assert_eq!((endings[0].status, error.code.as_str()), (RunStatus::Error, "INTERNAL"));
+    assert_eq!(error.message, "this run met a defect in the engine and was ended; the server's log has the details");
+    assert_eq!([endings[1].status, endings[2].status], [RunStatus::Success; 2]);
+    assert!(left.in_flight.is_empty());
 }
