@@ -35,6 +35,7 @@ impl Engine {
     pub async fn serve_claims(&self) {
         let inner = &self.0;
         while !inner.draining.load(Ordering::Acquire) {
+            inner.queue_pulse.beat(inner.clock.monotonic_us());
             let arrived = inner.store.work_arrived();
             match self.claim_once().await {
                 Ok(taken) if taken > 0 && self.room() >= BATCH => continue,

@@ -23,6 +23,7 @@ use crate::keys::VaultKeys;
 use crate::live::Watchers;
 use crate::marks::CrashMarks;
 use crate::plans::{LoadedPlan, PlanCache};
+use crate::pulse::Pulse;
 use crate::run::RunKeys;
 
 /// What the engine is built from.
@@ -156,6 +157,8 @@ pub struct Inner {
     /// Told when a live run is forgotten.
     pub(crate) freed: tokio::sync::Notify,
     pub(crate) entropy: Mutex<[u8; 32]>,
+    pub(crate) queue_pulse: Pulse,
+    pub(crate) schedule_pulse: Pulse,
 }
 
 /// The engine. Cheap to clone.
@@ -187,6 +190,8 @@ impl Engine {
             draining: AtomicBool::new(false),
             freed: tokio::sync::Notify::new(),
             entropy: Mutex::new(seed),
+            queue_pulse: Pulse::default(),
+            schedule_pulse: Pulse::default(),
         }))
     }
 

@@ -74,6 +74,7 @@ impl Engine {
     pub async fn serve_schedules(&self) {
         let inner = &self.0;
         while !inner.draining.load(Ordering::Acquire) {
+            inner.schedule_pulse.beat(inner.clock.monotonic_us());
             let poll = i64::try_from(inner.settings.poll.as_millis()).unwrap_or(1_000);
             let until = match self.fire_due().await {
                 Ok(0) => match inner.store.next_due().await {

@@ -4,6 +4,8 @@ pub mod app;
 pub mod bench;
 pub mod catalog;
 pub mod cli;
+pub mod disk;
+pub mod error_pages;
 pub mod http;
 pub mod plans;
 pub mod serve;

@@ -64,21 +64,21 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     settings.listen = listener.local_addr().unwrap_or(address);
     let app = wire::open(&settings, true).await?;
     wire::log::install(app.redactor.clone(), log_filter().as_deref(), settings.environment == "production");
+    // Before the first request is read: a webhook of a plan file must not be unknown for a moment.
+    if let Some(folder) = &settings.plans {
+        load_folder(&app, folder).await;
+    }
     say_where(&settings);
     banner(&settings);
     let engine = app.engine.clone();
     // Readiness does not wait for recovery: what a dead process left is taken up beside the first requests.
     let driving = tokio::spawn({
         let app = app.clone();
-        let plans = settings.plans.clone();
         async move {
             match app.engine.recover().await {
                 Ok(0) => {}
                 Ok(count) => tracing::info!(count, "runs of the process before go on"),
                 Err(error) => tracing::error!(%error, "the runs of the process before could not be taken up"),
-            }
-            if let Some(folder) = plans {
-                load_folder(&app, &folder).await;
             }
             tokio::join!(
                 app.engine.serve_claims(),

@@ -39,13 +39,43 @@ pub trait Store: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStor
 
 impl<T> Store for T where T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs {}
 
+/// Names of migrations, each list in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Migrations {
+    pub applied: Vec<String>,
+    pub pending: Vec<String>,
+}
+
+/// A pool of connections at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    pub most: u32,
+    pub open: u32,
+    pub idle: u32,
+    /// Callers that have none yet.
+    pub waiting: u32,
+}
+
+impl Pool {
+    pub fn in_use(&self) -> u32 {
+        self.open.saturating_sub(self.idle)
+    }
+
+    /// Nine tenths are in use, or somebody waits: look at it before it runs dry.
+    pub fn is_strained(&self) -> bool {
+        self.waiting > 0 || self.in_use() * 10 >= self.most * 9
+    }
+}
+
 /// How the store is.
 #[async_trait::async_trait]
 pub trait Health: Send + Sync {
     /// A bounded write and a read; an error says what is wrong with the store right now.
     async fn probe(&self) -> Result<(), StoreError>;
-    /// Names of the migrations that were applied, in order.
-    async fn migrations(&self) -> Result<Vec<String>, StoreError>;
+    /// Which migrations the database has and lacks; `ChangedMigration` and `Newer` when it is not of this version's making.
+    async fn migrations(&self) -> Result<Migrations, StoreError>;
+    /// The connections that callers share, now.
+    fn pool(&self) -> Pool;
     /// Waits for every accepted write, then closes. Further calls fail.
     async fn close(&self);
 }

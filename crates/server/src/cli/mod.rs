@@ -9,6 +9,7 @@ mod document;
 mod environment;
 mod events;
 mod exit;
+mod explain;
 mod failure;
 mod global;
 mod inputs;
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     /// Make and remove the keys by which programs call the server.
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
+    /// Say what an error code means and what to do.
+    Explain(explain::Explain),
     /// Check this machine and the data folder, and say what to do.
     Doctor(doctor::Doctor),
     /// Measure this machine against the figures that are promised.
@@ -137,6 +140,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Validate(validate) => validate::run(cx, &validate).await,
         Command::Serve(serve) => serve::run(cx, &serve).await,
         Command::Plan(command) => plan::run(cx, &command).await,
+        Command::Explain(explain) => explain::run(cx, &explain),
         Command::Credential(command) => credential::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::api::Shared;
 use super::openapi;
 
-const STYLE: &str = "\
+pub(super) const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}\
 h1{margin-bottom:.2rem}h2{margin-top:3rem;border-bottom:1px solid #ccc}code,pre{font:14px/1.4 ui-monospace,monospace}\
 details{border:1px solid #ddd;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}summary{cursor:pointer}\

@@ -3,8 +3,10 @@
 use axum::extract::State;
 use futures_util::future::{Either, select};
 use http::StatusCode;
-use mainspring_model::store::StoreError;
+use mainspring_engine::Loop;
+use mainspring_model::store::{self, StoreError};
 use serde::Serialize;
+use std::path::Path;
 use std::pin::pin;
 use utoipa::ToSchema;
 
@@ -12,6 +14,7 @@ use super::api::{Api, Shared};
 use super::problem::Refusable;
 use super::reply::Reply;
 use super::shape::Time;
+use crate::disk;
 
 /// A probe that takes longer is a failed one, in milliseconds.
 const PROBE_WITHIN: i64 = 2_000;
@@ -21,6 +24,7 @@ pub struct Health {
     #[schema(example = "healthy")]
     status: &'static str,
     timestamp: Time,
+    /// `active`; `starting` while the runs of an earlier process are taken up; `stuck`, `stopping`.
     #[schema(example = "active")]
     scheduler: &'static str,
     version: &'static str,
@@ -29,7 +33,12 @@ pub struct Health {
 /// Whether the server works, as the earlier callers ask
 #[utoipa::path(get, path = "/api/health", tag = "server", security(()), responses((status = 200, body = Health)))]
 pub async fn check_health(State(api): Shared) -> Reply {
-    let scheduler = if api.closing.is_cancelled() { "stopping" } else { "active" };
+    let scheduler = match api.engine.schedule_loop() {
+        _ if api.closing.is_cancelled() => "stopping",
+        Loop::Starting => "starting",
+        Loop::Turning => "active",
+        Loop::Stuck(_) => "stuck",
+    };
     Reply::ok(&Health { status: "healthy", timestamp: Time(api.clock.now()), scheduler, version: env!("CARGO_PKG_VERSION") })
 }
 
@@ -53,15 +62,32 @@ pub struct Readiness {
     checks: Checks,
 }
 
-/// `ok`, `warning` or `error` each.
+/// `ok`, `warning` or `error` each; an `error` makes the server not ready.
 #[derive(Serialize, ToSchema)]
 pub struct Checks {
+    /// A bounded write and a read.
     database: &'static str,
+    /// Those of this version are there, unchanged, and no others.
     migrations: &'static str,
+    /// Schedules are fired; `warning` until they are for the first time.
     scheduler: &'static str,
+    /// Queued and due runs are taken up; `warning` until they are for the first time.
     queue: &'static str,
+    /// `warning` when nine tenths of the connections are in use or somebody waits for one.
     database_pool: &'static str,
+    /// Free space for the data; `warning` under 1 GiB, `error` under 64 MiB or when nothing can be written.
     disk: &'static str,
+}
+
+const OK: &str = "ok";
+const WARNING: &str = "warning";
+const ERROR: &str = "error";
+
+impl Checks {
+    fn none_failed(&self) -> bool {
+        let Checks { database, migrations, scheduler, queue, database_pool, disk } = *self;
+        ![database, migrations, scheduler, queue, database_pool, disk].contains(&ERROR)
+    }
 }
 
 /// Whether the server can take work
@@ -72,50 +98,70 @@ pub struct Checks {
     (status = 503, description = "Not ready: a check that is critical failed, or the server is on its way down.", body = Readiness),
 ))]
 pub async fn check_readiness(State(api): Shared) -> Reply {
-    let probe = probe(&api).await;
+    // First: the probe takes a connection itself.
+    let database_pool = if api.store.pool().is_strained() { WARNING } else { OK };
+    let probe = in_time(&api, api.store.probe()).await;
+    let migrations = match in_time(&api, api.store.migrations()).await {
+        Ok(migrations) if migrations.pending.is_empty() => OK,
+        _ => ERROR,
+    };
     if let Err(Some(error)) = &probe {
         tracing::warn!(%error, "the readiness probe failed");
     }
-    let working = |works: bool| if works { "ok" } else { "error" };
-    let disk = !matches!(&probe, Err(Some(StoreError::Full { .. } | StoreError::ReadOnly { .. })));
-    let serving = !api.closing.is_cancelled();
     let checks = Checks {
-        database: working(probe.is_ok()),
-        // An unknown or unapplied migration keeps the server from starting at all.
-        migrations: "ok",
-        scheduler: working(serving),
-        queue: working(serving),
-        // The embedded store has one writer and no pool that could run dry.
-        database_pool: "ok",
-        disk: working(disk),
+        database: if probe.is_ok() { OK } else { ERROR },
+        migrations,
+        scheduler: turning(&api, api.engine.schedule_loop()),
+        queue: turning(&api, api.engine.queue_loop()),
+        database_pool,
+        disk: space(&api.mode.data, probe.err().flatten().as_ref()),
     };
-    let ready = probe.is_ok() && serving;
+    let ready = checks.none_failed();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Reply::json(status, &Readiness { status: if ready { "ready" } else { "not_ready" }, checks })
 }
 
+fn turning(api: &Api, engine: Loop) -> &'static str {
+    match engine {
+        _ if api.closing.is_cancelled() => ERROR,
+        // Readiness does not wait for recovery: runs that are started now are driven now.
+        Loop::Starting => WARNING,
+        Loop::Turning => OK,
+        Loop::Stuck(_) => ERROR,
+    }
+}
+
+fn space(data: &Path, probed: Option<&StoreError>) -> &'static str {
+    match (probed, disk::free_mib(data)) {
+        (Some(StoreError::Full { .. } | StoreError::ReadOnly { .. }), _) => ERROR,
+        (_, Some(free)) if free < disk::NOTHING => ERROR,
+        (_, Some(free)) if free < disk::LITTLE => WARNING,
+        _ => OK,
+    }
+}
+
 /// `Err(None)`: the store did not answer in time.
-async fn probe(api: &Api) -> Result<(), Option<StoreError>> {
+async fn in_time<T>(api: &Api, asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, Option<StoreError>> {
     let late = async { api.clock.sleep_until(api.clock.now() + PROBE_WITHIN).await };
-    match select(pin!(api.store.probe()), pin!(late)).await {
-        Either::Left((probed, _)) => probed.map_err(Some),
+    match select(pin!(asked), pin!(late)).await {
+        Either::Left((answered, _)) => answered.map_err(Some),
         Either::Right(((), _)) => Err(None),
     }
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct Migrations {
+    /// `up_to_date` or `pending`.
     #[schema(example = "up_to_date")]
     status: &'static str,
     applied: usize,
     pending: Vec<String>,
 }
 
-/// Which migrations the database has
-///
-/// A server with pending migrations does not start, so none is ever pending here.
+/// Which migrations the database has and lacks
 #[utoipa::path(get, path = "/health/migrations", tag = "server", security(()), responses((status = 200, body = Migrations)))]
 pub async fn check_migrations(State(api): Shared) -> Refusable<Reply> {
-    let applied = api.store.migrations().await?.len();
-    Ok(Reply::ok(&Migrations { status: "up_to_date", applied, pending: Vec::new() }))
+    let store::Migrations { applied, pending } = api.store.migrations().await?;
+    let status = if pending.is_empty() { "up_to_date" } else { "pending" };
+    Ok(Reply::ok(&Migrations { status, applied: applied.len(), pending }))
 }

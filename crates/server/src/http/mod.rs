@@ -6,6 +6,7 @@ mod caller;
 mod credentials;
 mod docs;
 mod edge;
+mod error_pages;
 mod events;
 mod execute;
 mod execution;
@@ -64,6 +65,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(health::check_migrations))
         .routes(routes!(openapi::get_document))
         .routes(routes!(docs::get_page))
+        .routes(routes!(error_pages::list_error_pages))
+        .routes(routes!(error_pages::get_error_page))
         .routes(routes!(schemas::get_plan_schema))
         .routes(routes!(providers::list_providers))
         .routes(routes!(providers::get_provider))

@@ -1,13 +1,32 @@
 //! Health, providers, schemas.
 
+use axum::body::Body;
+use http::Method;
 use insta::assert_json_snapshot;
 use serde_json::json;
 
-use super::world::{World, plain};
+use super::world::{World, ask, plain};
 
 #[tokio::test]
 async fn the_server_says_how_it_is() {
     let world = World::dev().await;
+    let fresh = world.get("/health/readiness").await;
+    // Ready before the loops turn: what is started now is driven now.
+    assert_eq!(
+        (fresh.status.as_u16(), &fresh.body["checks"]["queue"], &fresh.body["checks"]["scheduler"]),
+        (200, &json!("warning"), &json!("warning"))
+    );
+    assert_eq!(world.get("/api/health").await.body["scheduler"], "starting");
+    let world = world.driving().await;
+    let engine = world.app.engine.clone();
+    tokio::spawn(async move { engine.serve_schedules().await });
+    while world.get("/health/readiness").await.body["checks"]
+        != json!({
+            "database": "ok", "migrations": "ok", "scheduler": "ok", "queue": "ok", "database_pool": "ok", "disk": "ok"
+        })
+    {
+        tokio::task::yield_now().await;
+    }
     assert_json_snapshot!("health", plain(&world.get("/api/health").await.body));
     assert_eq!(world.get("/health/liveness").await.body, json!({"status": "alive"}));
     assert_json_snapshot!("readiness", world.get("/health/readiness").await.body);
@@ -25,6 +44,7 @@ async fn a_closed_store_is_not_ready() {
         (answer.status.as_u16(), &answer.body["status"], &answer.body["checks"]["database"]),
         (503, &json!("not_ready"), &json!("error"))
     );
+    assert_eq!(answer.body["checks"]["migrations"], "error");
     let list = world.get("/api/plans").await;
     assert_eq!((list.status.as_u16(), &list.headers["retry-after"]), (503, &"5".parse().unwrap()));
 }
@@ -48,4 +68,19 @@ async fn providers_are_listed_by_id_and_in_full() {
 async fn the_plan_schema_is_published() {
     let schema = World::dev().await.get("/api/schemas/plan").await.body;
     assert_eq!((&schema["title"], schema["properties"]["steps"].is_object()), (&json!("Mainspring plan"), true));
+}
+
+#[tokio::test]
+async fn every_refusal_leads_to_its_page() {
+    let world = World::dev().await;
+    let refusal = world.get("/api/plans/00000000-0000-0000-0000-000000000000").await.body;
+    let page = world.get(refusal["type"].as_str().unwrap()).await;
+    assert_eq!((page.status.as_u16(), &page.headers["content-type"]), (200, &"text/markdown; charset=utf-8".parse().unwrap()));
+    assert!(page.text.starts_with("# NOT_FOUND\n"), "{}", page.text);
+    let page = world.send(ask(Method::GET, "/docs/errors/cycle").header("accept", "text/html,*/*").body(Body::empty()).unwrap()).await;
+    assert_eq!(page.headers["content-security-policy"], "default-src 'none'; style-src 'unsafe-inline'");
+    assert!(page.text.contains("<h1>CYCLE</h1>") && page.text.contains("<title>CYCLE – Mainspring</title>"), "{}", page.text);
+    let list = world.get("/docs/errors").await.text;
+    assert!(list.contains("* [CYCLE](/docs/errors/CYCLE)\n"), "{list}");
+    assert_eq!(world.get("/docs/errors/NO_SUCH_CODE").await.status.as_u16(), 404);
 }

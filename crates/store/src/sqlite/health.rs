@@ -1,10 +1,11 @@
 //! How the store is, and its orderly end; blobs pass through here to the folder beside the database.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mainspring_model::store::{Blobs, Health, StoreError};
+use mainspring_model::store::{Blobs, Health, Migrations, Pool, StoreError};
 use sqlx::Row;
 
 use super::{SqliteStore, migrations};
@@ -36,8 +37,17 @@ impl Health for SqliteStore {
         }
     }
 
-    async fn migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| Box::pin(migrations::applied(connection))).await
+    async fn migrations(&self) -> Result<Migrations, StoreError> {
+        self.read(|connection| Box::pin(migrations::state(connection))).await
+    }
+
+    fn pool(&self) -> Pool {
+        Pool {
+            most: self.readers.options().get_max_connections(),
+            open: self.readers.size(),
+            idle: u32::try_from(self.readers.num_idle()).unwrap_or(u32::MAX),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
     }
 
     async fn close(&self) {

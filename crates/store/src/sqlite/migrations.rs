@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mainspring_model::clock::Millis;
-use mainspring_model::store::StoreError;
+use mainspring_model::store::{Migrations, StoreError};
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 
@@ -116,10 +116,11 @@ async fn require(connection: &mut SqliteConnection) -> Result<(), Fail> {
     }
 }
 
-/// Names of what was applied, in order.
-pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, Fail> {
-    let rows = sqlx::query("select migration_name from schema_migrations order by migration_name").fetch_all(connection).await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+/// What the database has and lacks, compared with the texts as at the start.
+pub(super) async fn state(connection: &mut SqliteConnection) -> Result<Migrations, Fail> {
+    let pending: Vec<String> = pending(ALL, connection).await?.iter().map(|migration| migration.name.to_owned()).collect();
+    let applied = ALL.iter().map(|migration| migration.name.to_owned()).filter(|name| !pending.contains(name)).collect();
+    Ok(Migrations { applied, pending })
 }
 
 fn checksum(migration: &Migration) -> String {

@@ -28,7 +28,7 @@ mod values;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -55,6 +55,8 @@ pub struct SqliteStore {
     /// The generation this process drives runs in; 0 when it does not hold the engine lock.
     epoch: i64,
     arrived: Arc<Notify>,
+    /// Callers without a reading connection yet.
+    waiting: AtomicU32,
     /// The database file, for messages.
     place: Arc<str>,
     /// The next blob folder that the sweep looks into.
@@ -82,8 +84,31 @@ impl SqliteStore {
     where
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, Fail>>,
     {
-        let mut connection = self.readers.acquire().await.map_err(|error| Fail::Sql(error).stored(&self.place))?;
+        let connection = match self.readers.try_acquire() {
+            Some(connection) => Ok(connection),
+            None => {
+                let _counted = Waiting::new(&self.waiting);
+                self.readers.acquire().await
+            }
+        };
+        let mut connection = connection.map_err(|error| Fail::Sql(error).stored(&self.place))?;
         body(&mut connection).await.map_err(|fail| fail.stored(&self.place))
+    }
+}
+
+/// Counts one caller that waits, until dropped.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32) -> Waiting<'a> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Waiting(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

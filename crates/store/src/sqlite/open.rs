@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,6 +84,7 @@ impl SqliteStore {
             blobs: Arc::new(BlobFolder::new(&options.folder)),
             epoch,
             arrived,
+            waiting: AtomicU32::new(0),
             place,
             sweep: AtomicU8::new(0),
             touched: Mutex::default(),

@@ -23,7 +23,7 @@ async fn a_folder_is_made_and_its_shape_is_known() {
     let world = fresh().await;
     let deep = world.folder.path().join("a/b/c");
     let store = open(&deep, &world.clock).await.unwrap();
-    assert_eq!(store.migrations().await.unwrap(), ["0001_runs", "0002_plans", "0003_access"]);
+    assert_eq!(store.migrations().await.unwrap().applied, ["0001_runs", "0002_plans", "0003_access"]);
     store.probe().await.unwrap();
     assert_eq!(store.epoch(), 1);
     store.close().await;
@@ -35,6 +35,30 @@ async fn a_folder_is_made_and_its_shape_is_known() {
     let mode: i64 = sqlx::query_scalar("pragma auto_vacuum").fetch_one(&mut other).await.unwrap();
     let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut other).await.unwrap();
     assert_eq!((mode, journal.as_str()), (2, "wal"));
+}
+
+#[tokio::test]
+async fn what_becomes_of_the_migrations_under_an_open_store_is_seen() {
+    let world = fresh().await;
+    let mut other = beside(world.folder.path()).await;
+    sqlx::query("delete from schema_migrations where migration_name = '0003_access'").execute(&mut other).await.unwrap();
+    let state = world.store.migrations().await.unwrap();
+    assert_eq!((state.applied.len(), state.pending), (2, vec!["0003_access".to_owned()]));
+    sqlx::query("update schema_migrations set checksum = 'x'").execute(&mut other).await.unwrap();
+    assert_eq!(code(world.store.migrations().await), "MIGRATION_CHANGED");
+}
+
+#[tokio::test]
+async fn the_pool_is_counted() {
+    let world = fresh().await;
+    assert_eq!(world.store.pool().in_use(), 0);
+    world.store.probe().await.unwrap();
+    // A connection goes back to its pool a moment after its user is done.
+    while world.store.pool().idle == 0 {
+        tokio::task::yield_now().await;
+    }
+    let pool = world.store.pool();
+    assert!(pool.open == pool.idle && pool.waiting == 0 && !pool.is_strained(), "{pool:?}");
 }
 
 #[tokio::test]

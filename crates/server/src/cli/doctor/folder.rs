@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use mainspring_model::store::Migrations;
+
 use super::{Check, State};
 use crate::app::App;
 use crate::cli::failure::Failure;
@@ -76,10 +78,12 @@ pub(super) async fn open(settings: &Settings) -> (Vec<Check>, Option<Arc<App>>) 
                 format!("opens the database; sealing key {}, {} in all", ids.first().map_or("none", String::as_str), ids.len()),
             )];
             checks.push(match app.store.migrations().await {
-                Ok(names) => Check::ok(
+                Ok(Migrations { applied, pending }) if pending.is_empty() => Check::ok(
                     MIGRATIONS,
-                    format!("up to date, {} applied, last {}", names.len(), names.last().map_or("none", String::as_str)),
+                    format!("up to date, {} applied, last {}", applied.len(), applied.last().map_or("none", String::as_str)),
                 ),
+                Ok(Migrations { pending, .. }) => Check::new(MIGRATIONS, State::Failed, format!("not applied: {}", pending.join(", ")))
+                    .next("start the server once: it applies them"),
                 Err(error) => Check::failed(MIGRATIONS, error.into()),
             });
             checks.push(match app.store.probe().await {

@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 
 use mainspring_model::catalog::Catalog;
 use mainspring_model::clock::Millis;
@@ -13,35 +12,22 @@ use super::{Check, State};
 use crate::app::App;
 use crate::cli::place;
 use crate::cli::text::{moment, plural, span};
+use crate::disk;
 use crate::settings::Settings;
 
-/// Less than this, in MiB, is soon full.
-const LITTLE: u64 = 1_024;
-/// Less than this keeps the database from growing at all.
-const NOTHING: u64 = 64;
-
-/// Free space where the folder lies. `df` is asked: the system's own call would need unsafe code or a crate of its own.
+/// Free space where the folder lies.
 pub(super) fn disk(folder: &Path) -> Check {
     const NAME: &str = "free disk";
-    let there = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
-    let answer = Command::new("df").arg("-Pk").arg(there).env("LC_ALL", "C").output();
-    let free = answer.ok().filter(|answer| answer.status.success()).and_then(|answer| free_mib(&String::from_utf8_lossy(&answer.stdout)));
-    match free {
-        None => Check::new(NAME, State::Skipped, "df gives no answer on this machine"),
-        Some(free) if free < NOTHING => {
+    match disk::free_mib(folder) {
+        None => Check::new(NAME, State::Skipped, "the system does not say"),
+        Some(free) if free < disk::NOTHING => {
             Check::new(NAME, State::Failed, format!("{free} MiB")).next("free space now: nothing new can be accepted")
         }
-        Some(free) if free < LITTLE => {
+        Some(free) if free < disk::LITTLE => {
             Check::new(NAME, State::Warning, format!("{free} MiB")).next("free space, or shorten --keep-runs-for")
         }
         Some(free) => Check::ok(NAME, format!("{} GiB", free / 1_024)),
     }
-}
-
-/// The available kibibytes of POSIX `df -Pk`, which has one line per file system behind its header, as MiB.
-fn free_mib(text: &str) -> Option<u64> {
-    let kib: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
-    Some(kib / 1_024)
 }
 
 /// The clock against what is stored: a machine whose clock went back would see its own runs in the future.
@@ -121,12 +107,6 @@ pub(super) fn port(settings: &Settings) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_answer_of_df_is_read() {
-        let text = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 1000 500 2097152 24% /\n";
-        assert_eq!((free_mib(text), free_mib(""), free_mib("a\nb c")), (Some(2_048), None, None));
-    }
 
     #[test]
     fn a_clock_that_went_back_is_noticed() {

@@ -10,9 +10,9 @@ use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, 
 use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, LogEntry, LogFilter, LogStore, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary,
-    Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError,
-    WebhookRoute,
+    IntegrationStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
+    PlanSummary, Pool, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store,
+    StoreError, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -187,8 +187,12 @@ delegate!(LogStore {
 
 delegate!(Health {
     fn probe() -> Result<(), StoreError>;
-    fn migrations() -> Result<Vec<String>, StoreError>;
+    fn migrations() -> Result<Migrations, StoreError>;
     fn close();
+    =
+    fn pool(&self) -> Pool {
+        self.inner.pool()
+    }
 });
 
 delegate!(Blobs {
