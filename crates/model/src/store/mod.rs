@@ -61,9 +61,10 @@ impl Pool {
         self.open.saturating_sub(self.idle)
     }
 
-    /// Nine tenths are in use, or somebody waits: look at it before it runs dry.
+    /// Somebody waits, or nine tenths are in use: look at it before it runs dry. A pool of a few is all in use whenever a few
+    /// callers come at once, so there only waiting counts.
     pub fn is_strained(&self) -> bool {
-        self.waiting > 0 || self.in_use() * 10 >= self.most * 9
+        self.waiting > 0 || (self.most >= 10 && self.in_use() * 10 >= self.most * 9)
     }
 }
 
