@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod clock;
 pub mod credential;
 pub mod cron;
+pub mod date_form;
 pub mod duration;
 pub mod event;
 pub mod expr;

@@ -71,7 +71,7 @@ impl Fuel {
             }
             None => {
                 self.left = 0;
-                Err(Stop::failed("the expression does too much work for one evaluation; split it over several steps, or use a code step"))
+                Err(Stop::failed("the expression does too much work for one evaluation; split it over several steps"))
             }
         }
     }

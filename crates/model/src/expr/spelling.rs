@@ -78,9 +78,7 @@ pub(super) fn word(text: &str, tokens: &[Token], at: usize) -> Option<ExprProble
         }
         "new" => problem(UNSUPPORTED, "there is no `new`; values are plain JSON"),
         "this" => problem(UNSUPPORTED, "there is no `this`; name what you mean, such as `item`, `inputs` or `steps.<id>.output`"),
-        _ if STATEMENTS.contains(&word) => {
-            problem(UNSUPPORTED, &format!("`{word}` cannot stand in an expression; use `? :`, methods, or a code step"))
-        }
+        _ if STATEMENTS.contains(&word) => problem(UNSUPPORTED, &format!("`{word}` cannot stand in an expression; use `? :` or methods")),
         "$json" | "$input" | "$node" => {
             let message = format!("there is no `{word}`; a step's result is `steps.<id>.output`, the current item of a loop is `item`");
             problem(SYNTAX, &message).map(|p| p.fix("steps.<id>.output"))

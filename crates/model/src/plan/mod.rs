@@ -53,6 +53,7 @@ pub use compiled::{
 pub use document::PlanDoc;
 pub use inputs::InputSpec;
 pub use load::{Checked, load, load_stored, load_value};
+pub use names::PLAN as FIELDS;
 pub use schema::plan_schema;
 pub use source::{Format, MAX_BYTES, Source, parse};
 pub use spot::Place;

@@ -1,7 +1,7 @@
 //! The names of a document's fields: ours, those of a later version, and what other tools call them.
 
-/// Fields of a plan.
-pub(crate) const PLAN: &[&str] = &[
+/// Fields of a plan, in the order of its page.
+pub const PLAN: &[&str] = &[
     "name",
     "description",
     "original_prompt",

@@ -5,8 +5,7 @@ use mainspring_model::expr::{Expr, Fuel};
 use super::{World, check, eval};
 
 const SIZE: &str = "EXPRESSION_FAILED: the expression makes a value of more than 1 MiB (1048576 bytes), the bound for expressions";
-const WORK: &str =
-    "EXPRESSION_FAILED: the expression does too much work for one evaluation; split it over several steps, or use a code step";
+const WORK: &str = "EXPRESSION_FAILED: the expression does too much work for one evaluation; split it over several steps";
 const DEPTH: &str = "EXPRESSION_FAILED: the expression makes a value nested deeper than 64, the bound for expressions";
 
 #[test]

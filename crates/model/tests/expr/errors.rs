@@ -188,7 +188,7 @@ fn spellings() {
         ("[1].map(({a}) => a)", "1:10 EXPRESSION_UNSUPPORTED: a parameter is a plain name; read its fields by path, `x => x.id`"),
         (
             "[1].map(x => { return x })",
-            "1:14 EXPRESSION_UNSUPPORTED: the body of a function is one expression, not a block; an object as its value stands in parentheses (write x => ({…}))\n1:16 EXPRESSION_UNSUPPORTED: `return` cannot stand in an expression; use `? :`, methods, or a code step",
+            "1:14 EXPRESSION_UNSUPPORTED: the body of a function is one expression, not a block; an object as its value stands in parentheses (write x => ({…}))\n1:16 EXPRESSION_UNSUPPORTED: `return` cannot stand in an expression; use `? :` or methods",
         ),
         ("[1].map((a = 1) => a)", "1:12 EXPRESSION_SYNTAX: `=` would assign, and nothing can be assigned; comparing is `==` (write ==)"),
         ("(x => x)(1)", "1:2 EXPRESSION_UNSUPPORTED: only a function or method of the language can be called, by its name"),
@@ -217,10 +217,10 @@ fn spellings() {
         ("#x in a", "1:1 EXPRESSION_SYNTAX: \"#\" cannot stand here"),
         (
             "{get a() { return 1 }}",
-            "1:10 EXPRESSION_UNSUPPORTED: a block of statements cannot stand in an expression\n1:12 EXPRESSION_UNSUPPORTED: `return` cannot stand in an expression; use `? :`, methods, or a code step",
+            "1:10 EXPRESSION_UNSUPPORTED: a block of statements cannot stand in an expression\n1:12 EXPRESSION_UNSUPPORTED: `return` cannot stand in an expression; use `? :` or methods",
         ),
         ("a <!-- b", "1:3 EXPRESSION_UNSUPPORTED: a comment cannot stand in an expression; `notes` of the step is the place for it"),
-        ("import('x')", "1:1 EXPRESSION_UNSUPPORTED: `import` cannot stand in an expression; use `? :`, methods, or a code step"),
+        ("import('x')", "1:1 EXPRESSION_UNSUPPORTED: `import` cannot stand in an expression; use `? :` or methods"),
         (
             "async () => 1",
             "1:1 EXPRESSION_UNSUPPORTED: a function can stand only as an argument of a method that takes one, such as `list.map(x => x.id)`",

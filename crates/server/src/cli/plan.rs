@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use mainspring_model::id::PlanId;
+use mainspring_model::plan;
 use serde_json::{Map, Value, json};
 
 use super::api::Api;
@@ -169,25 +170,9 @@ pub(crate) async fn named(api: &Api, name: &str) -> Result<Vec<Value>, Failure> 
     Ok(plans)
 }
 
-/// Fields of the document, in the order of its page; the rest of an answer is about the plan, not of it.
-const DOCUMENT: [&str; 12] = [
-    "name",
-    "description",
-    "original_prompt",
-    "inputs",
-    "vars",
-    "triggers",
-    "steps",
-    "output",
-    "on_error",
-    "finally",
-    "timeout",
-    "deadline",
-];
-
 fn document_of(plan: &Value) -> Value {
     let inner = plan.get("document").filter(|document| document.is_object()).unwrap_or(plan);
-    let fields = DOCUMENT.iter().filter_map(|name| Some(((*name).to_owned(), inner.get(*name)?.clone())));
+    let fields = plan::FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), inner.get(*name)?.clone())));
     Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
 }
 

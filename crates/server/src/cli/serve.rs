@@ -42,9 +42,10 @@ Examples:
   mainspring serve --listen 0.0.0.0:8080 --data /var/lib/mainspring --plans /etc/mainspring/plans
   mainspring serve --egress allow-list --allow 10.0.0.0/8 --allow printer.local:9100
 
-Every flag has a variable of the same name, MAINSPRING_LISTEN for --listen; a flag wins. ENCRYPTION_KEY (base64 of 32
-bytes, a comma list, the first seals) takes the place of the key file in the data folder. Without --dev callers need an
-API key: mainspring api-key create.")]
+Flags have variables of the same names, MAINSPRING_LISTEN for --listen; a flag wins. --allow is MAINSPRING_EGRESS_ALLOW
+and --cors-origin is MAINSPRING_CORS_ORIGINS, both comma lists; --dev has none. ENCRYPTION_KEY (base64 of 32 bytes, a
+comma list, the first seals) takes the place of the key file in the data folder. Without --dev callers need an API key:
+mainspring api-key create.")]
 pub(crate) struct Serve {
     /// Where to listen.
     #[arg(long, value_name = "ADDR", value_parser = address)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::date::{first_day, moment, unit, written, zone_arg};
 use super::{Args, Function, Of, text_value};
+use crate::date_form;
 use crate::expr::eval::Out;
 use crate::expr::fuel::Stop;
 use crate::expr::words;
@@ -67,66 +68,10 @@ pub(super) const FUNCTIONS: [Function; 5] = [
     .takes(2, 3),
 ];
 
-/// Letters of a form and the library's.
-const FORMS: [(&str, &str); 26] = [
-    ("yyyy", "%Y"),
-    ("YYYY", "%Y"),
-    ("yy", "%y"),
-    ("YY", "%y"),
-    ("MMMM", "%B"),
-    ("MMM", "%b"),
-    ("MM", "%m"),
-    ("M", "%-m"),
-    ("dd", "%d"),
-    ("DD", "%d"),
-    ("d", "%-d"),
-    ("D", "%-d"),
-    ("EEEE", "%A"),
-    ("EEE", "%a"),
-    ("HH", "%H"),
-    ("H", "%-H"),
-    ("hh", "%I"),
-    ("h", "%-I"),
-    ("mm", "%M"),
-    ("m", "%-M"),
-    ("ss", "%S"),
-    ("s", "%-S"),
-    ("SSS", "%3f"),
-    ("a", "%p"),
-    ("ZZ", "%:z"),
-    ("z", "%Z"),
-];
-
 /// A form in the library's letters.
 fn form(args: &mut Args) -> Result<String, Stop> {
     let form = args.text(1)?;
-    if form.len() > 200 {
-        return Err(args.failed("the form is longer than 200 bytes"));
-    }
-    let mut letters = String::new();
-    let mut rest = &*form;
-    let literal = |letters: &mut String, text: &str| letters.push_str(&text.replace('%', "%%"));
-    while let Some(first) = rest.chars().next() {
-        if let Some(quoted) = rest.strip_prefix('\'') {
-            let end = quoted.find('\'').ok_or_else(|| args.failed("a quote in the form is never closed"))?;
-            literal(&mut letters, if end == 0 { "'" } else { &quoted[..end] });
-            rest = &quoted[end + 1..];
-            continue;
-        }
-        let run = rest.find(|c| c != first).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(run);
-        match FORMS.iter().find(|(ours, _)| *ours == word) {
-            Some((_, theirs)) => letters.push_str(theirs),
-            None if first.is_ascii_alphabetic() && first != 'T' && first != 'Z' => {
-                return Err(
-                    args.failed(format!("{word:?} is no part of a form; words stand in single quotes, parts are yyyy MM dd HH mm ss"))
-                );
-            }
-            None => literal(&mut letters, word),
-        }
-        rest = after;
-    }
-    Ok(letters)
+    date_form::letters(&form).map_err(|reason| args.failed(reason))
 }
 
 fn format<'e>(args: &mut Args<'_, 'e>) -> Out<'e> {

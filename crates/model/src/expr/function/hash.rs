@@ -1,4 +1,4 @@
-//! Hashes of text. MD5 and SHA-1 are left out: what still asks for them deserves a code step.
+//! Hashes of text. MD5 and SHA-1 are left out: what still asks for them deserves better.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
