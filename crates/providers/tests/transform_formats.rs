@@ -56,7 +56,7 @@ fn dates_name_what_is_wrong() {
     }
     for (form, what) in [
         ("yyyy-QQ", "\"QQ\" is no part of a form; words stand in single quotes, parts are yyyy MM dd HH mm ss"),
-        ("yyyy 'of", "a quote is never closed"),
+        ("yyyy 'of", "a quote in the form is never closed"),
     ] {
         let message = error("transform.date_format", json!({"date": 0, "format": form}));
         assert_eq!(message, format!("INVALID_PARAMS: \"format\" is \"{form}\": {what}"));
