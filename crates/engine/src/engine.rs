@@ -22,6 +22,7 @@ use crate::driver::{Progress, Signal};
 use crate::keys::VaultKeys;
 use crate::live::Watchers;
 use crate::marks::CrashMarks;
+use crate::meter::Told;
 use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
 use crate::run::RunKeys;
@@ -157,6 +158,7 @@ pub struct Inner {
     /// Told when a live run is forgotten.
     pub(crate) freed: tokio::sync::Notify,
     pub(crate) entropy: Mutex<[u8; 32]>,
+    pub(crate) meter: Told,
     pub(crate) queue_pulse: Pulse,
     pub(crate) schedule_pulse: Pulse,
 }
@@ -190,6 +192,7 @@ impl Engine {
             draining: AtomicBool::new(false),
             freed: tokio::sync::Notify::new(),
             entropy: Mutex::new(seed),
+            meter: Told::default(),
             queue_pulse: Pulse::default(),
             schedule_pulse: Pulse::default(),
         }))

@@ -27,6 +27,7 @@ impl Inner {
         if self.vault.data_key_version(start.owner.org).is_none() {
             self.credentials.ensure_key(start.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
         }
+        self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
         let header = Arc::new(RunHeader {

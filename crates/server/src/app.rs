@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use mainspring_engine::Engine;
 use mainspring_model::clock::Clock;
+use mainspring_model::credential::Secret;
 use mainspring_model::store::Store;
 use mainspring_providers::egress::Egress;
 use mainspring_vault::{Redactor, Vault};
 
 use crate::catalog::ServerCatalog;
+use crate::metrics::Metrics;
 use crate::webhooks::WebhookRoutes;
 
 /// Everything that was wired together at start. Shared by all handlers.
@@ -25,6 +27,7 @@ pub struct App {
     pub redactor: Arc<Redactor>,
     pub egress: Arc<Egress>,
     pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<Metrics>,
     pub mode: Mode,
 }
 
@@ -43,6 +46,8 @@ pub struct Mode {
     pub cors_origins: Vec<String>,
     /// How long `wait: true` and webhooks hold the caller, in milliseconds.
     pub answer_within: i64,
+    /// Opens `/metrics` on the server's own address.
+    pub metrics_token: Option<Secret>,
     /// Unix milliseconds of the start.
     pub started_at: i64,
 }

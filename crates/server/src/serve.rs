@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::app::App;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
-use crate::{http, plans, webhooks};
+use crate::{http, metrics, plans, webhooks};
 
 /// How long attempts in flight may take to end at shutdown, in milliseconds; service managers lose patience soon after.
 const DRAIN_FOR: i64 = 8_000;
@@ -62,6 +62,10 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     }
     let listener = bind(address).await?;
     settings.listen = listener.local_addr().unwrap_or(address);
+    let figures = match settings.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let app = wire::open(&settings, true).await?;
     wire::log::install(app.redactor.clone(), log_filter().as_deref(), settings.environment == "production");
     // Before the first request is read: a webhook of a plan file must not be unknown for a moment.
@@ -88,10 +92,14 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
             );
         }
     });
+    let metering = figures.map(|listener| tokio::spawn(metrics::listen(app.clone(), listener)));
     http::serve(app.clone(), listener, stop).await;
     tracing::info!(live = engine.live(), "stopping: runs record where they are");
     engine.drain(DRAIN_FOR).await;
     driving.abort();
+    if let Some(metering) = metering {
+        metering.abort();
+    }
     app.store.close().await;
     drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));
     Ok(())

@@ -39,6 +39,10 @@ pub struct Settings {
     pub answer_within: Duration,
     pub retention: Retention,
     pub max_live: usize,
+    /// The figures' own address.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Opens `/metrics` on the server's own address.
+    pub metrics_token: Option<Secret>,
 }
 
 impl Default for Settings {
@@ -57,9 +61,14 @@ impl Default for Settings {
             answer_within: Duration::from_secs(60),
             retention: Retention::default(),
             max_live: 2_048,
+            metrics_listen: None,
+            metrics_token: None,
         }
     }
 }
+
+/// The shortest metrics token, in characters.
+const MIN_TOKEN: usize = 16;
 
 /// Why a setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +122,17 @@ impl Settings {
         if let Some((name, text)) = first(&["MAINSPRING_KEEP_RUNS"]) {
             settings.retention.max_runs =
                 text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no number of runs") })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_METRICS_LISTEN"]) {
+            let address =
+                text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no address; write 127.0.0.1:9464") })?;
+            settings.metrics_listen = Some(address);
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_METRICS_TOKEN"]) {
+            if text.len() < MIN_TOKEN {
+                return Err(BadSetting { name, reason: format!("it is shorter than {MIN_TOKEN} characters, so it could be guessed") });
+            }
+            settings.metrics_token = Some(Secret::new(text));
         }
         if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
             settings.use_database_url(name, &text)?;
@@ -188,6 +208,10 @@ mod tests {
         assert_eq!(
             read(&[("MAINSPRING_LISTEN", "here")]).unwrap_err().to_string(),
             "MAINSPRING_LISTEN: \"here\" is no address; write 127.0.0.1:5000"
+        );
+        assert_eq!(
+            read(&[("MAINSPRING_METRICS_TOKEN", "short")]).unwrap_err().to_string(),
+            "MAINSPRING_METRICS_TOKEN: it is shorter than 16 characters, so it could be guessed"
         );
         let error = read(&[("DATABASE_URL", "postgres://u:hunter2@db/x")]).unwrap_err().to_string();
         assert!(!error.contains("hunter2") && error.contains("\"postgres\""), "{error}");

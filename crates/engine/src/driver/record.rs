@@ -20,8 +20,10 @@ impl Driver {
                 Err(error) => self.pause_after(error).await?,
             }
         };
-        if let EventBody::Finished(ending) = &event.body {
-            self.ending = Some(ending.clone());
+        match &event.body {
+            EventBody::Finished(ending) => self.ending = Some(ending.clone()),
+            EventBody::Attempted(attempt) => self.inner.meter.attempted(attempt),
+            _ => {}
         }
         self.rows.push(row);
         if let Err(illegal) = self.run.apply(event) {
@@ -109,7 +111,9 @@ impl Driver {
             steps: if wants_report { self.run.top_steps() } else { Vec::new() },
             ending,
         };
+        let status = report.ending.status;
         self.commit(Standing::Ended(stored)).await?;
+        self.inner.meter.ended(status);
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
         }

@@ -62,6 +62,9 @@ pub(crate) struct Serve {
     /// An address, network or host that plans may reach, with --egress allow-list. May be repeated.
     #[arg(long, value_name = "HOST[:PORT]")]
     allow: Vec<String>,
+    /// Serve figures for monitoring on this address (GET /metrics). Not public: choose one that only the monitor reaches.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    metrics_listen: Option<SocketAddr>,
     /// Every caller on loopback is the local owner, without a key. Only for your own machine.
     #[arg(long)]
     dev: bool,
@@ -122,6 +125,7 @@ fn apply(cx: &Cx, serve: &Serve, settings: &mut Settings, egress_is_set: bool) -
         return Err(Failure::usage("--allow needs --egress allow-list: the other modes read no list"));
     }
     settings.listen = serve.listen.unwrap_or(settings.listen);
+    settings.metrics_listen = serve.metrics_listen.or(settings.metrics_listen);
     settings.plans = serve.plans.clone().or(settings.plans.take());
     if let Some(environment) = &serve.environment {
         settings.environment.clone_from(environment);

@@ -81,7 +81,7 @@ async fn bearer(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
     Ok(Caller { owner: record.owner })
 }
 
-fn unauthorized(detail: impl Into<String>) -> Box<Problem> {
+pub(super) fn unauthorized(detail: impl Into<String>) -> Box<Problem> {
     Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", detail)
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mainspring\""))
 }

@@ -23,6 +23,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Answers one request. Plain calls instead of layers: each layer would box a future per request.
 pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, request: Request) -> Response {
+    let (method, began_us) = (request.method().clone(), api.clock.monotonic_us());
     let request_id = api.engine.new_id().to_string();
     let listed = origin::listed(&api.mode, request.headers());
     // Only a problem tells its path, but by then the request is gone.
@@ -53,6 +54,8 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     if let Some(origin) = listed {
         origin::allow(headers, origin);
     }
+    let seconds = api.clock.monotonic_us().saturating_sub(began_us) as f64 / 1e6;
+    api.metrics.answered(&method, response.status().as_u16(), seconds);
     response
 }
 

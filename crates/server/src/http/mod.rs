@@ -16,6 +16,7 @@ mod idempotency;
 mod integration_body;
 mod integrations;
 mod logs;
+mod metrics;
 mod monitoring;
 mod openapi;
 mod origin;
@@ -65,6 +66,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(health::check_migrations))
         .routes(routes!(openapi::get_document))
         .routes(routes!(docs::get_page))
+        .routes(routes!(metrics::get_metrics))
         .routes(routes!(error_pages::list_error_pages))
         .routes(routes!(error_pages::get_error_page))
         .routes(routes!(schemas::get_plan_schema))

@@ -34,7 +34,11 @@ pub fn frame() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     let bearer =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, `msk_…`. In dev mode none is needed.")).build();
-    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let metrics =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`MAINSPRING_METRICS_TOKEN`, for the figures alone.")).build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    components.add_security_scheme("metrics_token", SecurityScheme::Http(metrics));
     document
 }
 

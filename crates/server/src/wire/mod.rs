@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::app::{App, Mode};
 use crate::catalog::ServerCatalog;
+use crate::metrics::{EngineMeter, Metrics};
 use crate::settings::{EgressMode, Settings};
 use crate::webhooks::WebhookRoutes;
 
@@ -133,6 +134,8 @@ pub async fn join(
     });
     engine.credentials().load_keys().await.map_err(unsealed)?;
     engine.credentials().ensure_key(OrgId::LOCAL).await.map_err(unsealed)?;
+    let metrics = Arc::new(Metrics::default());
+    engine.measure_with(Arc::new(EngineMeter(metrics.clone())));
     let webhooks = WebhookRoutes::default();
     webhooks.reload(&*store).await?;
     let mode = Mode {
@@ -143,9 +146,10 @@ pub async fn join(
         max_body: settings.max_body,
         cors_origins: settings.cors_origins.clone(),
         answer_within: i64::try_from(settings.answer_within.as_millis()).unwrap_or(60_000),
+        metrics_token: settings.metrics_token.clone(),
         started_at: clock.now(),
     };
-    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, mode }))
+    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, mode }))
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

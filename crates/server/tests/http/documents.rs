@@ -5,6 +5,9 @@ use http::Method;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
+use mainspring_model::credential::Secret;
+use mainspring_server::settings::Settings;
+
 use super::world::{World, ask};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -24,7 +27,8 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 
 #[tokio::test]
 async fn every_documented_operation_is_served_and_no_other_method() {
-    let world = World::dev().await;
+    let token = Some(Secret::new("a-token-for-the-monitor".to_owned()));
+    let world = World::with(Settings { dev: true, metrics_token: token, ..World::settings() }).await;
     let document = world.get("/api/openapi.json").await.body;
     assert_eq!(document["openapi"], "3.1.0");
     let documented = operations(&document);

@@ -1,0 +1,181 @@
+//! Figures for an operator's monitoring, in the text format of OpenMetrics.
+
+mod listen;
+
+pub use listen::listen;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use mainspring_engine::{Loop, Meter};
+use mainspring_model::event::AttemptStatus;
+use mainspring_model::run::RunStatus;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::app::App;
+use crate::disk;
+
+/// The format's media type.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Seconds: from a step that only computes to a slow model.
+const STEP_SECONDS: [f64; 10] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0];
+const REQUEST_SECONDS: [f64; 9] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Trigger {
+    trigger: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Status {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Step {
+    provider: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Loops {
+    name: &'static str,
+}
+
+/// Everything that is counted. One per process.
+pub struct Metrics {
+    registry: Registry,
+    started: Family<Trigger, Counter>,
+    ended: Family<Status, Counter>,
+    steps: Family<Step, Counter>,
+    step_seconds: Histogram,
+    requests: Family<Request, Counter>,
+    request_seconds: Histogram,
+    live: Gauge,
+    pool_most: Gauge,
+    pool_open: Gauge,
+    pool_idle: Gauge,
+    pool_waiting: Gauge,
+    stuck: Family<Loops, Gauge>,
+    free_bytes: Gauge,
+    uptime: Gauge<f64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("mainspring"),
+            started: Family::default(),
+            ended: Family::default(),
+            steps: Family::default(),
+            step_seconds: Histogram::new(STEP_SECONDS),
+            requests: Family::default(),
+            request_seconds: Histogram::new(REQUEST_SECONDS),
+            live: Gauge::default(),
+            pool_most: Gauge::default(),
+            pool_open: Gauge::default(),
+            pool_idle: Gauge::default(),
+            pool_waiting: Gauge::default(),
+            stuck: Family::default(),
+            free_bytes: Gauge::default(),
+            uptime: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("runs_started", "Runs that were started by this process, by kind of trigger", self.started.clone());
+        registry.register("runs_ended", "Runs that ended in this process, by status", self.ended.clone());
+        registry.register("step_attempts", "Attempts of steps, by provider and status", self.steps.clone());
+        registry.register_with_unit("step_duration", "How long attempts took", Unit::Seconds, self.step_seconds.clone());
+        registry.register("http_requests", "Requests that were answered, by method and status", self.requests.clone());
+        registry.register_with_unit("http_request_duration", "How long answers took", Unit::Seconds, self.request_seconds.clone());
+        registry.register("runs_live", "Runs that this process drives now", self.live.clone());
+        registry.register("database_connections_most", "Size of the pool of connections", self.pool_most.clone());
+        registry.register("database_connections_open", "Open connections of the pool", self.pool_open.clone());
+        registry.register("database_connections_idle", "Open connections that nobody uses", self.pool_idle.clone());
+        registry.register("database_connections_waiting", "Callers that wait for a connection", self.pool_waiting.clone());
+        registry.register("loop_stuck", "1 when a loop of the engine has not turned for 30 s", self.stuck.clone());
+        registry.register_with_unit("data_free", "Free space where the data lies", Unit::Bytes, self.free_bytes.clone());
+        registry.register_with_unit("uptime", "Since the start", Unit::Seconds, self.uptime.clone());
+    }
+
+    /// One answer over HTTP.
+    pub fn answered(&self, method: &http::Method, status: u16, seconds: f64) {
+        self.requests.get_or_create(&Request { method: known(method), status }).inc();
+        self.request_seconds.observe(seconds);
+    }
+
+    /// All figures as text.
+    pub fn text(&self, app: &App) -> String {
+        let pool = app.store.pool();
+        self.live.set(i64::try_from(app.engine.live()).unwrap_or(i64::MAX));
+        self.pool_most.set(pool.most.into());
+        self.pool_open.set(pool.open.into());
+        self.pool_idle.set(pool.idle.into());
+        self.pool_waiting.set(pool.waiting.into());
+        for (name, state) in [("queue", app.engine.queue_loop()), ("schedules", app.engine.schedule_loop())] {
+            self.stuck.get_or_create(&Loops { name }).set(i64::from(matches!(state, Loop::Stuck(_))));
+        }
+        if let Some(free) = disk::free_mib(&app.mode.data) {
+            self.free_bytes.set(i64::try_from(free * 1_024 * 1_024).unwrap_or(i64::MAX));
+        }
+        self.uptime.set((app.clock.now() - app.mode.started_at) as f64 / 1_000.0);
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            tracing::error!("the figures could not be written out");
+        }
+        text
+    }
+}
+
+/// Methods that callers invent must not become series of their own.
+fn known(method: &http::Method) -> &'static str {
+    match *method {
+        http::Method::GET => "GET",
+        http::Method::POST => "POST",
+        http::Method::PUT => "PUT",
+        http::Method::PATCH => "PATCH",
+        http::Method::DELETE => "DELETE",
+        http::Method::HEAD => "HEAD",
+        http::Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The engine's side.
+pub struct EngineMeter(pub Arc<Metrics>);
+
+impl Meter for EngineMeter {
+    fn started(&self, trigger: &str) {
+        self.0.started.get_or_create(&Trigger { trigger: trigger.to_owned() }).inc();
+    }
+
+    fn ended(&self, status: RunStatus) {
+        self.0.ended.get_or_create(&Status { status: status.as_str() }).inc();
+    }
+
+    fn attempted(&self, provider: &str, status: AttemptStatus, latency_us: u64) {
+        // Custom integrations are as many as users make: one series for all of them.
+        let provider = if provider.starts_with("custom_") { "custom" } else { provider };
+        self.0.steps.get_or_create(&Step { provider: provider.to_owned(), status: status.as_str() }).inc();
+        self.0.step_seconds.observe(latency_us as f64 / 1e6);
+    }
+}
