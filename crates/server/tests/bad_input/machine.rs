@@ -1,12 +1,14 @@
 //! A machine on which the server cannot start: it says why, touches nothing, and what ran before goes on.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use super::running::Running;
-use crate::cli::program::{Done, Place};
+use crate::cli::program::{Done, Place, Watchdog};
 
 const PLAN: &str = "name: Counting\nsteps:\n  - {id: one, action: logic.set, params: {n: 1}}\n";
 const SERVE: [&str; 4] = ["serve", "--dev", "--listen", "127.0.0.1:0"];
@@ -60,7 +62,9 @@ fn a_data_folder_that_cannot_be_written() {
             .env_clear()
             .env("MAINSPRING_DATA", place.data())
             .env("PATH", "/usr/bin:/bin");
-        Done::of(command.output().unwrap())
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _watchdog = Watchdog::over(&child);
+        Done::of(child.wait_with_output().unwrap())
     };
     if may_mount() {
         for (args, file) in [(&SERVE[..], "engine.lock"), (&["run", "list"], "open.lock")] {
@@ -70,18 +74,28 @@ fn a_data_folder_that_cannot_be_written() {
             assert_eq!(refused(&done), (3, said.as_str()), "{args:?}");
         }
     } else {
-        println!("skipped: a mount that is read-only, because this user may make no mounts; the folder below is tested all the same");
-        // Without mounts this user is not root, and an ordinary one is held back by the folder's mode.
-        let mode = |bits: u32| {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(place.data(), std::fs::Permissions::from_mode(bits)).unwrap();
-        };
-        std::fs::remove_file(place.data().join("engine.lock")).unwrap();
+        println!("skipped: a mount that is read-only, because this user may make no mounts; the mode of a folder stands in for it");
+        let mode = |bits: u32| std::fs::set_permissions(place.data(), Permissions::from_mode(bits)).unwrap();
         mode(0o555);
-        let done = place.run(&SERVE);
+        let probe = std::fs::File::create(place.data().join("probe"));
+        // Root writes everywhere but into the kernel's own tree.
+        let (folder, file, reason) = match probe {
+            Ok(_) => {
+                let folder = Path::new("/sys/mainspring").to_owned();
+                (folder.clone(), folder.clone(), std::fs::create_dir(folder).unwrap_err())
+            }
+            // Without the lock's file, which could be opened: making it again is what fails.
+            Err(error) => {
+                mode(0o755);
+                std::fs::remove_file(place.data().join("engine.lock")).unwrap();
+                mode(0o555);
+                (place.data(), place.data().join("engine.lock"), error)
+            }
+        };
+        let done = place.run(&[&SERVE[..], &["--data", &folder.display().to_string()]].concat());
         mode(0o755);
-        let file = place.data().join("engine.lock").display().to_string();
-        let said = format!("error[STORE_READ_ONLY]: {file} cannot be written: Permission denied (os error 13)\n{UNWRITABLE}");
+        drop(std::fs::remove_file(place.data().join("probe")));
+        let said = format!("error[STORE_READ_ONLY]: {} cannot be written: {reason}\n{UNWRITABLE}", file.display());
         assert_eq!(refused(&done), (3, said.as_str()));
     }
     assert_eq!(place.run(&["run", "show", "last", "-o", "json"]).expect(0).out, before, "what was there is there");
