@@ -35,7 +35,7 @@ pub(crate) fn fuzz(project: &Project, args: &[String]) -> Result<ExitCode> {
     for (target, make, longest) in TARGETS.iter().filter(|(target, ..)| only.is_none_or(|only| only == *target)) {
         println!("fuzz {target}: {seconds} s");
         if !run(project, target, *make, *longest, seconds)? {
-            eprintln!("what was found lies in .x/fuzz/{target}/found; give it a test in crates/model/tests/fuzz/found.rs");
+            eprintln!("what was found lies in .x/fuzz/{target}/found; give it a line in crates/model/tests/fuzz/mod.rs");
             return Ok(ExitCode::FAILURE);
         }
     }
