@@ -8,6 +8,7 @@ mod diamond;
 mod docs;
 mod finding;
 mod fixtures;
+mod fuzz;
 mod house;
 mod project;
 mod spdx;
@@ -30,6 +31,8 @@ cargo x <command>
   bench [args…]   build for release and measure
   chaos r1 [--kills N] [--seed S]
                   kill the release build N times (20000) under load, and judge what it kept
+  fuzz [expr|plan] [--seconds N]
+                  libFuzzer over the expressions and the plan documents, 60 seconds each; needs cargo-fuzz
   fmt             format the workspace
   lint            clippy over the workspace, warnings are errors
   diamond         the crate graph against its rule
@@ -60,7 +63,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let takes_arguments = matches!(command, "start" | "bench" | "chaos") || (command == "docs" && rest == ["--write"]);
+    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "fuzz") || (command == "docs" && rest == ["--write"]);
     if !takes_arguments && !rest.is_empty() {
         bail!("`{command}` takes no such argument: {}\n\n{HELP}", rest.join(" "));
     }
@@ -69,6 +72,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "start" => start::start(&project, rest),
         "bench" => bench::bench(&project, rest),
         "chaos" => chaos::chaos(&project, rest),
+        "fuzz" => fuzz::fuzz(&project, rest),
         "test" | "ci" => stage::all(&project),
         "fmt" => project.cargo(["fmt", "--all"]).and_then(exit),
         "lint" => stage::lint(&project).and_then(exit),

@@ -5,4 +5,5 @@
 mod cron;
 mod cron_gate;
 mod expr;
+mod fuzz;
 mod plan;

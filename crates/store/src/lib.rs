@@ -8,5 +8,5 @@ mod cursor;
 mod lock;
 mod sqlite;
 
-pub use lock::holder;
+pub use lock::{holder, unwritable};
 pub use sqlite::{DATABASE_FILE, OpenOptions, SqliteStore};

@@ -52,14 +52,16 @@ fn read_pid(file: &mut File) -> Option<u32> {
 }
 
 /// What an I/O error on `path` means to the store's callers.
-pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> StoreError {
+pub fn unwritable(path: &Path, error: &std::io::Error) -> StoreError {
     use std::io::ErrorKind;
     let place = path.display().to_string();
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { place },
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            StoreError::ReadOnly { place, reason: error.to_string() }
+        // Making a folder says "exists" when what exists is a file.
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            StoreError::ReadOnly { place, reason: "a file stands where a folder is needed".to_owned() }
         }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { place, reason: error.to_string() },
         _ => StoreError::Failed(format!("{place}: {error}")),
     }
 }

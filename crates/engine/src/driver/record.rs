@@ -17,6 +17,8 @@ impl Driver {
         let row = loop {
             match journal::row_of(&*self.inner.store, &mut event).await {
                 Ok(row) => break row,
+                // As in `commit`: who has been promised nothing is told, and does not hang until there is room.
+                Err(error) if self.create.is_some() => return Err(Stop::Refused(error)),
                 Err(error) => self.pause_after(error).await?,
             }
         };

@@ -1,5 +1,7 @@
 //! Renaming steps inside expressions, for documents that count steps otherwise.
 
+use serde_json::Value;
+
 use super::scope::StepKey;
 use super::segment::{Segment, segments};
 use super::token::{Kind, Scanner, Token};
@@ -20,8 +22,7 @@ pub fn rename_steps(text: &str, new: &dyn Fn(StepKey) -> Option<StepKey>) -> Opt
         let Some(renamed) = new(key) else { continue };
         made.push_str(&text[copied..token.end]);
         made.push_str(&match (renamed, optional) {
-            (StepKey::Id(id), false) => format!(".{id}"),
-            (StepKey::Id(id), true) => format!("?.{id}"),
+            (StepKey::Id(id), optional) => path_to(&id, optional),
             (StepKey::Index(index), false) => format!("[{index}]"),
             (StepKey::Index(index), true) => format!("?.[{index}]"),
         });
@@ -32,6 +33,17 @@ pub fn rename_steps(text: &str, new: &dyn Fn(StepKey) -> Option<StepKey>) -> Opt
     }
     made.push_str(&text[copied..]);
     Some(made)
+}
+
+/// What follows `steps` to name a step: a word after a dot, anything else as text in brackets.
+fn path_to(id: &str, optional: bool) -> String {
+    let word = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match (word, optional) {
+        (true, false) => format!(".{id}"),
+        (true, true) => format!("?.{id}"),
+        (false, false) => format!("[{}]", Value::from(id)),
+        (false, true) => format!("?.[{}]", Value::from(id)),
+    }
 }
 
 /// A template's text with the steps in each `${…}` renamed; `None` when nothing changes.
@@ -70,7 +82,8 @@ fn key(text: &str, tokens: &[Token], at: usize, optional: bool) -> Option<(StepK
             let word = key.text(text);
             let key = match key.kind {
                 Kind::Number => StepKey::Index(word.parse().ok()?),
-                Kind::Text => StepKey::Id(word[1..word.len() - 1].to_owned()),
+                // Escapes spell no step's id, and what they spell is not in the text.
+                Kind::Text if !word.contains('\\') => StepKey::Id(word[1..word.len() - 1].to_owned()),
                 _ => return None,
             };
             Some((key, close.end))

@@ -195,7 +195,7 @@ fn report_rings(layout: &Layout<'_>, steps: &[StepIx], edges: &[Vec<Edge>], orde
             format!("\"{}\" waits for itself", id(first))
         } else {
             let names: Vec<&str> = ring.iter().map(|place| id(*place)).chain([id(first)]).collect();
-            format!("these steps wait for each other in a ring: {}", names.join(" → "))
+            format!("these steps wait for each other in a ring: {}; take one of these edges away", names.join(" → "))
         };
         let step = layout.step(steps[first]);
         let pointer = if step.doc.needs.is_some() { format!("{}/needs", step.pointer) } else { step.pointer.clone() };

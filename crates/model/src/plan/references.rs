@@ -156,8 +156,10 @@ fn unknown_step(surroundings: &Surroundings<'_, '_>, site: Site<'_>, key: &StepK
         StepKey::Id(id) => {
             let visible = surroundings.visible(site);
             let near = nearest(id, visible.iter().copied());
-            let problem =
-                Problem::new(code::UNKNOWN_STEP, "", meant(format!("there is no step \"{}\"", shown(id)), near)).expected(some_of(visible));
+            let mut problem = Problem::new(code::UNKNOWN_STEP, "", meant(format!("there is no step \"{}\"", shown(id)), near));
+            if !visible.is_empty() {
+                problem = problem.expected(some_of(visible));
+            }
             near.map_or_else(|| problem.clone(), |near| problem.clone().fix(near))
         }
     }
@@ -184,7 +186,8 @@ fn hidden_step(surroundings: &Surroundings<'_, '_>, target: StepIx, hidden: &Hid
             ListRole::Top => format!("\"{id}\" is not visible here"),
         },
         Hidden::NotBefore { reader, later: true } => {
-            format!("\"{id}\" comes later than \"{}\" and has not ended when it is read", layout.step(*reader).id)
+            let reader = &layout.step(*reader).id;
+            format!("\"{id}\" comes later than \"{reader}\" and has not ended when it is read; move \"{reader}\" behind it")
         }
         Hidden::NotBefore { reader, later: false } => {
             format!("\"{}\" does not wait for \"{id}\"; add \"{id}\" to its needs", layout.step(*reader).id)

@@ -11,7 +11,7 @@ fn rings_are_named() {
     all(&[
         (
             &steps(&["id: a, needs: [c], action: test.read", "id: b, action: test.read", "id: c, action: test.read"]),
-            "3:20 /steps/0/needs CYCLE: these steps wait for each other in a ring: a → b → c → a",
+            "3:20 /steps/0/needs CYCLE: these steps wait for each other in a ring: a → b → c → a; take one of these edges away",
         ),
         (&steps(&["id: a, needs: [a], action: test.read"]), "3:20 /steps/0/needs CYCLE: \"a\" waits for itself"),
         (
@@ -22,8 +22,8 @@ fn rings_are_named() {
                 "id: d, action: test.read",
                 "id: e, action: test.read",
             ]),
-            "3:20 /steps/0/needs CYCLE: these steps wait for each other in a ring: a → b → a\n\
-             5:20 /steps/2/needs CYCLE: these steps wait for each other in a ring: c → d → c",
+            "3:20 /steps/0/needs CYCLE: these steps wait for each other in a ring: a → b → a; take one of these edges away\n\
+             5:20 /steps/2/needs CYCLE: these steps wait for each other in a ring: c → d → c; take one of these edges away",
         ),
     ]);
 }

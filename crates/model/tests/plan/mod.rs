@@ -1,6 +1,6 @@
 //! Plan documents: what is read, what is refused and in which words, and what comes out.
 
-mod catalog;
+pub mod catalog;
 mod compiled;
 mod fields;
 mod graph;

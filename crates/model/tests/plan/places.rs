@@ -58,7 +58,7 @@ fn all_problems_come_at_once_in_the_order_of_the_text() {
         "2:1 /budget NOT_YET_SUPPORTED: \"budget\" is not yet known: a budget for model calls arrives later\n\
          4:21 /steps/0/action UNKNOWN_ACTION: the provider \"test\" has no action \"reed\"; did you mean \"read\"? (write test.read)\n\
          4:32 /steps/0/nedds UNKNOWN_FIELD: a step has no field \"nedds\"; did you mean \"needs\"? (write needs)\n\
-         5:20 /steps/1/needs CYCLE: these steps wait for each other in a ring: b → c → b\n\
+         5:20 /steps/1/needs CYCLE: these steps wait for each other in a ring: b → c → b; take one of these edges away\n\
          5:64 /steps/1/params/url UNKNOWN_STEP: there is no step \"d\"; did you mean \"a\"? (write a)\n\
          6:5 /steps/2/params INVALID_PARAMS: http.request: the param \"url\" is missing",
     )]);

@@ -35,7 +35,7 @@ fn steps_are_read_after_they_have_ended() {
     all(&[
         (
             "name: A\nsteps:\n  - {id: a, action: test.read, params: {x: \"${steps.b.output}\"}}\n  - {id: b, action: test.read}\n",
-            "3:47 /steps/0/params/x NOT_AN_ANCESTOR: \"b\" comes later than \"a\" and has not ended when it is read",
+            "3:47 /steps/0/params/x NOT_AN_ANCESTOR: \"b\" comes later than \"a\" and has not ended when it is read; move \"a\" behind it",
         ),
         (
             "name: A\nsteps:\n  - {id: a, action: test.read}\n  - {id: b, needs: [], action: test.read, params: {x: \"${steps.a.output} ${steps.b.output} ${steps[0].output} ${steps.7.output}\"}}\n",

@@ -48,6 +48,11 @@ pub(super) fn unanswered(place: &Place, error: &reqwest::Error, begun: bool, tls
         Some(io::ErrorKind::TimedOut) => {
             fault(Code::TIMEOUT, "no connection within the time for connecting; check host and firewall".to_owned())
         }
+        // The client's own limit, which names no I/O error: the peer accepted and then said nothing.
+        None if error.is_timeout() => fault(
+            Code::TIMEOUT,
+            format!("no {}connection within the time for connecting; check host and port", if tls { "TLS " } else { "" }),
+        ),
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) if tls => {
             fault(Code::TLS_FAILED, "the service ended the TLS handshake; check that it speaks TLS on this port".to_owned())
         }
@@ -94,9 +99,12 @@ pub(super) fn timed_out(place: &Place, after: Duration, phase: Phase) -> Fault {
     let after = after.as_millis();
     let after = if after.is_multiple_of(1_000) { format!("{} s", after / 1_000) } else { format!("{after} ms") };
     let (text, effect) = match phase {
-        Phase::Connecting => (format!("no connection within {after}"), Effected::Unsent),
+        Phase::Connecting => (format!("no connection within {after}; check host, port and firewall"), Effected::Unsent),
         Phase::Waiting => (format!("no answer within {after}; whether the service acted on the request is unknown"), Effected::Unknown),
-        Phase::Reading(bytes) => (format!("the answer was not complete within {after}, {bytes} bytes had come"), Effected::Sent),
+        Phase::Reading(bytes) => {
+            let next = "give the step a longer timeout, or ask for less";
+            (format!("the answer was not complete within {after}, {bytes} bytes had come; {next}"), Effected::Sent)
+        }
     };
     Fault::new(Code::TIMEOUT, format!("{place}: {text}")).effect(effect)
 }
@@ -106,12 +114,17 @@ fn tls_text(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(certificate) => {
             let reason = match certificate {
-                C::UnknownIssuer => "it is signed by nobody this machine trusts (a self-signed certificate?)".to_owned(),
+                C::UnknownIssuer => "it is signed by nobody this machine trusts (is it self-signed?); get one from an authority, or add its own to this machine's"
+                    .to_owned(),
                 C::Expired | C::ExpiredContext { .. } => "it has expired".to_owned(),
                 C::NotValidYet | C::NotValidYetContext { .. } => "it is not valid yet; check this machine's clock".to_owned(),
                 C::NotValidForName | C::NotValidForNameContext { .. } => "it is for another host name".to_owned(),
                 C::BadSignature => "its signature is wrong".to_owned(),
                 C::Revoked => "it was revoked".to_owned(),
+                // A name of the verifier's, such as `CaUsedAsEndEntity`: most self-signed certificates are an authority's.
+                C::Other(reason) => {
+                    format!("it is not one that a service may show ({reason}; is it self-signed?); get one from an authority")
+                }
                 // The bare name; rustls' debug form of the rest quotes certificate bytes.
                 other => format!("{other}"),
             };

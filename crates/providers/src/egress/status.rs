@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use mainspring_model::clock::Clock;
+use mainspring_model::duration;
 use mainspring_model::{Code, Fault};
 use serde_json::{Value, json};
 
@@ -19,7 +20,13 @@ pub async fn status_fault(answer: &mut Answer, clock: &dyn Clock) -> Fault {
     let status = answer.status;
     let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
     let said = said(&body).map(|said| format!(": {said}")).unwrap_or_default();
-    let next = next_step(status, answer.stripped, wait.is_some());
+    let next = match wait {
+        // Whether it is asked again is the step's retry to decide.
+        Some(wait) if !wait.is_zero() && (status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()) => {
+            format!("; the service asks for a wait of {} first", duration::format(wait))
+        }
+        _ => next_step(status, answer.stripped).to_owned(),
+    };
     let mut details = json!({"status": status.as_u16(), "body": body});
     if let Some(wait) = wait {
         details["retry_after"] = json!(wait.as_secs_f64());
@@ -41,7 +48,7 @@ pub fn said(body: &str) -> Option<String> {
     Some(line.trim().trim_end_matches('.').to_owned())
 }
 
-fn next_step(status: StatusCode, stripped: bool, waits: bool) -> &'static str {
+fn next_step(status: StatusCode, stripped: bool) -> &'static str {
     match status.as_u16() {
         300..=399 => "; the answer is a redirect that is not followed",
         401 | 403 if stripped => {
@@ -50,10 +57,8 @@ fn next_step(status: StatusCode, stripped: bool, waits: bool) -> &'static str {
         401 => "; check the step's credential",
         403 => "; check what the credential is allowed to do",
         404 | 410 => "; check the address",
-        429 if waits => "; it is asked again after the wait that the service named",
         429 => "; the service limits how often it may be asked",
         400..=499 => "; check the step's params",
-        503 if waits => "; it is asked again after the wait that the service named",
         _ => "; the service itself failed",
     }
 }

@@ -31,7 +31,7 @@ async fn errors_by_status() {
             "RATE_LIMITED",
             Class::Limit,
             true,
-            "answered 429 Too Many Requests: Rate limit reached; it is asked again after the wait that the service named",
+            "answered 429 Too Many Requests: Rate limit reached; the service asks for a wait of 250ms first",
         ),
         (
             429,
@@ -39,7 +39,7 @@ async fn errors_by_status() {
             "RATE_LIMITED",
             Class::Limit,
             false,
-            "answered 429 Too Many Requests: You exceeded your current quota; it is asked again after the wait that the service named; the account's quota is used up; check its plan and billing",
+            "answered 429 Too Many Requests: You exceeded your current quota; the service asks for a wait of 250ms first; the account's quota is used up; check its plan and billing",
         ),
         (
             400,
@@ -55,7 +55,7 @@ async fn errors_by_status() {
             "HTTP_500",
             Class::Transient,
             true,
-            "answered 500 Internal Server Error: The server had an error; the service itself failed",
+            "answered 500 Internal Server Error: The server had an error; the service asks for a wait of 250ms first",
         ),
         (
             503,
@@ -63,7 +63,7 @@ async fn errors_by_status() {
             "HTTP_503",
             Class::Transient,
             true,
-            "answered 503 Service Unavailable; it is asked again after the wait that the service named",
+            "answered 503 Service Unavailable; the service asks for a wait of 250ms first",
         ),
     ] {
         let server = Server::start(move |_| {

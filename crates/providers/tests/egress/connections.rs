@@ -1,9 +1,10 @@
 //! Connections that cannot be made, or break: code, message, and whether the service can have seen the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mainspring_model::{Class, Code, Effected};
-use mainspring_providers::egress::{Egress, Mode, Policy};
+use mainspring_providers::egress::{Egress, Limits, Mode, Policy};
 use serde_json::json;
 
 use crate::net::*;
@@ -96,11 +97,24 @@ async fn a_self_signed_certificate() {
     assert_eq!(
         fault.message,
         format!(
-            "POST secure.test:{}/a: the service's certificate is not accepted: it is signed by nobody this machine trusts (a self-signed certificate?)",
+            "POST secure.test:{}/a: the service's certificate is not accepted: it is signed by nobody this machine trusts (is it self-signed?); get one from an authority, or add its own to this machine's",
             server.address.port()
         )
     );
     assert_eq!((fault.code, fault.retryable, fault.effect), (Code::TLS_FAILED, false, Effected::Unsent));
+    assert!(!attempt.sent());
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_the_handshake() {
+    let raw = Raw::listen().await;
+    let limits = Limits { connect_timeout: Duration::from_millis(200), ..Limits::default() };
+    let policy = Policy { extra_roots: vec![unrelated_root()], limits, ..Policy::new(Mode::Dev) };
+    let attempt = Attempt::new();
+    let call = attempt.call(&Arc::new(Egress::new(policy)), "http.get", json!({"url": raw.url("/a").replace("http:", "https:")})).await;
+    let fault = call.unwrap_err();
+    let said = format!("GET {}/a: no TLS connection within the time for connecting; check host and port", raw.address);
+    assert_eq!((fault.message, fault.code, fault.retryable, fault.effect), (said, Code::TIMEOUT, true, Effected::Unsent));
     assert!(!attempt.sent());
 }
 

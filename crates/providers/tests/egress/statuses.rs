@@ -25,10 +25,7 @@ async fn a_server_error_without_a_wait() {
 #[tokio::test]
 async fn a_server_error_with_a_wait() {
     let (fault, at) = asked(503, &[("retry-after", "7")], "").await;
-    assert_eq!(
-        fault.message,
-        format!("GET {at}/a answered 503 Service Unavailable; it is asked again after the wait that the service named")
-    );
+    assert_eq!(fault.message, format!("GET {at}/a answered 503 Service Unavailable; the service asks for a wait of 7s first"));
     assert_eq!((fault.code.as_str(), fault.retryable, fault.retry_after_ms), ("HTTP_503", true, Some(7_000)));
     let (fault, _) = asked(502, &[("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")], "").await;
     assert_eq!((fault.code.as_str(), fault.retryable, fault.retry_after_ms), ("HTTP_502", true, Some(30_000)));
@@ -37,10 +34,7 @@ async fn a_server_error_with_a_wait() {
 #[tokio::test]
 async fn a_rate_limit() {
     let (fault, at) = asked(429, &[("retry-after", "2")], r#"{"error": {"message": "slow down."}}"#).await;
-    assert_eq!(
-        fault.message,
-        format!("GET {at}/a answered 429 Too Many Requests: slow down; it is asked again after the wait that the service named")
-    );
+    assert_eq!(fault.message, format!("GET {at}/a answered 429 Too Many Requests: slow down; the service asks for a wait of 2s first"));
     assert_eq!((fault.code, fault.class, fault.retryable, fault.retry_after_ms), (Code::RATE_LIMITED, Class::Limit, true, Some(2_000)));
     let (fault, _) = asked(429, &[], "").await;
     assert_eq!((fault.code, fault.retry_after_ms), (Code::RATE_LIMITED, None));

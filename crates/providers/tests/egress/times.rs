@@ -19,7 +19,7 @@ async fn while_connecting_nothing_was_sent() {
     let call = attempt.call(&egress, "http.post", json!({"url": "http://slow.test/a", "timeout": "1500ms", "body": 1}));
     let (result, ()) = tokio::join!(biased; call, async { attempt.clock.advance_to(NOW + 1_500) });
     let fault = result.unwrap_err();
-    assert_eq!(fault.message, "POST slow.test/a: no connection within 1500 ms");
+    assert_eq!(fault.message, "POST slow.test/a: no connection within 1500 ms; check host, port and firewall");
     assert_eq!((fault.code, fault.class, fault.retryable, fault.effect), (Code::TIMEOUT, Class::Transient, true, Effected::Unsent));
     assert!(!attempt.sent());
     assert_eq!(names.asked(), ["slow.test"]);
@@ -59,7 +59,13 @@ async fn a_slow_body_was_answered() {
     assert_eq!(answer.chunk().await.unwrap().unwrap(), "hello");
     let (fault, ()) = tokio::join!(biased; answer.chunk(), async { attempt.clock.advance_to(NOW + 10_000) });
     let fault = fault.unwrap_err();
-    assert_eq!(fault.message, format!("GET {}/a: the answer was not complete within 10 s, 5 bytes had come", raw.address));
+    assert_eq!(
+        fault.message,
+        format!(
+            "GET {}/a: the answer was not complete within 10 s, 5 bytes had come; give the step a longer timeout, or ask for less",
+            raw.address
+        )
+    );
     assert_eq!((fault.code, fault.retryable, fault.effect), (Code::TIMEOUT, true, Effected::Sent));
 }
 
@@ -69,5 +75,5 @@ async fn the_attempts_deadline_bounds_every_call() {
     let attempt = Attempt::new();
     let call = attempt.call(&egress, "http.request", json!({"url": "http://slow.test/a", "timeout": "1h"}));
     let (result, ()) = tokio::join!(biased; call, async { attempt.clock.advance_to(NOW + 30_000) });
-    assert_eq!(result.unwrap_err().message, "GET slow.test/a: no connection within 30 s");
+    assert_eq!(result.unwrap_err().message, "GET slow.test/a: no connection within 30 s; check host, port and firewall");
 }

@@ -24,6 +24,10 @@ use super::problem::{Problem, Refusable};
 /// A body must have arrived within this long, in milliseconds: a slow one holds memory.
 const READ_WITHIN: i64 = 60_000;
 
+/// How much of a refused body is read, and for how long, in milliseconds; then the connection closes.
+const DISCARD_AT_MOST: usize = 64 << 20;
+const DISCARD_WITHIN: i64 = 10_000;
+
 /// A write: its caller, and its JSON body as `T`.
 pub struct Write<T> {
     pub caller: Caller,
@@ -76,7 +80,12 @@ pub async fn read(api: &Api, body: Body) -> Refusable<Bytes> {
     // Made only when the body is not there yet, which costs nothing for most.
     let late = async { api.clock.sleep_until(until).await };
     match select(pin!(collect(body, api.mode.max_body)), pin!(late)).await {
-        Either::Left((read, _)) => read,
+        Either::Left((Collected::Whole(bytes), _)) => Ok(bytes),
+        Either::Left((Collected::TooLarge(rest), _)) => {
+            discard(api, rest);
+            Err(too_large(api.mode.max_body))
+        }
+        Either::Left((Collected::Broken, _)) => Err(Problem::malformed("the body broke off")),
         Either::Right(((), _)) => {
             let detail = format!("the body did not arrive within {} s", READ_WITHIN / 1_000);
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", detail))
@@ -84,15 +93,22 @@ pub async fn read(api: &Api, body: Body) -> Refusable<Bytes> {
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Refusable<Bytes> {
+enum Collected {
+    Whole(Bytes),
+    /// With what has not been read of it.
+    TooLarge(Body),
+    Broken,
+}
+
+async fn collect(mut body: Body, limit: usize) -> Collected {
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::malformed("the body broke off"))?;
+        let Ok(frame) = frame else { return Collected::Broken };
         let Ok(data) = frame.into_data() else { continue };
         let size = rest.as_ref().map_or(first.len(), BytesMut::len) + data.len();
         if size > limit {
-            return Err(too_large(limit));
+            return Collected::TooLarge(body);
         }
         match &mut rest {
             Some(rest) => rest.extend_from_slice(&data),
@@ -105,11 +121,30 @@ async fn collect(mut body: Body, limit: usize) -> Refusable<Bytes> {
             }
         }
     }
-    Ok(rest.map_or(first, BytesMut::freeze))
+    Collected::Whole(rest.map_or(first, BytesMut::freeze))
+}
+
+/// Reads the rest of a refused body beside the answer, and forgets it. Most clients send all of a body before they look for
+/// an answer: if the connection closed under them they would learn that it broke, and never why.
+pub fn discard(api: &Api, mut body: Body) {
+    let (clock, until) = (api.clock.clone(), api.clock.now() + DISCARD_WITHIN);
+    tokio::spawn(async move {
+        let rest = async {
+            let mut left = DISCARD_AT_MOST;
+            while let Some(Ok(frame)) = body.frame().await {
+                left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        select(pin!(rest), clock.sleep_until(until)).await;
+    });
 }
 
 pub fn too_large(limit: usize) -> Box<Problem> {
-    let detail = format!("the body is larger than {limit} bytes, which is what this server takes");
+    let most = if limit.is_multiple_of(1 << 20) { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
+    let detail = format!("the body is larger than {most}, the most that this server takes; send less, or raise MAINSPRING_MAX_BODY");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", detail)
 }
 
@@ -133,8 +168,13 @@ pub fn parse(text: &[u8]) -> Refusable<Value> {
     read.map_err(|error| {
         let (line, column) = (u32::try_from(error.line()).unwrap_or(u32::MAX), u32::try_from(error.column()).unwrap_or(u32::MAX));
         let said = error.to_string();
-        let reason =
-            if text.trim_ascii().is_empty() { "it is empty" } else { said.split(" at line ").next().unwrap_or("it cannot be read") };
+        let said = said.split(" at line ").next().unwrap_or("it cannot be read");
+        let reason = match said {
+            _ if text.trim_ascii().is_empty() => "it is empty",
+            // serde_json's name for it is about itself.
+            "recursion limit exceeded" => "lists and objects stand too deep in each other",
+            said => said,
+        };
         let finding = Finding::new("SYNTAX", "", reason).at(line, column);
         let mut problem = Problem::malformed(format!("the body is no JSON: {reason} at line {line}, column {column}"));
         problem.code = "SYNTAX".into();

@@ -30,7 +30,13 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     let path = request.uri().clone();
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
     let mut response = match admit(api, peer, &request) {
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            // Who asked before sending hears no, and does not send.
+            if problem.status == StatusCode::PAYLOAD_TOO_LARGE && !request.headers().contains_key(header::EXPECT) {
+                body::discard(api, request.into_body());
+            }
+            problem.into_response()
+        }
         Ok(()) => match origin::preflight(&api.mode, &request) {
             Some(response) => response,
             None => match AssertUnwindSafe(routes.call(request)).catch_unwind().await {

@@ -91,8 +91,7 @@ pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenErro
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // The key comes before the database: a database whose key was never durable would be a box without one.
     let existing = settings.data.join(mainspring_store::DATABASE_FILE).exists();
-    std::fs::create_dir_all(&settings.data)
-        .map_err(|error| StoreError::ReadOnly { place: settings.data.display().to_string(), reason: error.to_string() })?;
+    std::fs::create_dir_all(&settings.data).map_err(|error| mainspring_store::unwritable(&settings.data, &error))?;
     let ring = key_ring(settings, existing)?;
     let options = OpenOptions { hold_engine_lock: drive, ..OpenOptions::new(&settings.data, clock.clone()) };
     let store = SqliteStore::open(options).await?;

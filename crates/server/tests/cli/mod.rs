@@ -2,6 +2,6 @@
 
 mod check;
 mod keys;
-mod program;
+pub mod program;
 mod running;
 mod serving;
