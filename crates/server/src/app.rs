@@ -13,6 +13,7 @@ use mainspring_vault::{Redactor, Vault};
 
 use crate::catalog::ServerCatalog;
 use crate::metrics::Metrics;
+use crate::roles::Roles;
 use crate::webhooks::WebhookRoutes;
 
 /// Everything that was wired together at start. Shared by all handlers.
@@ -36,6 +37,7 @@ pub struct App {
 pub struct Mode {
     /// The caller on loopback is the local owner; no key is asked for.
     pub dev: bool,
+    pub roles: Roles,
     pub listen: SocketAddr,
     pub data: PathBuf,
     /// `development`, `production`, …

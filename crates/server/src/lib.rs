@@ -9,6 +9,7 @@ pub mod error_pages;
 pub mod http;
 pub mod metrics;
 pub mod plans;
+pub mod roles;
 pub mod serve;
 pub mod settings;
 pub mod webhooks;

@@ -84,11 +84,12 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
                 Ok(count) => tracing::info!(count, "runs of the process before go on"),
                 Err(error) => tracing::error!(%error, "the runs of the process before could not be taken up"),
             }
+            let (roles, engine) = (app.mode.roles, &app.engine);
             tokio::join!(
-                app.engine.serve_claims(),
-                app.engine.serve_schedules(),
-                app.engine.serve_retention(),
-                webhooks::follow(app.clone())
+                when(roles.worker, engine.serve_claims()),
+                when(roles.scheduler, engine.serve_schedules()),
+                when(roles.scheduler, engine.serve_retention()),
+                when(roles.api, webhooks::follow(app.clone()))
             );
         }
     });
@@ -103,6 +104,12 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     app.store.close().await;
     drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));
     Ok(())
+}
+
+async fn when(wanted: bool, work: impl Future<Output = ()>) {
+    if wanted {
+        work.await;
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
+use crate::roles::Roles;
+
 /// Where plans may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EgressMode {
@@ -39,6 +41,7 @@ pub struct Settings {
     pub answer_within: Duration,
     pub retention: Retention,
     pub max_live: usize,
+    pub roles: Roles,
     /// The figures' own address.
     pub metrics_listen: Option<SocketAddr>,
     /// Opens `/metrics` on the server's own address.
@@ -61,6 +64,7 @@ impl Default for Settings {
             answer_within: Duration::from_secs(60),
             retention: Retention::default(),
             max_live: 2_048,
+            roles: Roles::ALL,
             metrics_listen: None,
             metrics_token: None,
         }
@@ -122,6 +126,9 @@ impl Settings {
         if let Some((name, text)) = first(&["MAINSPRING_KEEP_RUNS"]) {
             settings.retention.max_runs =
                 text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is no number of runs") })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_ROLES"]) {
+            settings.roles = text.parse().map_err(|reason| BadSetting { name, reason })?;
         }
         if let Some((name, text)) = first(&["MAINSPRING_METRICS_LISTEN"]) {
             let address =

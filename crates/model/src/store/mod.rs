@@ -61,10 +61,11 @@ impl Pool {
         self.open.saturating_sub(self.idle)
     }
 
-    /// Somebody waits, or nine tenths are in use: look at it before it runs dry. A pool of a few is all in use whenever a few
-    /// callers come at once, so there only waiting counts.
+    /// It ran dry and somebody waits, or nine tenths are in use: look at it before it runs dry. A pool of a few is all in use
+    /// whenever a few callers come at once, so there only waiting counts; and who waits for a new connection to open does not.
     pub fn is_strained(&self) -> bool {
-        self.waiting > 0 || (self.most >= 10 && self.in_use() * 10 >= self.most * 9)
+        let dry = self.in_use() >= self.most && self.waiting > 0;
+        dry || (self.most >= 10 && self.in_use() * 10 >= self.most * 9)
     }
 }
 

@@ -11,6 +11,7 @@ use super::environment;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Cx;
+use crate::roles::Roles;
 use crate::serve::{self, ServeError};
 use crate::settings::{EgressMode, Settings};
 
@@ -62,6 +63,9 @@ pub(crate) struct Serve {
     /// An address, network or host that plans may reach, with --egress allow-list. May be repeated.
     #[arg(long, value_name = "HOST[:PORT]")]
     allow: Vec<String>,
+    /// What this node does, a comma list of api, worker, scheduler. All by default; less needs PostgreSQL and other nodes.
+    #[arg(long, value_name = "ROLES")]
+    roles: Option<Roles>,
     /// Serve figures for monitoring on this address (GET /metrics). Not public: choose one that only the monitor reaches.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     metrics_listen: Option<SocketAddr>,
@@ -125,6 +129,7 @@ fn apply(cx: &Cx, serve: &Serve, settings: &mut Settings, egress_is_set: bool) -
         return Err(Failure::usage("--allow needs --egress allow-list: the other modes read no list"));
     }
     settings.listen = serve.listen.unwrap_or(settings.listen);
+    settings.roles = serve.roles.unwrap_or(settings.roles);
     settings.metrics_listen = serve.metrics_listen.or(settings.metrics_listen);
     settings.plans = serve.plans.clone().or(settings.plans.take());
     if let Some(environment) = &serve.environment {

@@ -24,7 +24,8 @@ pub struct Health {
     #[schema(example = "healthy")]
     status: &'static str,
     timestamp: Time,
-    /// `active`; `starting` while the runs of an earlier process are taken up; `stuck`, `stopping`.
+    /// `active`; `starting` while the runs of an earlier process are taken up; `stuck`, `stopping`; `elsewhere` when other
+    /// nodes fire the schedules.
     #[schema(example = "active")]
     scheduler: &'static str,
     version: &'static str,
@@ -35,6 +36,7 @@ pub struct Health {
 pub async fn check_health(State(api): Shared) -> Reply {
     let scheduler = match api.engine.schedule_loop() {
         _ if api.closing.is_cancelled() => "stopping",
+        _ if !api.mode.roles.scheduler => "elsewhere",
         Loop::Starting => "starting",
         Loop::Turning => "active",
         Loop::Stuck(_) => "stuck",
@@ -69,13 +71,15 @@ pub struct Checks {
     database: &'static str,
     /// Those of this version are there, unchanged, and no others.
     migrations: &'static str,
-    /// Schedules are fired; `warning` until they are for the first time.
-    scheduler: &'static str,
-    /// Queued and due runs are taken up; `warning` until they are for the first time.
-    queue: &'static str,
+    /// Schedules are fired; `warning` until they are for the first time. Only of a node that does this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduler: Option<&'static str>,
+    /// Queued and due runs are taken up; `warning` until they are for the first time. Only of a node that does this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<&'static str>,
     /// `warning` when nine tenths of the connections are in use or somebody waits for one.
     database_pool: &'static str,
-    /// Free space for the data; `warning` under 1 GiB, `error` under 64 MiB or when nothing can be written.
+    /// Free space for the data; `warning` under 1 GiB, `error` when nothing can be written.
     disk: &'static str,
 }
 
@@ -86,7 +90,8 @@ const ERROR: &str = "error";
 impl Checks {
     fn none_failed(&self) -> bool {
         let Checks { database, migrations, scheduler, queue, database_pool, disk } = *self;
-        ![database, migrations, scheduler, queue, database_pool, disk].contains(&ERROR)
+        let loops = [scheduler, queue].into_iter().flatten();
+        ![database, migrations, database_pool, disk].into_iter().chain(loops).any(|check| check == ERROR)
     }
 }
 
@@ -111,8 +116,8 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
     let checks = Checks {
         database: if probe.is_ok() { OK } else { ERROR },
         migrations,
-        scheduler: turning(&api, api.engine.schedule_loop()),
-        queue: turning(&api, api.engine.queue_loop()),
+        scheduler: api.mode.roles.scheduler.then(|| turning(&api, api.engine.schedule_loop())),
+        queue: api.mode.roles.worker.then(|| turning(&api, api.engine.queue_loop())),
         database_pool,
         disk: space(&api.mode.data, probe.err().flatten().as_ref()),
     };
@@ -134,7 +139,6 @@ fn turning(api: &Api, engine: Loop) -> &'static str {
 fn space(data: &Path, probed: Option<&StoreError>) -> &'static str {
     match (probed, disk::free_mib(data)) {
         (Some(StoreError::Full { .. } | StoreError::ReadOnly { .. }), _) => ERROR,
-        (_, Some(free)) if free < disk::NOTHING => ERROR,
         (_, Some(free)) if free < disk::LITTLE => WARNING,
         _ => OK,
     }

@@ -57,16 +57,22 @@ use problem::Problem;
 
 use crate::app::App;
 
-/// Every operation. What is not here does not exist; what is here is in the OpenAPI document by the same line.
-fn operations() -> OpenApiRouter<Arc<Api>> {
+/// How the process is: what every node answers, whatever its roles are.
+fn state_of_the_node() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(health::check_health))
         .routes(routes!(health::check_liveness))
         .routes(routes!(health::check_readiness))
         .routes(routes!(health::check_migrations))
+        .routes(routes!(metrics::get_metrics))
+        .fallback(not_found)
+}
+
+/// Every operation. What is not here does not exist; what is here is in the OpenAPI document by the same line.
+fn operations() -> OpenApiRouter<Arc<Api>> {
+    state_of_the_node()
         .routes(routes!(openapi::get_document))
         .routes(routes!(docs::get_page))
-        .routes(routes!(metrics::get_metrics))
         .routes(routes!(error_pages::list_error_pages))
         .routes(routes!(error_pages::get_error_page))
         .routes(routes!(schemas::get_plan_schema))
@@ -100,7 +106,6 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(schedules::schedule_execution_plan, schedules::remove_execution_schedule))
         .routes(routes!(schedules::unschedule_execution_plan))
         .routes(routes!(execute::execute_execution_plan))
-        .fallback(not_found)
 }
 
 async fn not_found(request: Request) -> Box<Problem> {
@@ -123,7 +128,8 @@ pub fn openapi_document() -> String {
 }
 
 fn build(app: Arc<App>) -> (Arc<Api>, Router) {
-    let (routes, document) = operations().split_for_parts();
+    let operations = if app.mode.roles.api { operations() } else { state_of_the_node() };
+    let (routes, document) = operations.split_for_parts();
     let api = Arc::new(Api {
         app,
         keys: KeyCache::default(),

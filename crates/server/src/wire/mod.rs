@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::app::{App, Mode};
 use crate::catalog::ServerCatalog;
 use crate::metrics::{EngineMeter, Metrics};
+use crate::roles::Roles;
 use crate::settings::{EgressMode, Settings};
 use crate::webhooks::WebhookRoutes;
 
@@ -88,6 +89,11 @@ pub async fn open_for_running(settings: &Settings) -> Result<Opened, OpenError> 
 /// # Errors
 /// [`OpenError`].
 pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenError> {
+    if settings.roles != Roles::ALL {
+        let reason =
+            format!("--roles {}: over the embedded store one process does everything; roles are for nodes over PostgreSQL", settings.roles);
+        return Err(OpenError::Setting(reason));
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // The key comes before the database: a database whose key was never durable would be a box without one.
     let existing = settings.data.join(mainspring_store::DATABASE_FILE).exists();
@@ -125,7 +131,8 @@ pub async fn join(
         clock: clock.clone(),
         marks,
         settings: mainspring_engine::Settings {
-            max_live: settings.max_live,
+            // A node that drives nothing queues what it starts.
+            max_live: if settings.roles.worker { settings.max_live } else { 0 },
             environment: settings.environment.clone(),
             retention: settings.retention,
             ..mainspring_engine::Settings::default()
@@ -139,6 +146,7 @@ pub async fn join(
     webhooks.reload(&*store).await?;
     let mode = Mode {
         dev: settings.dev,
+        roles: settings.roles,
         listen: settings.listen,
         data: settings.data.clone(),
         environment: settings.environment.clone(),

@@ -10,7 +10,7 @@ fn set(id: &str, params: Value) -> Value {
 }
 
 const WORK: &str =
-    "EXPRESSION_FAILED: the expression does too much work for one evaluation; split it over several steps, or use a code step";
+    "EXPRESSION_FAILED: the expression does too much work for one evaluation; split it over several steps";
 const SIZE: &str = "EXPRESSION_FAILED: the expression makes a value of more than 1 MiB (1048576 bytes), the bound for expressions";
 const DEPTH: &str = "EXPRESSION_FAILED: the expression makes a value nested deeper than 64, the bound for expressions";
 
@@ -64,7 +64,7 @@ async fn expressions_beyond_the_bounds_are_not_saved() {
             "EXPRESSION_LIMIT: the expression nests deeper than 64; split it over several steps or `vars`",
         ),
         (vec!["1"; 9_001].join("+"), "EXPRESSION_LIMIT: the expression is 18001 bytes long; at most 16384 are read"),
-        ("while (true) {}".to_owned(), "EXPRESSION_UNSUPPORTED: `while` cannot stand in an expression; use `? :`, methods, or a code step"),
+        ("while (true) {}".to_owned(), "EXPRESSION_UNSUPPORTED: `while` cannot stand in an expression; use `? :` or methods"),
     ] {
         let reply = server.post("/api/plans", &json!({"name": "Bad", "steps": [set("a", json!({"x": format!("${{{text}}}")}))]})).await;
         assert_eq!((reply.status, &reply.body["errors"][0]["pointer"]), (422, &json!("/steps/0/params/x")), "{}", reply.body);

@@ -21,7 +21,8 @@ async fn the_server_says_how_it_is() {
     let engine = world.app.engine.clone();
     tokio::spawn(async move { engine.serve_schedules().await });
     let mut readiness = json!(null);
-    while readiness["checks"]["queue"] != "ok" || readiness["checks"]["scheduler"] != "ok" {
+    // A moment in which all readers are busy shows as a warning and passes.
+    while ["queue", "scheduler", "database_pool"].iter().any(|check| readiness["checks"][*check] != "ok") {
         tokio::task::yield_now().await;
         readiness = world.get("/health/readiness").await.body;
     }
