@@ -64,7 +64,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST[:PORT]")]
     allow: Vec<String>,
     /// What this node does, a comma list of api, worker, scheduler. All by default; less needs PostgreSQL and other nodes.
-    #[arg(long, value_name = "ROLES")]
+    #[arg(long, value_name = "LIST")]
     roles: Option<Roles>,
     /// Serve figures for monitoring on this address (GET /metrics). Not public: choose one that only the monitor reaches.
     #[arg(long, value_name = "ADDR", value_parser = address)]

@@ -9,8 +9,7 @@ fn set(id: &str, params: Value) -> Value {
     json!({"id": id, "action": "logic.set", "params": params})
 }
 
-const WORK: &str =
-    "EXPRESSION_FAILED: the expression does too much work for one evaluation; split it over several steps";
+const WORK: &str = "EXPRESSION_FAILED: the expression does too much work for one evaluation; split it over several steps";
 const SIZE: &str = "EXPRESSION_FAILED: the expression makes a value of more than 1 MiB (1048576 bytes), the bound for expressions";
 const DEPTH: &str = "EXPRESSION_FAILED: the expression makes a value nested deeper than 64, the bound for expressions";
 
