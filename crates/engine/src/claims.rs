@@ -40,7 +40,12 @@ impl Engine {
             match self.claim_once().await {
                 Ok(taken) if taken > 0 && self.room() >= BATCH => continue,
                 Ok(_) => {}
-                Err(error) => tracing::error!(%error, "the queue could not be read; trying again"),
+                Err(error) => {
+                    tracing::error!(%error, "the queue could not be read; trying again");
+                    // What is due stays due: looking again when it is due would be at once, for as long as a disk is full.
+                    inner.clock.sleep_until(self.next_look(None)).await;
+                    continue;
+                }
             }
             if self.room() < BATCH {
                 self.wait_for_room().await;

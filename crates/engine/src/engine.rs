@@ -155,6 +155,8 @@ pub struct Inner {
     /// A suspected run is driven alone: no other starts.
     pub(crate) exclusive: AtomicBool,
     pub(crate) draining: AtomicBool,
+    /// The patience of a drain is over: what still cannot be written is left to the next process.
+    pub(crate) abandoned: AtomicBool,
     /// Told when a live run is forgotten.
     pub(crate) freed: tokio::sync::Notify,
     pub(crate) entropy: Mutex<[u8; 32]>,
@@ -190,6 +192,7 @@ impl Engine {
             live_count: AtomicUsize::new(0),
             exclusive: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             freed: tokio::sync::Notify::new(),
             entropy: Mutex::new(seed),
             meter: Told::default(),
@@ -272,6 +275,7 @@ impl Engine {
             () = self.idle() => return,
             () = self.0.clock.sleep_until(until) => {}
         }
+        self.0.abandoned.store(true, Ordering::Release);
         self.0.signal_all(&Signal::Abandon);
         self.idle().await;
     }

@@ -76,12 +76,14 @@ impl Engine {
         while !inner.draining.load(Ordering::Acquire) {
             inner.schedule_pulse.beat(inner.clock.monotonic_us());
             let poll = i64::try_from(inner.settings.poll.as_millis()).unwrap_or(1_000);
+            let began = inner.clock.now();
             let until = match self.fire_due().await {
                 Ok(0) => match inner.store.next_due().await {
                     Ok(next) => {
                         let now = inner.clock.now();
                         // Schedules may be made at any moment: polling is the truth.
-                        next.map_or(now + poll, |next| next.clamp(now + 1, now + poll))
+                        // One that was due and did not fire was refused by the store, and would be again at once.
+                        next.filter(|next| *next > began).map_or(now + poll, |next| next.clamp(now + 1, now + poll))
                     }
                     Err(_) => inner.clock.now() + poll,
                 },

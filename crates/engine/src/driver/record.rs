@@ -1,6 +1,7 @@
 //! From decisions to disk: events become rows, rows become durable, and what waits or ends says so in the run's row.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
@@ -171,6 +172,10 @@ impl Driver {
         tracing::error!(run = %self.run.header().id, %error, "the store refused a write; the run waits for it");
         let until = self.inner.clock.now().saturating_add(HOLD);
         self.inner.clock.sleep_until(until).await;
+        // Nobody hears signals here. What is not on disk is done again, as after a crash; a full disk must not hold the end up.
+        if self.inner.abandoned.load(Ordering::Acquire) {
+            return Err(Stop::Late);
+        }
         Ok(())
     }
 }

@@ -14,6 +14,8 @@ use mainspring_server::wire::{self, SystemClock};
 use mainspring_store::{OpenOptions, SqliteStore};
 use mainspring_vault::{KeyRing, OsEntropy};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use super::machine::may_mount;
@@ -40,6 +42,49 @@ async fn on_a_small_disk() -> Running {
     Running::of(place, command).await
 }
 
+/// Takes all room, and gives the file that holds it.
+fn fill(server: &Running) -> String {
+    // The process's own view of its disk, from outside.
+    let filler = format!("/proc/{}/root{}", server.process.id(), server.place.data().join("filler").display());
+    let mut file = File::create(&filler).unwrap();
+    let full = loop {
+        if let Err(error) = file.write_all(&[0; 4_096]) {
+            break error.kind();
+        }
+    };
+    assert_eq!(full, ErrorKind::StorageFull);
+    filler
+}
+
+#[tokio::test]
+async fn a_full_disk_floods_no_log_and_holds_no_end_up() {
+    if !may_mount() {
+        return println!("skipped: this user may make no mounts; the test below fills a database up to its own bound");
+    }
+    let server = on_a_small_disk().await;
+    // One run is due while nothing can be written, another one has an attempt in flight whose end cannot be written.
+    let nap = json!({"name": "Nap", "steps": [{"id": "nap", "action": "logic.sleep", "params": {"for": "1100ms"}}]});
+    let nap = server.save(&nap).await;
+    assert_eq!(server.execute(&nap, json!({})).await.status, 202);
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let call = json!({"id": "call", "action": "http.get", "params": {"url": url, "timeout": "2500ms"}, "retry": {"max_attempts": 1}});
+    let call = server.save(&json!({"name": "Call", "steps": [call]})).await;
+    let started = server.post("/api/execute", &json!({"plan_id": call, "wait": false})).await;
+    assert_eq!(started.status, 202, "{}", started.body);
+    let (mut stream, _) = silent.accept().await.unwrap();
+    fill(&server);
+    let mut plan = echo();
+    plan["description"] = json!("x".repeat(200_000));
+    while server.post("/api/plans", &plan).await.status == 201 {}
+    // The caller hangs up when the step's time is over.
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
+    let (code, log) = server.stop();
+    assert_eq!(code, 0, "{log}");
+    let tries = log.matches("the queue could not be read").count();
+    assert!((1..20).contains(&tries), "tried {tries} times in a second and a half:\n{}", &log[..log.len().min(2_000)]);
+}
+
 #[tokio::test]
 async fn a_real_disk_fills_up_and_gets_room_again() {
     if !may_mount() {
@@ -53,15 +98,7 @@ async fn a_real_disk_fills_up_and_gets_room_again() {
     let waiting = server.execute(&nap, json!({})).await;
     assert_eq!(waiting.status, 202, "{}", waiting.body);
 
-    // The process's own view of its disk, from outside.
-    let filler = format!("/proc/{}/root{}", server.process.id(), server.place.data().join("filler").display());
-    let mut file = File::create(&filler).unwrap();
-    let full = loop {
-        if let Err(error) = file.write_all(&[0; 4_096]) {
-            break error.kind();
-        }
-    };
-    assert_eq!(full, ErrorKind::StorageFull);
+    let filler = fill(&server);
 
     // What the database's log still has room for is accepted, and whole; then it ends.
     let mut kept: Vec<(String, String)> = Vec::new();
@@ -89,7 +126,6 @@ async fn a_real_disk_fills_up_and_gets_room_again() {
         assert_eq!(server.get(&format!("/api/runs/{run}")).await.body["run"]["output"], json!({"text": text}));
     }
 
-    drop(file);
     std::fs::remove_file(&filler).unwrap();
     // The stream ends with the run, so reading it to its end is waiting for that.
     let run = waiting.body["execution"]["id"].as_str().unwrap();

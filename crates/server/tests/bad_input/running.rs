@@ -21,6 +21,7 @@ pub struct Running {
     /// What the server said of the run that it did first.
     before: Value,
     echo: String,
+    log: std::thread::JoinHandle<String>,
 }
 
 pub struct Reply {
@@ -88,8 +89,12 @@ impl Running {
             }
         };
         // Whatever else it says must not fill the pipe.
-        std::thread::spawn(move || drop(reader.read_to_end(&mut Vec::new())));
-        let mut running = Running { place, address, process, _watchdog: watchdog, before: Value::Null, echo: String::new() };
+        let log = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            drop(reader.read_to_end(&mut said));
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        let mut running = Running { place, address, process, _watchdog: watchdog, before: Value::Null, echo: String::new(), log };
         running.echo = running.save(&echo()).await;
         let run = running.echoed("before").await;
         running.before = running.get(&format!("/api/runs/{run}")).await.body;
@@ -171,11 +176,12 @@ impl Running {
         self.echoed("after").await;
     }
 
-    /// Ends it as a service manager does; its exit code.
-    pub fn stop(mut self) -> (i32, Place) {
+    /// Ends it as a service manager does; its exit code, and what it said to its log.
+    pub fn stop(mut self) -> (i32, String) {
         signal(&self.process, "TERM");
         let code = self.process.wait().unwrap().code().unwrap_or(-1);
-        (code, std::mem::replace(&mut self.place, Place::new()))
+        let log = std::mem::replace(&mut self.log, std::thread::spawn(String::new));
+        (code, log.join().unwrap())
     }
 }
 
