@@ -51,6 +51,7 @@ impl Engine {
                 Err(_) => self.next_look(None),
             };
             tokio::select! {
+                biased;
                 () = arrived => {}
                 () = inner.clock.sleep_until(until) => {}
             }
@@ -71,6 +72,7 @@ impl Engine {
             }
         };
         tokio::select! {
+            biased;
             () = room => {}
             () = patience => {}
         }

@@ -266,6 +266,7 @@ impl Engine {
         self.0.signal_all(&Signal::Shutdown);
         let until = self.0.clock.now().saturating_add(patience_ms);
         tokio::select! {
+            biased;
             () = self.idle() => return,
             () = self.0.clock.sleep_until(until) => {}
         }
