@@ -67,14 +67,13 @@ impl Inner {
                 progress.exists = Some(run);
                 progress.gone = true;
             }
-            Ok(_) => {
+            Ok(mainspring_model::store::Committed::Done) => {
                 progress.accepted = true;
                 progress.parked = true;
             }
-            Err(error) => {
-                progress.refused = Some(Arc::new(error));
-                progress.gone = true;
-            }
+            // Nobody may make runs under this epoch any more.
+            Ok(mainspring_model::store::Committed::Late) => refuse(progress, StoreError::Closed),
+            Err(error) => refuse(progress, error),
         });
     }
 
@@ -228,3 +227,8 @@ fn next_u64(state: &mut [u8; 32]) -> u64 {
     }
     result
 }
+fn refuse(progress: &mut Progress, error: StoreError) {
+    progress.refused = Some(Arc::new(error));
+    progress.gone = true;
+}
+

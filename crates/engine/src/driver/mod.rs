@@ -1,5 +1,6 @@
 //! The driver of one run: asks it what to do, calls actions, and carries its events to disk before anything depends on them.
 
+mod commit;
 mod flight;
 mod record;
 
@@ -32,7 +33,7 @@ pub struct Progress {
     pub ended: Option<Arc<Report>>,
     /// Its key or slot belongs to this run; nothing was made.
     pub exists: Option<RunId>,
-    /// It could not be accepted.
+    /// It could not be accepted, or nobody knows whether it was: see [`RunHandle::accepted`](crate::RunHandle::accepted).
     pub refused: Option<Arc<StoreError>>,
     /// It is no longer driven here, for whatever reason.
     pub gone: bool,
@@ -105,6 +106,8 @@ enum Stop {
     Exists(RunId),
     Refused(StoreError),
     Parked,
+    /// It was refused, and whoever started it knows.
+    Gone,
 }
 
 impl Driver {
@@ -148,7 +151,7 @@ impl Driver {
         self.progress.send_modify(|progress| {
             progress.gone = true;
             match &stop {
-                Ok(()) | Err(Stop::Late) => {}
+                Ok(()) | Err(Stop::Late | Stop::Gone) => {}
                 Err(Stop::Parked) => progress.parked = true,
                 Err(Stop::Exists(run)) => progress.exists = Some(*run),
                 Err(Stop::Refused(_)) => {}
