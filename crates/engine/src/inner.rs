@@ -112,13 +112,16 @@ impl Inner {
     }
 
     /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
-    async fn bury(&self, id: RunId, epoch: i64) {
+    async fn bury(self: &Arc<Self>, id: RunId, epoch: i64) {
         self.marks.leave(id);
         self.forget_live(id);
         let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
         match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
             Ok(()) => tracing::error!(run = %id, "the driver of a run failed; the run was ended"),
-            Err(error) => tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written"),
+            Err(error) => {
+                tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
+                self.give_back(id, epoch);
+            }
         }
     }
 

@@ -65,8 +65,8 @@ pub enum Signal {
     Company,
 }
 
-/// Beyond this, a wait is a row and no memory.
-const HOLD: Millis = 1_000;
+/// Beyond this, a wait is a row and no memory; a store that failed is asked again after it.
+pub(crate) const HOLD: Millis = 1_000;
 /// Rows that pile up in a run that only computes before some are sent to disk.
 const ROWS_AHEAD: usize = 512;
 
