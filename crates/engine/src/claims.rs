@@ -10,6 +10,7 @@ use mainspring_model::run::{Ending, RunStatus};
 use mainspring_model::store::{Claimed, RunWrite, Standing, StoreError};
 use tokio::sync::watch;
 
+use crate::credentials::SealError;
 use crate::driver::{HOLD, Progress};
 use crate::engine::{Engine, Inner};
 use crate::journal;
@@ -183,7 +184,10 @@ impl Inner {
         let plan = self.plans.get(&*self.store, &*self.catalog, &header.owner, header.plan_id, header.plan_version).await?;
         let plan = plan.ok_or_else(|| LoadError::Gone(format!("plan {} version {} is gone", header.plan_id, header.plan_version)))?;
         if self.vault.data_key_version(header.owner.org).is_none() {
-            self.credentials.ensure_key(header.owner.org).await.map_err(|error| LoadError::Gone(error.to_string()))?;
+            self.credentials.ensure_key(header.owner.org).await.map_err(|error| match error {
+                SealError::Store(error) => LoadError::from(error),
+                SealError::Vault(error) => LoadError::Gone(error.to_string()),
+            })?;
         }
         let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, &mut history).await?;
