@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mainspring_model::clock::Millis;
+use mainspring_model::event::EventBody;
 use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::run::{Ending, StepStatus};
@@ -105,9 +106,9 @@ enum Stop {
     Late,
     Exists(RunId),
     Refused(StoreError),
-    Parked,
     /// It was refused, and whoever started it knows.
     Gone,
+    Parked,
 }
 
 impl Driver {
@@ -196,6 +197,8 @@ impl Driver {
             }
             let now = self.inner.clock.now();
             match self.run.next(now) {
+                // A marker without its attempt reads like a crash in between, and would end the run undecided in the next process.
+                Todo::Record(EventBody::Started(started)) if self.shutdown && started.once => return Ok(None),
                 Todo::Record(body) => self.record(body).await?,
                 Todo::Call(call) if call.computes => {
                     let (addr, attempt) = (call.addr, call.attempt);
