@@ -16,6 +16,7 @@ mod pulse;
 mod rehearse;
 pub mod run;
 mod scheduler;
+mod store_clock;
 mod suspects;
 pub mod triggers;
 
@@ -27,3 +28,4 @@ pub use marks::{CrashMarks, Found, NoMarks};
 pub use plans::LoadedPlan;
 pub use pulse::Loop;
 pub use rehearse::StepResult;
+pub use store_clock::StoreClock;
