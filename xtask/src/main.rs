@@ -30,6 +30,8 @@ cargo x <command>
   bench [args…]   build for release and measure
   chaos r1 [--kills N] [--seed S]
                   kill the release build N times (20000) under load, and judge what it kept
+  chaos sim [--seeds N] [--seed S]
+                  simulate N worlds (20000) of three nodes and their faults; or replay one seed with its trace
   fmt             format the workspace
   lint            clippy over the workspace, warnings are errors
   diamond         the crate graph against its rule
