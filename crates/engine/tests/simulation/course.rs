@@ -10,7 +10,7 @@ use super::dice::Dice;
 use super::faults;
 use super::judge::Count;
 use super::node::Node;
-use super::scenario::{LENGTH, Scenario};
+use super::scenario::{LENGTH, Request, Scenario};
 use super::trace::Trace;
 use super::world::{NODES, World};
 
@@ -30,18 +30,29 @@ pub struct Outcome {
     pub about: String,
 }
 
-/// Lives a world through: its faults, its healing, its verdict.
+/// Lives a world through whose faults are drawn from its seed.
 pub fn live(seed: u64, sabotage: Option<Sabotage>, print: bool) -> Outcome {
-    let world = World::new(seed, sabotage, print);
     let dice = Dice::new(seed);
     let scenario = Scenario::new(&mut dice.fork("scenario"), REQUESTS);
+    let world = World::new(seed, sabotage, print);
+    faults::plan(&world, &mut dice.fork("faults"));
+    run(&world, &dice, &scenario)
+}
+
+/// Lives a world through in which one run is asked for and nothing happens but what `script` puts on its agenda.
+pub fn scripted(request: Request, script: impl FnOnce(&Arc<World>)) -> Outcome {
+    let world = World::new(0, None, false);
+    script(&world);
+    run(&world, &Dice::new(0), &Scenario { schedules: Vec::new(), requests: vec![request] })
+}
+
+fn run(world: &Arc<World>, dice: &Dice, scenario: &Scenario) -> Outcome {
     scenario.fill(&mut world.database());
     *world.open.lock().unwrap() = scenario.requests.iter().cloned().map(Some).collect();
     for request in &scenario.requests {
         let no = request.no;
         world.agenda.at(request.at, move |world| world.ask(no));
     }
-    faults::plan(&world, &mut dice.fork("faults"));
     let mut nodes: [Option<Node>; NODES] = Default::default();
     for node in 0..NODES {
         world.slot(node).born = true;
@@ -56,18 +67,18 @@ pub fn live(seed: u64, sabotage: Option<Sabotage>, print: bool) -> Outcome {
     }
     let end = BEGIN + LENGTH;
     loop {
-        turn(&world, &mut nodes, dice.fork("nodes"));
+        turn(world, &mut nodes, dice.fork("nodes"));
         let now = world.agenda.now();
         let over = now >= end && world.is_settled() || now >= end + SETTLE || !world.judge().broken.is_empty();
         let Some(next) = world.agenda.next().filter(|_| !over) else { break };
         while let Some(event) = world.agenda.take(next) {
-            event(&world);
+            event(world);
         }
     }
     drop(nodes);
     let stopped = world.agenda.now();
     if world.judge().broken.is_empty() {
-        world.judge().conclude(&world.database(), &scenario, stopped.min(end));
+        world.judge().conclude(&world.database(), scenario, stopped.min(end));
     }
     let judge = world.judge();
     let trace = world.trace.lock().unwrap();

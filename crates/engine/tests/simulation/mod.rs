@@ -13,6 +13,7 @@ mod holding;
 mod judge;
 mod node;
 mod scenario;
+mod scripts;
 mod store;
 mod tables;
 mod trace;

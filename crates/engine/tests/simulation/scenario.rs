@@ -56,6 +56,9 @@ const PLANS: [(&str, &str); 8] = [
 ];
 const RETRY: &str = r#"{"max_attempts": 6, "delay": "2s", "factor": 1.5, "codes": ["transient"]}"#;
 const INPUTS: &str = r#""inputs": {"token": {"type": "string", "default": "none"}}, "#;
+pub const FLOW: usize = 0;
+pub const ONCE: usize = 2;
+pub const PARENT: usize = 3;
 /// Plans that callers start; `child` and `tick` are started otherwise.
 const STARTED: [usize; 6] = [0, 1, 2, 3, 5, 6];
 

@@ -42,7 +42,7 @@ pub struct Slot {
 pub struct SlotState {
     pub life: Option<u32>,
     pub lives: u32,
-    epoch: i64,
+    pub epoch: i64,
     pub touched: bool,
     /// Its process is to end.
     pub doomed: bool,
