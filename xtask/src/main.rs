@@ -33,6 +33,8 @@ cargo x <command>
                   kill the release build N times (20000) under load, and judge what it kept
   fuzz [expr|plan] [--seconds N]
                   libFuzzer over the expressions and the plan documents, 60 seconds each; needs cargo-fuzz
+  chaos sim [--seeds N] [--seed S]
+                  simulate N worlds (20000) of three nodes and their faults; or replay one seed with its trace
   fmt             format the workspace
   lint            clippy over the workspace, warnings are errors
   diamond         the crate graph against its rule

@@ -10,7 +10,8 @@ use mainspring_model::run::{Ending, RunStatus};
 use mainspring_model::store::{Claimed, RunWrite, Standing, StoreError};
 use tokio::sync::watch;
 
-use crate::driver::Progress;
+use crate::credentials::SealError;
+use crate::driver::{HOLD, Progress};
 use crate::engine::{Engine, Inner};
 use crate::journal;
 use crate::run::{Illegal, Run};
@@ -56,6 +57,7 @@ impl Engine {
                 Err(_) => self.next_look(None),
             };
             tokio::select! {
+                biased;
                 () = arrived => {}
                 () = inner.clock.sleep_until(until) => {}
             }
@@ -76,6 +78,7 @@ impl Engine {
             }
         };
         tokio::select! {
+            biased;
             () = room => {}
             () = patience => {}
         }
@@ -124,14 +127,13 @@ impl Engine {
             }
             Err(LoadError::Store(error)) => {
                 tracing::error!(run = %id, %error, "a run could not be read; it goes back to the queue");
-                if let Err(error) = self.0.store.release(id, claimed.epoch).await {
-                    tracing::error!(run = %id, %error, "a run could not be given back; the next start takes it up");
-                }
+                self.0.give_back(id, claimed.epoch);
             }
             Err(LoadError::Gone(reason)) => {
                 let fault = Fault::internal(format!("the run cannot go on: {reason}"));
                 if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Error, fault).await {
-                    tracing::error!(run = %id, %error, "a run that cannot go on could not be ended");
+                    tracing::error!(run = %id, %error, "a run that cannot go on could not be ended; it goes back to the queue");
+                    self.0.give_back(id, claimed.epoch);
                 }
             }
         }
@@ -162,13 +164,35 @@ impl From<Illegal> for LoadError {
 }
 
 impl Inner {
+    /// Gives a held run back to the queue. A store that fails is asked until it answers: nobody drives the run here, and as long as
+    /// this process lives nobody else would.
+    pub(crate) fn give_back(self: &Arc<Self>, run: RunId, epoch: i64) {
+        let inner = self.clone();
+        tokio::spawn(async move {
+            // It may be taken up again here when it was given back and the answer was lost.
+            while !inner.lock_live().contains_key(&run) {
+                match inner.store.release(run, epoch).await {
+                    Ok(()) | Err(StoreError::Closed) => return,
+                    Err(error) if inner.draining.load(Ordering::Acquire) => {
+                        return tracing::error!(%run, %error, "a run could not be given back; the next start takes it up");
+                    }
+                    Err(error) => tracing::error!(%run, %error, "a run could not be given back; trying again"),
+                }
+                inner.clock.sleep_until(inner.clock.now().saturating_add(HOLD)).await;
+            }
+        });
+    }
+
     /// Replays a claimed run.
     pub(crate) async fn load(self: &Arc<Self>, claimed: &Claimed) -> Result<Run, LoadError> {
         let header = &claimed.header;
         let plan = self.plans.get(&*self.store, &*self.catalog, &header.owner, header.plan_id, header.plan_version).await?;
         let plan = plan.ok_or_else(|| LoadError::Gone(format!("plan {} version {} is gone", header.plan_id, header.plan_version)))?;
         if self.vault.data_key_version(header.owner.org).is_none() {
-            self.credentials.ensure_key(header.owner.org).await.map_err(|error| LoadError::Gone(error.to_string()))?;
+            self.credentials.ensure_key(header.owner.org).await.map_err(|error| match error {
+                SealError::Store(error) => LoadError::from(error),
+                SealError::Vault(error) => LoadError::Gone(error.to_string()),
+            })?;
         }
         let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, &mut history).await?;

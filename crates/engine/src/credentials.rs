@@ -14,6 +14,9 @@ use mainspring_vault::{Place, Redactor, Sealed, Vault, VaultError, WrappedKey};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::driver::HOLD;
+use crate::inner::passes;
+
 /// Why a credential could not be sealed or opened.
 #[derive(Debug, Error)]
 pub enum SealError {
@@ -111,7 +114,7 @@ impl Credentials {
         if provider.credential.is_empty() && name.is_none() {
             return Ok(None);
         }
-        let record = self.store.find_credential(owner, &provider.id, name).await.map_err(|error| Fault::internal(error.to_string()))?;
+        let record = self.find(owner, &provider.id, name).await?;
         let Some(record) = record else {
             return match name {
                 None => Ok(None),
@@ -133,6 +136,20 @@ impl Credentials {
             tracing::warn!(%error, "the moment of a credential's use was not noted");
         }
         Ok(Some(credential))
+    }
+
+    /// Asks the store until it answers: that it was away for a while is no failure of the step.
+    async fn find(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, Fault> {
+        loop {
+            match self.store.find_credential(owner, provider, name).await {
+                Ok(record) => return Ok(record),
+                Err(error) if passes(&error) => {
+                    tracing::error!(provider, %error, "a credential could not be read; trying again");
+                    self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
+                }
+                Err(error) => return Err(Fault::internal(error.to_string())),
+            }
+        }
     }
 
     /// Takes the credential's values out of a result, in every encoding.

@@ -107,13 +107,16 @@ impl RunHandle {
     /// Resolves when the run is durable; the id is another run's when the key or slot was taken.
     ///
     /// # Errors
-    /// The store's, when the run could not be accepted.
+    /// The store's, when the run could not be accepted. A store that does not answer leaves open whether it was: the same key
+    /// gives the run if there is one, and it is driven in any case.
     pub async fn accepted(&mut self) -> Result<RunId, StartError> {
-        let progress = self.until(|progress| progress.accepted || progress.gone).await;
+        let progress = self.until(|progress| progress.accepted || progress.gone || progress.refused.is_some()).await;
         match (&progress.refused, progress.exists) {
-            (Some(error), _) => Err(StartError::Store(error.clone())),
             (None, Some(run)) => Ok(run),
-            (None, None) => Ok(self.id),
+            (None, None) if progress.accepted => Ok(self.id),
+            (Some(error), _) => Err(StartError::Store(error.clone())),
+            // Its driver went away before it could say anything.
+            (None, None) => Err(StartError::from(StoreError::Closed)),
         }
     }
 
@@ -272,6 +275,7 @@ impl Engine {
         self.0.signal_all(&Signal::Shutdown);
         let until = self.0.clock.now().saturating_add(patience_ms);
         tokio::select! {
+            biased;
             () = self.idle() => return,
             () = self.0.clock.sleep_until(until) => {}
         }

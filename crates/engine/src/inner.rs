@@ -13,7 +13,7 @@ use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use crate::driver::{Driver, Progress, Signal};
+use crate::driver::{Driver, HOLD, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
 use crate::plans::LoadedPlan;
 use crate::run::Run;
@@ -21,7 +21,9 @@ use crate::suspects::Alone;
 
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
-        if self.draining.load(Ordering::Acquire) {
+        let draining = self.draining.load(Ordering::Acquire);
+        // A called plan belongs to a step that is in flight: it is queued for the next process, or its parent would fail.
+        if draining && start.parent.is_none() {
             return Err(StartError::Draining);
         }
         if self.vault.data_key_version(start.owner.org).is_none() {
@@ -49,7 +51,7 @@ impl Inner {
         let new = Arc::new(NewRun { header, slot: start.slot, key: start.key });
         let (progress, watching) = watch::channel(Progress::default());
         let handle = RunHandle { id, progress: watching };
-        let full = self.live_count.load(Ordering::Acquire) >= self.settings.max_live || self.exclusive.load(Ordering::Acquire);
+        let full = draining || self.live_count.load(Ordering::Acquire) >= self.settings.max_live || self.exclusive.load(Ordering::Acquire);
         if full {
             let inner = self.clone();
             tokio::spawn(async move { inner.enqueue(id, new, progress).await });
@@ -68,14 +70,13 @@ impl Inner {
                 progress.exists = Some(run);
                 progress.gone = true;
             }
-            Ok(_) => {
+            Ok(mainspring_model::store::Committed::Done) => {
                 progress.accepted = true;
                 progress.parked = true;
             }
-            Err(error) => {
-                progress.refused = Some(Arc::new(error));
-                progress.gone = true;
-            }
+            // Nobody may make runs under this epoch any more.
+            Ok(mainspring_model::store::Committed::Late) => refuse(progress, StoreError::Closed),
+            Err(error) => refuse(progress, error),
         });
     }
 
@@ -114,29 +115,46 @@ impl Inner {
     }
 
     /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
-    async fn bury(&self, id: RunId, epoch: i64) {
+    async fn bury(self: &Arc<Self>, id: RunId, epoch: i64) {
         self.marks.leave(id);
         self.forget_live(id);
         let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
         match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
             Ok(()) => tracing::error!(run = %id, "the driver of a run failed; the run was ended"),
-            Err(error) => tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written"),
+            Err(error) => {
+                tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
+                self.give_back(id, epoch);
+            }
         }
     }
 
-    /// Starts the plan that a `logic.call` step names, once per step path.
+    /// Starts the plan that a `logic.call` step names, once per step path. That the store was away for a while is no failure of the
+    /// step: it is asked until it answers.
     pub(crate) async fn start_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: Value) -> Result<RunId, Fault> {
-        let internal = |error: StoreError| Fault::internal(error.to_string());
+        loop {
+            match Box::pin(self.try_child(parent, path, plan, &inputs)).await {
+                Ok(run) => return Ok(run),
+                Err(StartError::Fault(fault)) => return Err(fault),
+                Err(StartError::Store(error)) if passes(&error) => {
+                    tracing::error!(run = %parent.id, step = path, %error, "a plan could not be called; trying again");
+                    self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
+                }
+                Err(error) => return Err(Fault::internal(error.to_string())),
+            }
+        }
+    }
+
+    async fn try_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: &Value) -> Result<RunId, StartError> {
         let found = match plan.parse() {
-            Ok(id) => self.store.get_plan(parent.owner.org, id).await.map_err(internal)?,
-            Err(_) => self.store.plan_by_name(parent.owner.org, plan).await.map_err(internal)?,
+            Ok(id) => self.store.get_plan(parent.owner.org, id).await?,
+            Err(_) => self.store.plan_by_name(parent.owner.org, plan).await?,
         };
         let Some(record) = found else {
-            return Err(Fault::invalid_params(format!("there is no plan \"{plan}\" to call; write a plan's name or id")));
+            return Err(Fault::invalid_params(format!("there is no plan \"{plan}\" to call; write a plan's name or id")).into());
         };
-        let checked = self.plans.get(&*self.store, &*self.catalog, &parent.owner, record.id, record.version).await.map_err(internal)?;
+        let checked = self.plans.get(&*self.store, &*self.catalog, &parent.owner, record.id, record.version).await?;
         let checked = checked.ok_or_else(|| Fault::internal(format!("plan \"{plan}\" has no version {}", record.version)))?;
-        let inputs = checked.inputs.accept(&inputs).map_err(|problems| {
+        let inputs = checked.inputs.accept(inputs).map_err(|problems| {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Fault::new(Code::INVALID_INPUT, format!("the inputs do not fit \"{plan}\": {}", text.join("; ")))
         })?;
@@ -145,12 +163,12 @@ impl Inner {
             plan: LoadedPlan { id: record.id, version: record.version, plan: checked },
             inputs,
             trigger: json!({"type": "call", "run_id": parent.id, "step": path}),
+            // However often it is started, it is one run.
             key: Some(format!("call/{}/{path}", parent.id)),
             slot: None,
             parent: Some((parent.id, path.to_owned())),
         };
-        let mut handle = Box::pin(self.start(start)).await.map_err(|error| Fault::internal(error.to_string()))?;
-        handle.accepted().await.map_err(|error| Fault::internal(error.to_string()))
+        self.start(start).await?.accepted().await
     }
 
     pub(crate) fn signal(&self, run: RunId, signal: Signal) {
@@ -210,6 +228,11 @@ impl Inner {
     }
 }
 
+fn refuse(progress: &mut Progress, error: StoreError) {
+    progress.refused = Some(Arc::new(error));
+    progress.gone = true;
+}
+
 /// xoshiro256**, seeded by the machine: for ids and seeds, which need to be unique and not secret.
 fn next_u64(state: &mut [u8; 32]) -> u64 {
     let mut s = [0_u64; 4];
@@ -228,4 +251,9 @@ fn next_u64(state: &mut [u8; 32]) -> u64 {
         bytes.copy_from_slice(&word.to_be_bytes());
     }
     result
+}
+
+/// A failure that may be over the next time. A closed store is none: nothing of this process is recorded any more.
+pub(crate) fn passes(error: &StoreError) -> bool {
+    matches!(error, StoreError::Failed(_) | StoreError::Full { .. } | StoreError::ReadOnly { .. })
 }

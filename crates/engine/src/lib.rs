@@ -17,6 +17,7 @@ mod pulse;
 mod rehearse;
 pub mod run;
 mod scheduler;
+mod store_clock;
 mod suspects;
 pub mod triggers;
 
@@ -29,3 +30,4 @@ pub use meter::Meter;
 pub use plans::LoadedPlan;
 pub use pulse::Loop;
 pub use rehearse::StepResult;
+pub use store_clock::StoreClock;

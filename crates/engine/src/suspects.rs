@@ -85,7 +85,8 @@ impl Engine {
         );
         let fault = Fault::new(Code::QUARANTINED, message).class(Class::Internal);
         if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Quarantined, fault).await {
-            tracing::error!(run = %claimed.header.id, %error, "a run could not be quarantined");
+            tracing::error!(run = %claimed.header.id, %error, "a run could not be quarantined; it goes back to the queue");
+            self.0.give_back(claimed.header.id, claimed.epoch);
         }
     }
 }

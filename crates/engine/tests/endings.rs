@@ -53,6 +53,19 @@ fn on_error_and_finally_run_in_this_order() {
 }
 
 #[test]
+fn a_cancellation_that_finds_on_error_under_way_changes_nothing() {
+    check_with(
+        "{name: p, on_error: [{id: tell, action: t.read, params: {takes: 100}}], finally: [{id: tidy, action: t.read}], \
+           steps: [{id: a, action: t.write, params: {fail: X}}]}",
+        json!({}),
+        cancel_at(50),
+        "
+        a error X null
+        = error null X at \"a\"",
+    );
+}
+
+#[test]
 fn a_failing_finally_turns_success_into_error() {
     check(
         "{name: p, finally: [{id: tidy, action: t.write, params: {fail: Y}}], steps: [{id: a, action: t.read}]}",

@@ -7,4 +7,5 @@ mod endings;
 mod failures;
 mod loops;
 mod retries;
+mod simulation;
 mod world;

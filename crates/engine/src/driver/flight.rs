@@ -81,7 +81,11 @@ impl Driver {
                     self.unmark();
                 }
             }
-            Some(signal) = self.inbox.recv() => self.on_signal(signal).await?,
+            signal = self.inbox.recv() => match signal {
+                Some(signal) => self.on_signal(signal).await?,
+                // Nobody can tell this driver anything: another one has taken its place.
+                None => return Err(Stop::Late),
+            },
             () = moment => {}
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The driver of one run: asks it what to do, calls actions, and carries its events to disk before anything depends on them.
 
+mod commit;
 mod flight;
 mod record;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mainspring_model::clock::Millis;
+use mainspring_model::event::EventBody;
 use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::run::{Ending, StepStatus};
@@ -32,7 +34,7 @@ pub struct Progress {
     pub ended: Option<Arc<Report>>,
     /// Its key or slot belongs to this run; nothing was made.
     pub exists: Option<RunId>,
-    /// It could not be accepted.
+    /// It could not be accepted, or nobody knows whether it was: see [`RunHandle::accepted`](crate::RunHandle::accepted).
     pub refused: Option<Arc<StoreError>>,
     /// It is no longer driven here, for whatever reason.
     pub gone: bool,
@@ -64,8 +66,8 @@ pub enum Signal {
     Company,
 }
 
-/// Beyond this, a wait is a row and no memory.
-const HOLD: Millis = 1_000;
+/// Beyond this, a wait is a row and no memory; a store that failed is asked again after it.
+pub(crate) const HOLD: Millis = 1_000;
 /// Rows that pile up in a run that only computes before some are sent to disk.
 const ROWS_AHEAD: usize = 512;
 
@@ -104,6 +106,8 @@ enum Stop {
     Late,
     Exists(RunId),
     Refused(StoreError),
+    /// It was refused, and whoever started it knows.
+    Gone,
     Parked,
 }
 
@@ -148,7 +152,7 @@ impl Driver {
         self.progress.send_modify(|progress| {
             progress.gone = true;
             match &stop {
-                Ok(()) | Err(Stop::Late) => {}
+                Ok(()) | Err(Stop::Late | Stop::Gone) => {}
                 Err(Stop::Parked) => progress.parked = true,
                 Err(Stop::Exists(run)) => progress.exists = Some(*run),
                 Err(Stop::Refused(_)) => {}
@@ -193,6 +197,8 @@ impl Driver {
             }
             let now = self.inner.clock.now();
             match self.run.next(now) {
+                // A marker without its attempt reads like a crash in between, and would end the run undecided in the next process.
+                Todo::Record(EventBody::Started(started)) if self.shutdown && started.once => return Ok(None),
                 Todo::Record(body) => self.record(body).await?,
                 Todo::Call(call) if call.computes => {
                     let (addr, attempt) = (call.addr, call.attempt);

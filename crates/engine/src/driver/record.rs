@@ -1,16 +1,14 @@
-//! From decisions to disk: events become rows, rows become durable, and what waits or ends says so in the run's row.
+//! From decisions to rows: events become rows, and what waits or ends says so in the run's row.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
 use mainspring_model::run::Ending;
-use mainspring_model::store::{Committed, JournalRow, RunWrite, Standing, StoreError};
+use mainspring_model::store::{JournalRow, Standing, StoreError};
 
 use super::{Driver, HOLD, Report, Signal, Stop};
 use crate::journal;
-use crate::live::LiveEvent;
 
 impl Driver {
     pub(super) async fn record(&mut self, body: EventBody) -> Result<(), Stop> {
@@ -123,59 +121,6 @@ impl Driver {
         self.inbox.close();
         self.inner.forget_live(self.run.header().id);
         self.progress.send_modify(|progress| progress.ended = Some(Arc::new(report)));
-        Ok(())
-    }
-
-    /// Hands all rows to the store and waits until they are on disk.
-    pub(super) async fn commit(&mut self, standing: Standing) -> Result<(), Stop> {
-        let id = self.run.header().id;
-        let upto = self.run.seq();
-        let rows = Arc::new(std::mem::take(&mut self.rows));
-        loop {
-            let write =
-                RunWrite { run: id, epoch: self.epoch, create: self.create.clone(), events: rows.clone(), standing: standing.clone() };
-            match self.inner.store.commit(write).await {
-                Ok(Committed::Done) => break,
-                Ok(Committed::Late) => return Err(Stop::Late),
-                Ok(Committed::Exists(run)) => return Err(Stop::Exists(run)),
-                // Nothing was accepted yet, so the caller can be told; afterwards the run waits for the store instead.
-                Err(error) if self.create.is_some() => return Err(Stop::Refused(error)),
-                Err(error) => self.pause_after(error).await?,
-            }
-        }
-        self.create = None;
-        self.durable = Some(upto);
-        // A finished step clears the run: what dies from here on is counted from the start, alone or not.
-        if rows.iter().any(|row| row.progress) {
-            self.alone = None;
-        }
-        if self.inner.watchers.is_watched(id) {
-            for row in rows.iter() {
-                self.inner.watchers.tell(id, LiveEvent::Row(row.clone()));
-            }
-        }
-        if self.progress.receiver_count() > 0 {
-            let responded = self.run.responded().cloned();
-            self.progress.send_modify(|progress| {
-                progress.accepted = true;
-                progress.responded = responded;
-            });
-        }
-        Ok(())
-    }
-
-    /// After a store's failure: nothing is lost in memory, so try again in a while.
-    pub(super) async fn pause_after(&mut self, error: StoreError) -> Result<(), Stop> {
-        if matches!(error, StoreError::Closed) {
-            return Err(Stop::Late);
-        }
-        tracing::error!(run = %self.run.header().id, %error, "the store refused a write; the run waits for it");
-        let until = self.inner.clock.now().saturating_add(HOLD);
-        self.inner.clock.sleep_until(until).await;
-        // Nobody hears signals here. What is not on disk is done again, as after a crash; a full disk must not hold the end up.
-        if self.inner.abandoned.load(Ordering::Acquire) {
-            return Err(Stop::Late);
-        }
         Ok(())
     }
 }

@@ -99,10 +99,12 @@ pub trait RunStore: Send + Sync {
     /// The epoch with which this process creates runs that it drives at once.
     fn epoch(&self) -> i64;
 
-    /// Durable when this returns `Done`; many callers share one commit.
+    /// Durable when this returns `Done`; many callers share one commit. An error leaves open whether the write happened, but not
+    /// whether it still will: what has not happened by then never does.
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError>;
 
-    /// Takes up to `max` runs that are queued, or waiting and due, oldest due first.
+    /// Takes up to `max` runs that are queued, or waiting and due, oldest due first. After an error nothing stays taken: a store
+    /// whose commit went unanswered gives what it took back to the queue, for the caller does not know which runs those are.
     async fn claim(&self, max: u32) -> Result<Vec<Claimed>, StoreError>;
 
     /// When the earliest waiting run is due.
