@@ -4,8 +4,8 @@
 
 mod blobs;
 pub mod ceiling;
-mod cursor;
 mod lock;
+mod shared;
 mod sqlite;
 
 pub use lock::{holder, unwritable};

@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{SqliteStore, bytes, json, routes, schedules, text_of, uuid};
-use crate::cursor::{self, Cursor};
+use crate::shared::cursor::{self, Cursor};
 
 #[async_trait]
 impl PlanStore for SqliteStore {
