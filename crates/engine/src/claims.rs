@@ -171,7 +171,7 @@ impl Inner {
             self.credentials.ensure_key(header.owner.org).await.map_err(|error| LoadError::Gone(error.to_string()))?;
         }
         let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
-        journal::hydrate(&*self.store, &mut history).await?;
+        journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
         Ok(Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?)
     }
 
