@@ -45,6 +45,8 @@ pub(crate) fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Full { place } => StoreError::Full { place: place.clone() },
         StoreError::ReadOnly { place, reason } => StoreError::ReadOnly { place: place.clone(), reason: reason.clone() },
+        StoreError::Unreachable { place, reason } => StoreError::Unreachable { place: place.clone(), reason: reason.clone() },
+        StoreError::Busy { place, reason } => StoreError::Busy { place: place.clone(), reason: reason.clone() },
         StoreError::Closed => StoreError::Closed,
         StoreError::Failed(text) => StoreError::Failed(text.clone()),
         other => StoreError::Failed(other.to_string()),
