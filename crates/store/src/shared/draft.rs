@@ -55,6 +55,8 @@ pub(crate) struct Birth {
     pub(crate) key: Option<String>,
     pub(crate) inputs: Arc<str>,
     pub(crate) trigger: Arc<str>,
+    /// The trigger's `type`; empty when it has none.
+    pub(crate) trigger_kind: String,
     pub(crate) org_data: Arc<str>,
 }
 
@@ -126,6 +128,7 @@ impl Birth {
             key: new.key.clone(),
             inputs: text_of(&header.inputs)?.into(),
             trigger: text_of(&header.trigger)?.into(),
+            trigger_kind: header.trigger["type"].as_str().unwrap_or_default().to_owned(),
             org_data: text_of(&header.org)?.into(),
         })
     }
