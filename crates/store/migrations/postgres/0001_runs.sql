@@ -180,14 +180,15 @@ join runs as r on r.org_id = j.org_id and r.id = j.run_id
 cross join lateral (select mainspring_plain(j.body) as body offset 0) as e
 where j.provider is not null;
 
-do $$
-declare name text;
+-- One organization's rows to whoever acts for it, to the owner of the table as to anybody; without an organization, none.
+create function mainspring_protect(name text) returns void language plpgsql set search_path = public, pg_temp as $$
 begin
-    foreach name in array array['organization_totals', 'runs', 'journal', 'journal_rest', 'run_blobs', 'blobs'] loop
-        execute format('alter table %I enable row level security', name);
-        execute format('alter table %I force row level security', name);
-        execute format('create policy tenant on %I using (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid)) '
-            'with check (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid))', name);
-    end loop;
+    execute format('alter table %I enable row level security', name);
+    execute format('alter table %I force row level security', name);
+    execute format('create policy tenant on %I using (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid)) '
+        'with check (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid))', name);
 end
 $$;
+
+select mainspring_protect(name)
+from unnest(array['organization_totals', 'runs', 'journal', 'journal_rest', 'run_blobs', 'blobs']) as name;

@@ -81,14 +81,4 @@ create table integrations (
 
 create index integrations_by_id on integrations (id);
 
-do $$
-declare name text;
-begin
-    foreach name in array array['plans', 'plan_versions', 'webhook_routes', 'schedules', 'integrations'] loop
-        execute format('alter table %I enable row level security', name);
-        execute format('alter table %I force row level security', name);
-        execute format('create policy tenant on %I using (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid)) '
-            'with check (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid))', name);
-    end loop;
-end
-$$;
+select mainspring_protect(name) from unnest(array['plans', 'plan_versions', 'webhook_routes', 'schedules', 'integrations']) as name;

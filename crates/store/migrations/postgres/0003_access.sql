@@ -57,14 +57,4 @@ create table idempotency (
 
 create index idempotency_by_age on idempotency (started_at);
 
-do $$
-declare name text;
-begin
-    foreach name in array array['data_keys', 'credentials', 'api_keys', 'idempotency'] loop
-        execute format('alter table %I enable row level security', name);
-        execute format('alter table %I force row level security', name);
-        execute format('create policy tenant on %I using (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid)) '
-            'with check (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid))', name);
-    end loop;
-end
-$$;
+select mainspring_protect(name) from unnest(array['data_keys', 'credentials', 'api_keys', 'idempotency']) as name;

@@ -35,10 +35,7 @@ begin
     exception when check_violation then
         return false;
     end;
-    execute format('alter table %I enable row level security', name);
-    execute format('alter table %I force row level security', name);
-    execute format('create policy tenant on %I using (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid)) '
-        'with check (org_id = (select nullif(current_setting(''mainspring.org'', true), '''')::uuid))', name);
+    perform mainspring_protect(name);
     return true;
 end
 $$;

@@ -52,12 +52,13 @@ impl Keeper {
 /// A connection that is made when it is needed and given up when it fails.
 struct Line<'a> {
     terms: &'a Terms,
+    deadline: Duration,
     open: Option<PgConnection>,
 }
 
 impl<'a> Line<'a> {
     fn new(terms: &'a Terms) -> Line<'a> {
-        Line { terms, open: None }
+        Line { terms, deadline: terms.deadline, open: None }
     }
 
     async fn with<T>(&mut self, body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>) -> Result<T, Fail> {
@@ -70,7 +71,7 @@ impl<'a> Line<'a> {
                 None => Err(StoreError::Closed.into()),
             }
         };
-        let done = tokio::time::timeout(self.terms.deadline, done).await.unwrap_or_else(|_| Err(self.terms.late().into()));
+        let done = tokio::time::timeout(self.deadline, done).await.unwrap_or_else(|_| Err(self.terms.late().into()));
         if done.is_err() {
             self.open = None;
         }
@@ -88,8 +89,10 @@ async fn renew(terms: &Terms, node: &Node) {
     if node.epoch() == 0 {
         return;
     }
-    let mut line = Line::new(terms);
-    let mut beat = every((node.lease / 3).max(Duration::from_millis(10)));
+    let period = (node.lease / 3).max(Duration::from_millis(10));
+    // A connection that leads nowhere must not cost more than one beat.
+    let mut line = Line { deadline: period.min(terms.deadline), ..Line::new(terms) };
+    let mut beat = every(period);
     loop {
         beat.tick().await;
         let no = node.epoch();
@@ -127,5 +130,7 @@ async fn make_days(terms: &Terms) {
         if let Err(fail) = line.with(async |connection| days::make(connection).await).await {
             tracing::warn!(error = %fail.stored(&terms.place), "the journal's next days could not be made; its rows go to journal_rest");
         }
+        // Not kept for an hour of nothing.
+        line.open = None;
     }
 }

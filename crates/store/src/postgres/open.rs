@@ -21,6 +21,9 @@ use super::session::Terms;
 use super::writer::Writers;
 use super::{PostgresStore, days, migrations};
 
+/// Migrations may take long, and several nodes take turns; but not for ever.
+const PREPARING: Duration = Duration::from_secs(600);
+
 /// How a store is opened. Two addresses keep the nodes' role from owning anything; with one, that role may own the schema.
 #[derive(Clone)]
 pub struct OpenOptions {
@@ -54,7 +57,7 @@ pub struct OpenOptions {
 
 impl OpenOptions {
     /// For a process that drives runs: 2 writers, 4 + 4 connections, lease and deadline of 10 s. With the lease, the sweep and the
-    /// notices a node has at most 14 connections.
+    /// notices a node has at most 15 connections.
     pub fn new(url: impl Into<String>) -> OpenOptions {
         OpenOptions {
             url: url.into(),
@@ -110,7 +113,10 @@ impl PostgresStore {
     /// `Unreachable`, `Denied`, `Busy`, `ReadOnly` (a replica), `TooOld`, `Rights`, `Newer`, `ChangedMigration`, `Pending`, `Full`, `Failed`.
     pub async fn open(options: OpenOptions) -> Result<Arc<PostgresStore>, StoreError> {
         let target = Target::of(&options)?;
-        let prepared = target.prepare(&options).await;
+        let prepared = match tokio::time::timeout(PREPARING, target.prepare(&options)).await {
+            Ok(prepared) => prepared,
+            Err(_) => Err(target.late(PREPARING)),
+        };
         let (roles, warnings, mut connection) = prepared.map_err(|fail| fail.stored(&target.place))?;
         let terms = Arc::new(Terms {
             connect: target.connect.clone(),
@@ -131,7 +137,8 @@ impl PostgresStore {
             connection.close().await?;
             Ok::<(), Fail>(())
         };
-        joined.await.map_err(|fail| fail.stored(&target.place))?;
+        let joined = tokio::time::timeout(options.deadline * 2, joined).await.unwrap_or_else(|_| Err(target.late(options.deadline * 2)));
+        joined.map_err(|fail| fail.stored(&target.place))?;
         let notices = Notices::new();
         let writers = Writers::start(options.writers, &terms, &node, &notices)?;
         let keeper = Keeper::start(Arc::clone(&terms), Arc::clone(&node), Arc::clone(&notices), options.sweep)?;
@@ -171,12 +178,13 @@ impl Target {
     async fn log_in(&self, address: &PgConnectOptions) -> Result<PgConnection, Fail> {
         match tokio::time::timeout(self.deadline, address.connect()).await {
             Ok(connection) => Ok(connection?),
-            Err(_) => Err(StoreError::Unreachable {
-                place: self.place.to_string(),
-                reason: format!("no answer within {} ms", self.deadline.as_millis()),
-            }
-            .into()),
+            Err(_) => Err(self.late(self.deadline)),
         }
+    }
+
+    fn late(&self, after: Duration) -> Fail {
+        let reason = format!("no answer within {} ms", after.as_millis());
+        StoreError::Unreachable { place: self.place.to_string(), reason }.into()
     }
 
     /// The roles, what is to be warned of, and the connection of a node.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use mainspring_model::id::{OrgId, Owner, PlanId, UserId};
-use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanSource, PlanStore, PlanSummary, StoreError, WebhookRoute};
+use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, StoreError, WebhookRoute};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -14,6 +14,7 @@ use super::values::{Stamp, kept, key};
 use super::{PostgresStore, at, enter_org_of, json, routes, schedules, text, whole};
 use crate::shared::cursor::{self, IdCursor};
 use crate::shared::json::text_of;
+use crate::shared::plans::{self, first_version, source_of, source_text, summary};
 
 #[async_trait]
 impl PlanStore for PostgresStore {
@@ -159,16 +160,7 @@ async fn create(id: PlanId, plan: &NewPlan, session: &mut Session) -> Result<Pla
     routes::replace(id, plan, session).await?;
     schedules::replace(id, plan, session).await?;
     bump_revision(session).await?;
-    Ok(PlanRecord {
-        id,
-        owner: plan.owner,
-        name: plan.name.clone(),
-        source: plan.source,
-        version: 1,
-        document: plan.document.clone(),
-        created_at: now,
-        updated_at: now,
-    })
+    Ok(first_version(id, plan, now))
 }
 
 async fn update(
@@ -181,8 +173,8 @@ async fn update(
     let org = plan.owner.org;
     // Locked before it is compared: two that save at once take turns, and the second sees the first one's version.
     let query = session.query("select from plans where org_id = $1 and id = $2 for no key update").bind(org.0).bind(id.0);
-    query.fetch_optional(&mut **session).await?.ok_or_else(|| missing(id))?;
-    let current = get(org, id, session).await?.ok_or_else(|| missing(id))?;
+    query.fetch_optional(&mut **session).await?.ok_or_else(|| plans::missing(id))?;
+    let current = get(org, id, session).await?.ok_or_else(|| plans::missing(id))?;
     if expected.is_some_and(|version| version != current.version) {
         return Err(StoreError::Stale { what: format!("the plan {id}"), current: current.version }.into());
     }
@@ -217,7 +209,7 @@ async fn update(
 async fn delete(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fail> {
     let done = session.query("delete from plans where org_id = $1 and id = $2").bind(org.0).bind(id.0).execute(&mut **session).await?;
     if done.rows_affected() == 0 {
-        return Err(missing(id));
+        return Err(plans::missing(id).into());
     }
     for sql in ["delete from webhook_routes where org_id = $1 and plan_id = $2", "delete from schedules where org_id = $1 and plan_id = $2"]
     {
@@ -274,11 +266,7 @@ fn record(row: &PgRow) -> Result<PlanRecord, Fail> {
         id: PlanId(row.try_get::<Uuid, _>(0)?),
         owner: Owner { org: OrgId(row.try_get(1)?), user: UserId(row.try_get(2)?) },
         name: text(row, 3)?,
-        source: match row.try_get(4)? {
-            "api" => PlanSource::Api,
-            "file" => PlanSource::File,
-            _ => return Err(Fail::damaged("a plan's source")),
-        },
+        source: source_of(row.try_get(4)?)?,
         version: whole(row, 5)?,
         document: json(row, 6)?,
         created_at: at(row, 7)?,
@@ -286,22 +274,6 @@ fn record(row: &PgRow) -> Result<PlanRecord, Fail> {
     })
 }
 
-fn summary(plan: PlanRecord) -> PlanSummary {
-    let PlanRecord { id, owner: _, name, source, version, document, created_at, updated_at } = plan;
-    PlanSummary { id, name, source, version, document, created_at, updated_at }
-}
-
-fn source_text(source: PlanSource) -> &'static str {
-    match source {
-        PlanSource::Api => "api",
-        PlanSource::File => "file",
-    }
-}
-
 fn name_taken(fail: Fail, plan: &NewPlan) -> Fail {
-    if fail.is_taken() { StoreError::Conflict(format!("there is a plan file named \"{}\" already", plan.name)).into() } else { fail }
-}
-
-fn missing(id: PlanId) -> Fail {
-    StoreError::NotFound { what: format!("the plan {id}") }.into()
+    if fail.is_taken() { plans::name_taken(plan).into() } else { fail }
 }

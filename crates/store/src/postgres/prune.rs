@@ -41,7 +41,10 @@ impl PostgresStore {
         if runs == 0 {
             // Outside of a transaction: each day is one of its own.
             let mut connection = self.terms.connect().await?;
-            days::drop_empty(&mut connection).await?;
+            match tokio::time::timeout(self.terms.deadline * 2, days::drop_empty(&mut connection)).await {
+                Ok(dropped) => dropped?,
+                Err(_) => return Err(self.terms.late().into()),
+            };
         }
         Ok(runs)
     }

@@ -53,7 +53,7 @@ pub(super) struct Opened {
 }
 
 impl Terms {
-    /// Begins a transaction in one round trip. `fence` locks the row of that node, for as long as the transaction lasts.
+    /// Begins a transaction in one round trip. The clock is rounded down: a wait never ends early. `fence` locks the row of that node, for as long as the transaction lasts.
     pub(super) async fn begin(
         &self,
         scope: Scope,
@@ -72,7 +72,7 @@ impl Terms {
              set_config('statement_timeout', '{}', true), set_config('idle_in_transaction_session_timeout', '{}', true), \
              set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' \
              else current_setting('synchronous_commit') end, true), {}, \
-             (extract(epoch from clock_timestamp()) * 1000)::bigint, {xid}",
+             floor(extract(epoch from clock_timestamp()) * 1000)::bigint, {xid}",
             self.deadline.as_millis().max(1),
             self.idle.as_millis().max(1),
             self.entering(scope)

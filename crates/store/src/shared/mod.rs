@@ -5,4 +5,5 @@ pub(crate) mod draft;
 pub(crate) mod group;
 pub(crate) mod json;
 pub(crate) mod judge;
+pub(crate) mod plans;
 pub(crate) mod queue;

@@ -47,6 +47,8 @@ pub(crate) fn again(error: &StoreError) -> StoreError {
         StoreError::ReadOnly { place, reason } => StoreError::ReadOnly { place: place.clone(), reason: reason.clone() },
         StoreError::Unreachable { place, reason } => StoreError::Unreachable { place: place.clone(), reason: reason.clone() },
         StoreError::Busy { place, reason } => StoreError::Busy { place: place.clone(), reason: reason.clone() },
+        StoreError::Denied { place, reason } => StoreError::Denied { place: place.clone(), reason: reason.clone() },
+        StoreError::Rights(text) => StoreError::Rights(text.clone()),
         StoreError::Closed => StoreError::Closed,
         StoreError::Failed(text) => StoreError::Failed(text.clone()),
         other => StoreError::Failed(other.to_string()),

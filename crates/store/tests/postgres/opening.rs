@@ -77,6 +77,7 @@ async fn wrong_addresses_have_their_codes() {
     let good = database.url(&database.runtime, "runtime");
     let elsewhere = good.rsplit_once('/').unwrap().0.to_owned() + "/no_such_database";
     assert_eq!(open(elsewhere).await.code(), "STORE_DENIED");
+    assert_eq!(open(database.url(&database.runtime, "wrong")).await.code(), "STORE_DENIED");
     let nobody = database.url("no_such_role", "x");
     assert_eq!(open(nobody).await.code(), "STORE_DENIED");
     // A port that answers nothing: bound, and never listened on.
