@@ -10,6 +10,7 @@ mod finding;
 mod fixtures;
 mod fuzz;
 mod house;
+mod postgres;
 mod project;
 mod spdx;
 mod stage;
@@ -41,6 +42,8 @@ cargo x <command>
   house           the rules of the house that a machine can check
   licences        licences and bans of all dependencies, offline
   docs [--write]  error pages, links and normative pages; --write renews docs/errors/README.md
+  with-postgres <command…>
+                  run a command with a private PostgreSQL beside it, as the tests are
   fixtures        fetch the data packages that some tests read, into .x/fixtures
   help            this text
 ";
@@ -65,7 +68,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "fuzz") || (command == "docs" && rest == ["--write"]);
+    let takes_arguments =
+        matches!(command, "start" | "bench" | "chaos" | "fuzz" | "with-postgres") || (command == "docs" && rest == ["--write"]);
     if !takes_arguments && !rest.is_empty() {
         bail!("`{command}` takes no such argument: {}\n\n{HELP}", rest.join(" "));
     }
@@ -75,6 +79,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "bench" => bench::bench(&project, rest),
         "chaos" => chaos::chaos(&project, rest),
         "fuzz" => fuzz::fuzz(&project, rest),
+        "with-postgres" => postgres::with(&project, rest),
         "test" | "ci" => stage::all(&project),
         "fmt" => project.cargo(["fmt", "--all"]).and_then(exit),
         "lint" => stage::lint(&project).and_then(exit),

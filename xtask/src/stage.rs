@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::finding::Finding;
 use crate::project::Project;
-use crate::{dependencies, diamond, docs, fixtures, house};
+use crate::{dependencies, diamond, docs, fixtures, house, postgres};
 
 type Run = fn(&Project) -> Result<bool>;
 
@@ -69,9 +69,11 @@ fn foreign_code(project: &Project) -> Result<bool> {
     Ok(held && (!project.has_cargo("deny") || project.cargo(["deny", "check", "bans", "licenses", "sources"])?))
 }
 
-/// `cargo-nextest` where it is installed (a process per test, one summary), else cargo's own runner.
+/// `cargo-nextest` where it is installed (a process per test, one summary), else cargo's own runner; a PostgreSQL beside it.
 fn tests(project: &Project) -> Result<bool> {
+    let server = postgres::Server::start()?;
     let mut command = project.command(crate::project::cargo());
+    command.envs([server.variable()]);
     if project.has_cargo("nextest") {
         command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
     } else {

@@ -195,7 +195,7 @@ impl Inner {
             })?;
         }
         let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
-        journal::hydrate(&*self.store, &mut history).await?;
+        journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
         Ok(Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?)
     }
 

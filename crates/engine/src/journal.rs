@@ -2,6 +2,7 @@
 
 use mainspring_model::event::{AttemptStatus, BlobRef, Event, EventBody, INLINE_LIMIT};
 use mainspring_model::fault::{Code, Fault};
+use mainspring_model::id::OrgId;
 use mainspring_model::store::{JournalRow, Store, StoreError};
 use mainspring_model::value::{approximate_size, preview};
 use serde_json::Value;
@@ -10,10 +11,10 @@ use serde_json::Value;
 ///
 /// # Errors
 /// The store's, when a blob cannot be written. An output over the blob limit turns the event into a failed attempt instead.
-pub async fn row_of(store: &dyn Store, event: &mut Event) -> Result<JournalRow, StoreError> {
+pub async fn row_of(store: &dyn Store, org: OrgId, event: &mut Event) -> Result<JournalRow, StoreError> {
     let spilled = match &mut event.body {
         EventBody::Attempted(attempted) if approximate_size(&attempted.output) > INLINE_LIMIT => {
-            match spill(store, &attempted.output).await {
+            match spill(store, org, &attempted.output).await {
                 Ok(None) => None,
                 Ok(Some(blob)) => {
                     let output = std::mem::take(&mut attempted.output);
@@ -32,7 +33,7 @@ pub async fn row_of(store: &dyn Store, event: &mut Event) -> Result<JournalRow, 
                 Err(error) => return Err(error),
             }
         }
-        EventBody::Finished(ending) if approximate_size(&ending.output) > INLINE_LIMIT => match spill(store, &ending.output).await? {
+        EventBody::Finished(ending) if approximate_size(&ending.output) > INLINE_LIMIT => match spill(store, org, &ending.output).await? {
             None => None,
             Some(blob) => {
                 let output = std::mem::take(&mut ending.output);
@@ -69,13 +70,13 @@ pub fn plain_row(event: &Event) -> JournalRow {
     }
 }
 
-async fn spill(store: &dyn Store, value: &Value) -> Result<Option<BlobRef>, StoreError> {
+async fn spill(store: &dyn Store, org: OrgId, value: &Value) -> Result<Option<BlobRef>, StoreError> {
     let text = value.to_string();
     if text.len() <= INLINE_LIMIT {
         return Ok(None);
     }
     let (size, preview) = (text.len() as u64, preview(value, 500));
-    let sha256 = store.put_blob(text.into_bytes()).await?;
+    let sha256 = store.put_blob(org, text.into_bytes()).await?;
     Ok(Some(BlobRef { sha256, size, preview }))
 }
 
@@ -83,17 +84,17 @@ async fn spill(store: &dyn Store, value: &Value) -> Result<Option<BlobRef>, Stor
 ///
 /// # Errors
 /// The store's; `Invalid` when a blob holds no JSON.
-pub async fn hydrate(store: &dyn Store, history: &mut [Event]) -> Result<(), StoreError> {
+pub async fn hydrate(store: &dyn Store, org: OrgId, history: &mut [Event]) -> Result<(), StoreError> {
     for event in history {
         match &mut event.body {
             EventBody::Attempted(attempted) => {
                 if let Some(blob) = attempted.blob.take() {
-                    attempted.output = read(store, &blob).await?;
+                    attempted.output = read(store, org, &blob).await?;
                 }
             }
             EventBody::Finished(ending) => {
                 if let Some(blob) = ending.blob.take() {
-                    ending.output = read(store, &blob).await?;
+                    ending.output = read(store, org, &blob).await?;
                 }
             }
             _ => {}
@@ -106,8 +107,8 @@ pub async fn hydrate(store: &dyn Store, history: &mut [Event]) -> Result<(), Sto
 ///
 /// # Errors
 /// The store's; `Invalid` when the blob holds no JSON.
-pub async fn read(store: &dyn Store, blob: &BlobRef) -> Result<Value, StoreError> {
-    let bytes = store.get_blob(&blob.sha256).await?;
+pub async fn read(store: &dyn Store, org: OrgId, blob: &BlobRef) -> Result<Value, StoreError> {
+    let bytes = store.get_blob(org, &blob.sha256).await?;
     let text = std::str::from_utf8(&bytes).map_err(|error| StoreError::Invalid(format!("blob {}: {error}", blob.sha256)))?;
     mainspring_model::value::from_json(text).map_err(|error| StoreError::Invalid(format!("blob {}: {error}", blob.sha256)))
 }

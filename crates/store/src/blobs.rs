@@ -129,7 +129,7 @@ fn age(path: &Path) -> Option<Millis> {
     Some(i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 

@@ -1,11 +1,12 @@
-//! Remembering: the store traits of `mainspring-model` over SQLite, and the files that lie beside the database.
+//! Remembering: the store traits of `mainspring-model` over SQLite and over PostgreSQL, and the files that lie beside the first.
 //!
-//! SQL lives here and nowhere else. Every file under `sqlite/` has its twin of the same name for another database.
+//! SQL lives here and nowhere else. Every file under `sqlite/` has its twin of the same name under `postgres/`.
 
 mod blobs;
 pub mod ceiling;
-mod cursor;
 mod lock;
+pub mod postgres;
+mod shared;
 mod sqlite;
 
 pub use lock::{holder, unwritable};

@@ -1,6 +1,7 @@
-//! The store's tests: one suite that every database passes, and what only SQLite has to prove.
+//! The store's tests: one suite that every database passes, and what only one of them has to prove.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod postgres;
 mod sqlite;
 mod suite;

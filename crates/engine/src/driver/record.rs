@@ -14,7 +14,7 @@ impl Driver {
     pub(super) async fn record(&mut self, body: EventBody) -> Result<(), Stop> {
         let mut event = self.run.event(body, self.inner.clock.now());
         let row = loop {
-            match journal::row_of(&*self.inner.store, &mut event).await {
+            match journal::row_of(&*self.inner.store, self.run.header().owner.org, &mut event).await {
                 Ok(row) => break row,
                 // As in `commit`: who has been promised nothing is told, and does not hang until there is room.
                 Err(error) if self.create.is_some() => return Err(Stop::Refused(error)),
@@ -48,7 +48,7 @@ impl Driver {
             };
             let Some(mut ending) = ending else { continue };
             if let Some(blob) = ending.blob.take() {
-                match journal::read(&*self.inner.store, &blob).await {
+                match journal::read(&*self.inner.store, self.run.header().owner.org, &blob).await {
                     Ok(output) => ending.output = output,
                     Err(error) => tracing::error!(run = %child, %error, "a child run's output could not be read"),
                 }

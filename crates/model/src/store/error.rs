@@ -32,6 +32,23 @@ pub enum StoreError {
     /// Another process holds `engine.lock`.
     #[error("another Mainspring (process {pid}) runs on the data folder {folder}")]
     Locked { folder: String, pid: u32 },
+    /// The database server does not answer: it is down, restarting, cut off, or slower than the deadline.
+    #[error("the database {place} cannot be reached: {reason}")]
+    Unreachable { place: String, reason: String },
+    /// The server refused the login: user, password or database.
+    #[error("the database {place} refused the login: {reason}")]
+    Denied { place: String, reason: String },
+    /// The server has no connection left for us.
+    #[error("the database {place} has no connection left: {reason}")]
+    Busy { place: String, reason: String },
+    /// The login role may do more, or less, than a store needs.
+    #[error("{0}")]
+    Rights(String),
+    #[error("the database server is PostgreSQL {found}; {needed} or newer is needed")]
+    TooOld { found: String, needed: u32 },
+    /// Migrations are missing and were not to be applied.
+    #[error("the database lacks the migrations {}; apply them with `mainspring migrate up`", names.join(", "))]
+    Pending { names: Vec<String> },
     #[error("the store was closed")]
     Closed,
     #[error("the store failed: {0}")]
@@ -52,6 +69,12 @@ impl StoreError {
             StoreError::Newer { .. } => "STORE_NEWER",
             StoreError::ChangedMigration { .. } => "MIGRATION_CHANGED",
             StoreError::Locked { .. } => "STORE_LOCKED",
+            StoreError::Unreachable { .. } => "STORE_UNREACHABLE",
+            StoreError::Denied { .. } => "STORE_DENIED",
+            StoreError::Busy { .. } => "STORE_BUSY",
+            StoreError::Rights(_) => "STORE_RIGHTS",
+            StoreError::TooOld { .. } => "STORE_TOO_OLD",
+            StoreError::Pending { .. } => "STORE_PENDING",
             StoreError::Closed => "STORE_CLOSED",
             StoreError::Failed(_) => "STORE_FAILED",
         }

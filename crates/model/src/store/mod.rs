@@ -18,6 +18,8 @@ pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunW
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 
+use crate::id::OrgId;
+
 /// One page of a list, and where the next one begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
@@ -82,11 +84,11 @@ pub trait Health: Send + Sync {
     async fn close(&self);
 }
 
-/// Large values, addressed by their content. Writing the same bytes twice is one blob.
+/// Large values of an organization, addressed by their content. Writing the same bytes twice is one blob.
 #[async_trait::async_trait]
 pub trait Blobs: Send + Sync {
     /// Durable when this returns. At most 16 MiB, else `StoreError::TooLarge`.
-    async fn put_blob(&self, bytes: Vec<u8>) -> Result<String, StoreError>;
+    async fn put_blob(&self, org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError>;
     /// The bytes, checked against the address.
-    async fn get_blob(&self, sha256: &str) -> Result<Vec<u8>, StoreError>;
+    async fn get_blob(&self, org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError>;
 }

@@ -44,7 +44,7 @@ pub async fn load(api: &Api, caller: &Caller, id: RunId) -> Refusable<Seen> {
     let header = api.store.header(id).await?.ok_or_else(|| missing(id))?;
     let plan = api.engine.plan(&header.owner, header.plan_id, header.plan_version).await?.plan;
     let mut events = api.store.history(id).await?;
-    mainspring_engine::hydrate(&*api.store, &mut events).await?;
+    mainspring_engine::hydrate(&*api.store, header.owner.org, &mut events).await?;
     let header = Arc::new(header);
     let steps = view::steps(&plan, &header, api.engine.keys(), &events).map_err(Problem::internal)?;
     Ok(Seen { header, summary, plan, events, steps })

@@ -224,7 +224,19 @@ impl From<&StoreError> for Box<Problem> {
             }
             StoreError::Locked { .. } => caused(Problem::unavailable("STORE_LOCKED", "another process holds the data folder"), error),
             StoreError::Closed => draining(),
-            StoreError::Newer { .. } | StoreError::ChangedMigration { .. } | StoreError::Failed(_) => {
+            StoreError::Unreachable { .. } => {
+                caused(Problem::unavailable("STORE_UNREACHABLE", "the server's database does not answer; nothing accepted was lost"), error)
+            }
+            StoreError::Busy { .. } => {
+                caused(Problem::unavailable("STORE_BUSY", "the server has no connection to its database left; try again"), error)
+            }
+            StoreError::Newer { .. }
+            | StoreError::ChangedMigration { .. }
+            | StoreError::Denied { .. }
+            | StoreError::Rights(_)
+            | StoreError::TooOld { .. }
+            | StoreError::Pending { .. }
+            | StoreError::Failed(_) => {
                 let mut problem = Problem::internal(error);
                 problem.code = error.code().into();
                 problem

@@ -162,7 +162,7 @@ impl World {
 
     async fn fill(&self, output: &mut Value, blob: Option<BlobRef>) {
         if let Some(blob) = blob {
-            let bytes = self.app.store.get_blob(&blob.sha256).await.expect("the blob is there");
+            let bytes = self.app.store.get_blob(Owner::LOCAL.org, &blob.sha256).await.expect("the blob is there");
             *output = serde_json::from_slice(&bytes).expect("a blob is JSON");
         }
     }

@@ -8,17 +8,18 @@ use mainspring_model::id::{OrgId, PlanId, RunId, ScheduleId};
 use mainspring_model::run::RunStatus;
 use sqlx::{Row, SqliteConnection};
 
-use super::draft::{Birth, Stand};
 use super::error::Fail;
-use super::judge::Known;
+use super::ledger::Numbers;
 use super::values::{Bound, Rows, take};
 use super::{bytes, hex_list, uuid};
+use crate::shared::draft::{Birth, Stand};
+use crate::shared::judge::Known;
 
 /// A new run with the standing that its first batch leaves it in.
 pub(super) struct Newborn<'a> {
     pub(super) run: RunId,
     pub(super) birth: &'a Birth,
-    pub(super) known: &'a Known,
+    pub(super) known: &'a Known<Numbers>,
     pub(super) stand: &'a Stand,
 }
 
@@ -51,7 +52,7 @@ pub(super) async fn insert(newborns: &[Newborn<'_>], now: Millis, connection: &m
 fn bind(newborn: &Newborn<'_>, now: Millis, bound: &mut Bound) {
     let Newborn { run, birth, known, stand } = newborn;
     let queued = stand.status == RunStatus::Queued;
-    bound.add(bytes(run.0)).add(known.org_no).add(known.plan_no).add(stand.status.as_str()).add(known.epoch);
+    bound.add(bytes(run.0)).add(known.place.org_no).add(known.place.plan_no).add(stand.status.as_str()).add(known.epoch);
     bound.add(if queued { Some(now) } else { stand.until }).add(birth.created_at);
     bound.add((!queued).then_some(now)).add(stand.status.is_terminal().then_some(now));
     bound.add(bytes(birth.user.0)).add(i64::from(birth.plan_version));

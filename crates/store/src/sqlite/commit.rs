@@ -10,13 +10,17 @@ use mainspring_model::store::Committed;
 use sqlx::{Row, SqliteConnection};
 
 use super::births::{self, Newborn};
-use super::draft::{Birth, Draft, Stand};
 use super::error::Fail;
-use super::judge::{Change, Known, Verdict, judge};
-use super::ledger::{Effects, Ledger};
+use super::ledger::{Effects, Ledger, Numbers};
 use super::rows;
 use super::runs::status;
 use super::{hex_list, id_of, uuid};
+use crate::shared::draft::Draft;
+use crate::shared::group::{self, entries};
+use crate::shared::judge::Known;
+
+/// One run's part in the group.
+pub(super) type Entry = group::Entry<Numbers>;
 
 /// The run writes of one transaction.
 pub(super) struct Group<'a> {
@@ -25,16 +29,6 @@ pub(super) struct Group<'a> {
     pub(super) now: Millis,
     /// As read in this transaction.
     pub(super) generation: i64,
-}
-
-/// One run's part in the group.
-pub(super) struct Entry {
-    run: RunId,
-    drafts: Vec<usize>,
-    pub(super) known: Option<Known>,
-    pub(super) change: Change,
-    pub(super) born: bool,
-    pub(super) ended: bool,
 }
 
 impl Group<'_> {
@@ -46,11 +40,11 @@ impl Group<'_> {
         if self.drafts.is_empty() || deposed {
             return Ok(effects);
         }
-        let mut entries = self.entries();
+        let mut entries = entries(self.drafts);
         self.give_birth(&mut entries, &mut effects, connection).await?;
         self.recall(&mut entries, connection).await?;
         for entry in entries.iter_mut().filter(|entry| !entry.born) {
-            self.judge_all(entry, &mut effects);
+            entry.judge(self.drafts, self.ledger.epoch, &mut effects.verdicts);
         }
         rows::insert_rows(self, &entries, &effects, connection).await?;
         rows::insert_blobs(self, &entries, &effects, connection).await?;
@@ -61,56 +55,13 @@ impl Group<'_> {
         Ok(effects)
     }
 
-    fn entries(&self) -> Vec<Entry> {
-        let mut places = HashMap::with_capacity(self.drafts.len());
-        let mut entries: Vec<Entry> = Vec::with_capacity(self.drafts.len());
-        for (index, draft) in self.drafts.iter().enumerate() {
-            let place = *places.entry(draft.run).or_insert_with(|| {
-                entries.push(Entry {
-                    run: draft.run,
-                    drafts: Vec::with_capacity(1),
-                    known: None,
-                    change: Change::default(),
-                    born: false,
-                    ended: false,
-                });
-                entries.len() - 1
-            });
-            entries[place].drafts.push(index);
-        }
-        entries
-    }
-
-    /// Judges the writes of one run in order, against what is known of it.
-    fn judge_all(&self, entry: &mut Entry, effects: &mut Effects) {
-        let Some(known) = &mut entry.known else { return };
-        let was_terminal = known.status.is_terminal();
-        for (nth, index) in entry.drafts.iter().enumerate() {
-            let draft = self.drafts[*index];
-            // A process without the engine lock makes runs and writes nothing else of them.
-            let foreign = draft.epoch != self.ledger.epoch || (self.ledger.epoch == 0 && !entry.born);
-            effects.verdicts[*index] = if foreign {
-                Ok(Committed::Late)
-            } else if draft.birth.is_some() && !(entry.born && nth == 0) {
-                Ok(Committed::Exists(entry.run))
-            } else {
-                match judge(known, &mut entry.change, draft) {
-                    Verdict::Accepted => Ok(Committed::Done),
-                    Verdict::Late => Ok(Committed::Late),
-                    Verdict::Refused(error) => Err(error),
-                }
-            };
-        }
-        entry.ended = known.status.is_terminal() && !was_terminal;
-    }
-
     /// Inserts the runs that the group makes. One that is not made leaves its entry as if nobody had tried.
     async fn give_birth(&self, entries: &mut [Entry], effects: &mut Effects, connection: &mut SqliteConnection) -> Result<(), Fail> {
-        let births: Vec<usize> = (0..entries.len()).filter(|i| self.drafts[entries[*i].drafts[0]].birth.is_some()).collect();
+        let births: Vec<usize> = (0..entries.len()).filter(|i| entries[*i].first_birth(self.drafts).is_some()).collect();
         if births.is_empty() {
             return Ok(());
         }
-        let slots = births.iter().filter_map(|i| self.first_birth(&entries[*i])?.slot.map(|(slot, _)| slot.schedule));
+        let slots = births.iter().filter_map(|i| entries[*i].first_birth(self.drafts)?.slot.map(|(slot, _)| slot.schedule));
         let schedules = births::living_schedules(slots, connection).await?;
         let mut candidates = Vec::with_capacity(births.len());
         for i in births {
@@ -121,36 +72,19 @@ impl Group<'_> {
             }
             let org_no = self.ledger.org_no(birth.org, effects, connection).await?;
             let plan_no = self.ledger.plan_no(birth.plan, effects, connection).await?;
-            let entry = &mut entries[i];
-            entry.born = true;
-            entry.known = Some(Known {
-                no: 0,
-                org_no,
-                plan_no,
-                status: RunStatus::Running,
-                epoch: draft.epoch,
-                seq: 0,
-                crashed: false,
-                parent: birth.parent.as_ref().map(|(parent, _)| *parent),
-            });
-            self.judge_all(entry, effects);
-            if effects.verdicts[entry.drafts[0]].is_ok() {
+            if entries[i].bear(Numbers { no: 0, org_no, plan_no }, self.drafts, self.ledger.epoch, &mut effects.verdicts) {
                 candidates.push(i);
-            } else {
-                forget(entry);
-                entry.drafts[1..].iter().for_each(|index| effects.verdicts[*index] = Ok(Committed::Late));
             }
         }
-        const HELD: Stand = Stand { status: RunStatus::Running, until: None, ending: None };
         let newborns: Vec<Newborn<'_>> = candidates
             .iter()
             .map(|i| {
                 let entry = &entries[*i];
                 Newborn {
                     run: entry.run,
-                    birth: self.first_birth(entry).expect("a candidate begins with a birth"),
+                    birth: entry.first_birth(self.drafts).expect("a candidate begins with a birth"),
                     known: entry.known.as_ref().expect("a candidate was judged"),
-                    stand: entry.change.stand.as_ref().unwrap_or(&HELD),
+                    stand: entry.stand(),
                 }
             })
             .collect();
@@ -159,26 +93,18 @@ impl Group<'_> {
         let mut filled = Vec::new();
         for i in candidates {
             let entry = &mut entries[i];
-            let birth = self.first_birth(entry).expect("a candidate begins with a birth");
+            let birth = entry.first_birth(self.drafts).expect("a candidate begins with a birth");
             let known = entry.known.as_mut().expect("a candidate was judged");
             if let Some(no) = made.get(&entry.run) {
-                known.no = *no;
+                known.place.no = *no;
                 effects.arrived |= known.status == RunStatus::Queued;
                 filled.push(birth);
                 continue;
             }
-            let there = births::in_place_of(entry.run, birth, known.org_no, connection).await?;
-            forget(entry);
-            for index in &entry.drafts {
-                effects.verdicts[*index] = Ok(Committed::Late);
-            }
-            effects.verdicts[entry.drafts[0]] = Ok(Committed::Exists(there));
+            let there = births::in_place_of(entry.run, birth, known.place.org_no, connection).await?;
+            entry.displace(there, &mut effects.verdicts);
         }
         births::move_schedules(filled.into_iter(), connection).await
-    }
-
-    fn first_birth(&self, entry: &Entry) -> Option<&Birth> {
-        self.drafts[entry.drafts[0]].birth.as_deref()
     }
 
     /// What is known of the runs that are not new: from memory when this process holds them, else from their rows.
@@ -205,9 +131,7 @@ impl Group<'_> {
         .fetch(connection);
         while let Some(row) = rows.try_next().await? {
             let known = Known {
-                no: row.try_get(1)?,
-                org_no: row.try_get(2)?,
-                plan_no: row.try_get(3)?,
+                place: Numbers { no: row.try_get(1)?, org_no: row.try_get(2)?, plan_no: row.try_get(3)? },
                 status: status(row.try_get(4)?)?,
                 epoch: row.try_get(5)?,
                 seq: row.try_get(6)?,
@@ -222,18 +146,11 @@ impl Group<'_> {
     }
 
     /// Accepted drafts with what is known of their run.
-    pub(super) fn accepted<'e>(&'e self, entries: &'e [Entry], effects: &'e Effects) -> impl Iterator<Item = (&'e Known, &'e Draft)> {
-        let accepted = |index: &&usize| matches!(effects.verdicts[**index], Ok(Committed::Done));
-        entries
-            .iter()
-            .filter_map(|entry| Some((entry, entry.known.as_ref()?)))
-            .flat_map(move |(entry, known)| entry.drafts.iter().filter(accepted).map(move |index| (known, self.drafts[*index])))
+    pub(super) fn accepted<'e>(
+        &'e self,
+        entries: &'e [Entry],
+        effects: &'e Effects,
+    ) -> impl Iterator<Item = (&'e Known<Numbers>, &'e Draft)> {
+        group::accepted(entries, self.drafts, &effects.verdicts).map(|(_, known, draft)| (known, draft))
     }
-}
-
-fn forget(entry: &mut Entry) {
-    entry.born = false;
-    entry.ended = false;
-    entry.known = None;
-    entry.change = Change::default();
 }

@@ -2,6 +2,8 @@
 
 use mainspring_model::store::StoreError;
 
+use crate::shared::json::damaged;
+
 /// A failure inside the store, before it is put in the callers' words.
 #[derive(Debug)]
 pub(super) enum Fail {
@@ -34,7 +36,7 @@ const IOERR_SHMSIZE: i32 = 4874;
 
 impl Fail {
     pub(super) fn damaged(what: &str) -> Fail {
-        Fail::Store(StoreError::Invalid(format!("{what} in the database is damaged")))
+        Fail::Store(damaged(what))
     }
 
     fn sqlite_code(&self) -> Option<i32> {
@@ -86,16 +88,5 @@ fn message(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         error => error.to_string(),
-    }
-}
-
-/// The same failure for another waiter of the same batch.
-pub(super) fn again(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Full { place } => StoreError::Full { place: place.clone() },
-        StoreError::ReadOnly { place, reason } => StoreError::ReadOnly { place: place.clone(), reason: reason.clone() },
-        StoreError::Closed => StoreError::Closed,
-        StoreError::Failed(text) => StoreError::Failed(text.clone()),
-        other => StoreError::Failed(other.to_string()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mainspring_model::id::OrgId;
 use mainspring_model::store::{Blobs, Health, Migrations, Pool, StoreError};
 use sqlx::Row;
 
@@ -57,14 +58,15 @@ impl Health for SqliteStore {
     }
 }
 
+/// The folder is one for all: an address is a hash, and only a run's own journal tells it.
 #[async_trait]
 impl Blobs for SqliteStore {
-    async fn put_blob(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
+    async fn put_blob(&self, _org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError> {
         let (blobs, now) = (Arc::clone(&self.blobs), self.now_ms());
         tokio::task::spawn_blocking(move || blobs.put(&bytes, now)).await.unwrap_or(Err(StoreError::Closed))
     }
 
-    async fn get_blob(&self, sha256: &str) -> Result<Vec<u8>, StoreError> {
+    async fn get_blob(&self, _org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError> {
         let (blobs, sha256) = (Arc::clone(&self.blobs), sha256.to_owned());
         tokio::task::spawn_blocking(move || blobs.get(&sha256)).await.unwrap_or(Err(StoreError::Closed))
     }

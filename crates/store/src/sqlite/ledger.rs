@@ -4,18 +4,26 @@ use std::collections::HashMap;
 
 use mainspring_model::id::{OrgId, PlanId, RunId};
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::{Committed, StoreError};
 use sqlx::SqliteConnection;
 
 use super::births;
 use super::error::Fail;
-use super::judge::Known;
+use crate::shared::group::Verdicts;
+use crate::shared::judge::Known;
+
+/// The numbers that stand for a run's ids in its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Numbers {
+    pub(super) no: i64,
+    pub(super) org_no: i64,
+    pub(super) plan_no: i64,
+}
 
 /// What the writer remembers between transactions, true as long as this process is the only one that drives runs.
 pub(super) struct Ledger {
     pub(super) epoch: i64,
     /// Runs that this process holds. Nobody else changes what is known of them, so that a step's write asks nothing first.
-    pub(super) held: HashMap<RunId, Known>,
+    pub(super) held: HashMap<RunId, Known<Numbers>>,
     orgs: HashMap<OrgId, i64>,
     plans: HashMap<PlanId, i64>,
 }
@@ -26,8 +34,8 @@ const MOST_NUMBERS: usize = 100_000;
 /// What a transaction did, to be told and remembered once it is committed.
 #[derive(Default)]
 pub(super) struct Effects {
-    pub(super) verdicts: Vec<Result<Committed, StoreError>>,
-    pub(super) held: Vec<(RunId, Known)>,
+    pub(super) verdicts: Verdicts,
+    pub(super) held: Vec<(RunId, Known<Numbers>)>,
     orgs: Vec<(OrgId, i64)>,
     plans: Vec<(PlanId, i64)>,
     /// There may be a run to claim.
@@ -40,7 +48,7 @@ impl Ledger {
     }
 
     /// After the commit. Gives the answers in the order of the drafts.
-    pub(super) fn apply(&mut self, effects: Effects) -> Vec<Result<Committed, StoreError>> {
+    pub(super) fn apply(&mut self, effects: Effects) -> Verdicts {
         for (run, known) in effects.held {
             if known.status == RunStatus::Running && known.epoch == self.epoch && self.epoch != 0 {
                 self.held.insert(run, known);

@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{SqliteStore, bytes, json, monitoring, uuid};
-use crate::cursor::{self, Cursor};
+use crate::shared::cursor::{self, Cursor};
 
 #[async_trait]
 impl LogStore for SqliteStore {

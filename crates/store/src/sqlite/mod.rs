@@ -4,11 +4,9 @@ mod access;
 mod births;
 mod claims;
 mod commit;
-mod draft;
 mod error;
 mod health;
 mod integrations;
-mod judge;
 mod ledger;
 mod logs;
 mod migrations;
@@ -41,6 +39,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::blobs::BlobFolder;
+use crate::shared;
 use error::Fail;
 use writer::Writer;
 
@@ -139,9 +138,9 @@ fn number_list(numbers: impl IntoIterator<Item = i64>) -> String {
 }
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Fail> {
-    mainspring_model::value::from_json(text).map_err(|error| Fail::Store(StoreError::Invalid(format!("stored JSON: {error}"))))
+    Ok(shared::json::json(text)?)
 }
 
 fn text_of<T: serde::Serialize>(value: &T) -> Result<String, Fail> {
-    serde_json::to_string(value).map_err(|error| Fail::Store(StoreError::Invalid(format!("a value that is not JSON: {error}"))))
+    Ok(shared::json::text_of(value)?)
 }

@@ -9,7 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{bytes, runs};
-use crate::cursor::Cursor;
+use crate::shared::cursor::Cursor;
 
 const DAY: Millis = 24 * 3_600_000;
 /// Attempts that are counted at most, newest first: about a tenth of a second (a million took 1.2 s on busy cores).

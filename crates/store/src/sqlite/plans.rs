@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, Owner, PlanId, UserId};
-use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanSource, PlanStore, PlanSummary, StoreError, WebhookRoute};
+use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, StoreError, WebhookRoute};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{SqliteStore, bytes, json, routes, schedules, text_of, uuid};
-use crate::cursor::{self, Cursor};
+use crate::shared::cursor::{self, Cursor};
+use crate::shared::plans::{self, first_version, source_of, source_text, summary};
 
 #[async_trait]
 impl PlanStore for SqliteStore {
@@ -108,16 +109,7 @@ async fn create(id: PlanId, plan: &NewPlan, now: Millis, connection: &mut Sqlite
     routes::replace(id, plan, connection).await?;
     schedules::replace(id, plan, connection).await?;
     bump_revision(connection).await?;
-    Ok(PlanRecord {
-        id,
-        owner: plan.owner,
-        name: plan.name.clone(),
-        source: plan.source,
-        version: 1,
-        document: plan.document.clone(),
-        created_at: now,
-        updated_at: now,
-    })
+    Ok(first_version(id, plan, now))
 }
 
 async fn update(
@@ -127,7 +119,7 @@ async fn update(
     now: Millis,
     connection: &mut SqliteConnection,
 ) -> Result<PlanRecord, Fail> {
-    let current = get(plan.owner.org, id, connection).await?.ok_or_else(|| missing(id))?;
+    let current = get(plan.owner.org, id, connection).await?.ok_or_else(|| plans::missing(id))?;
     if expected.is_some_and(|version| version != current.version) {
         return Err(StoreError::Stale { what: format!("the plan {id}"), current: current.version }.into());
     }
@@ -161,7 +153,7 @@ async fn delete(org: OrgId, id: PlanId, now: Millis, connection: &mut SqliteConn
         .execute(&mut *connection)
         .await?;
     if done.rows_affected() == 0 {
-        return Err(missing(id));
+        return Err(plans::missing(id).into());
     }
     for sql in ["delete from webhook_routes where plan_id = ?1", "delete from schedules where plan_id = ?1"] {
         sqlx::query(sql).bind(bytes(id.0)).execute(&mut *connection).await?;
@@ -217,11 +209,7 @@ fn record(row: &SqliteRow) -> Result<PlanRecord, Fail> {
         id: PlanId(uuid(row, 0)?),
         owner: Owner { org: OrgId(uuid(row, 1)?), user: UserId(uuid(row, 2)?) },
         name: row.try_get(3)?,
-        source: match row.try_get(4)? {
-            "api" => PlanSource::Api,
-            "file" => PlanSource::File,
-            _ => return Err(Fail::damaged("a plan's source")),
-        },
+        source: source_of(row.try_get(4)?)?,
         version: row.try_get(5)?,
         document: json(row.try_get(6)?)?,
         created_at: row.try_get(7)?,
@@ -229,22 +217,6 @@ fn record(row: &SqliteRow) -> Result<PlanRecord, Fail> {
     })
 }
 
-fn summary(plan: PlanRecord) -> PlanSummary {
-    let PlanRecord { id, owner: _, name, source, version, document, created_at, updated_at } = plan;
-    PlanSummary { id, name, source, version, document, created_at, updated_at }
-}
-
-fn source_text(source: PlanSource) -> &'static str {
-    match source {
-        PlanSource::Api => "api",
-        PlanSource::File => "file",
-    }
-}
-
 fn name_taken(fail: Fail, plan: &NewPlan) -> Fail {
-    if fail.is_taken() { StoreError::Conflict(format!("there is a plan file named \"{}\" already", plan.name)).into() } else { fail }
-}
-
-fn missing(id: PlanId) -> Fail {
-    StoreError::NotFound { what: format!("the plan {id}") }.into()
+    if fail.is_taken() { plans::name_taken(plan).into() } else { fail }
 }

@@ -8,9 +8,9 @@ use sqlx::{Row, SqliteConnection};
 use super::commit::{Entry, Group};
 use super::error::Fail;
 use super::hex_list;
-use super::judge::{Change, Known};
-use super::ledger::Effects;
+use super::ledger::{Effects, Numbers};
 use super::values::{Bound, Rows, take};
+use crate::shared::judge::{Change, Known};
 
 static INSERT_ROWS: Rows = Rows::new("insert into journal (run_no, seq, at, org_no, plan_no, provider, status, body) values ", 8, "");
 
@@ -42,7 +42,7 @@ pub(super) async fn insert_rows(
         let mut bound = Bound::with_room(size * 8);
         for (known, row) in rows.by_ref().take(size) {
             let (provider, status) = row.attempt.clone().unzip();
-            bound.add(known.no).add(i64::from(row.seq)).add(row.at).add(known.org_no).add(known.plan_no);
+            bound.add(known.place.no).add(i64::from(row.seq)).add(row.at).add(known.place.org_no).add(known.place.plan_no);
             bound.add(provider).add(status).add(row.body.clone());
         }
         // Binding the next values while SQLite runs these was tried and gained nothing that could be measured.
@@ -62,7 +62,7 @@ pub(super) async fn insert_blobs(
     let with_blobs = group.accepted(entries, effects).filter(|(_, draft)| !draft.blobs.is_empty());
     for (known, sha256) in with_blobs.flat_map(|(known, draft)| draft.blobs.iter().map(move |blob| (known, blob))) {
         sqlx::query("insert into run_blobs (run_no, sha256) values (?1, ?2) on conflict do nothing")
-            .bind(known.no)
+            .bind(known.place.no)
             .bind(sha256.as_str())
             .execute(&mut *connection)
             .await?;
@@ -72,7 +72,7 @@ pub(super) async fn insert_blobs(
 
 /// Writes how the runs stand now. Whether one of them is due already.
 pub(super) async fn update_runs(entries: &[Entry], now: Millis, connection: &mut SqliteConnection) -> Result<bool, Fail> {
-    let changed: Vec<(&Known, &Change)> = entries
+    let changed: Vec<(&Known<Numbers>, &Change)> = entries
         .iter()
         .filter(|entry| !entry.born && (entry.change.stand.is_some() || entry.change.calms))
         .filter_map(|entry| Some((entry.known.as_ref()?, &entry.change)))
@@ -85,7 +85,7 @@ pub(super) async fn update_runs(entries: &[Entry], now: Millis, connection: &mut
         for (known, change) in some {
             let stand = change.stand.as_ref();
             let is = |status| stand.is_some_and(|stand| stand.status == status);
-            bound.add(known.no).add(stand.map(|stand| stand.status.as_str()));
+            bound.add(known.place.no).add(stand.map(|stand| stand.status.as_str()));
             bound.add(if is(RunStatus::Queued) { Some(now) } else { stand.and_then(|stand| stand.until) });
             bound.add((stand.is_some() && !is(RunStatus::Queued)).then_some(now));
             bound.add(stand.is_some_and(|stand| stand.status.is_terminal()).then_some(now));
@@ -104,16 +104,13 @@ pub(super) async fn update_runs(entries: &[Entry], now: Millis, connection: &mut
 pub(super) async fn count(entries: &[Entry], connection: &mut SqliteConnection) -> Result<(), Fail> {
     let mut counts: Vec<(i64, [i64; 3])> = Vec::new();
     for (entry, known) in entries.iter().filter_map(|entry| Some((entry, entry.known.as_ref()?))) {
-        let well = known.status == RunStatus::Success;
-        // A run that somebody cancelled did not fail.
-        let badly = !well && known.status != RunStatus::Cancelled;
-        let more = [entry.born, entry.ended && well, entry.ended && badly].map(i64::from);
+        let more = entry.counts();
         if more == [0; 3] {
             continue;
         }
-        match counts.iter_mut().find(|(org_no, _)| *org_no == known.org_no) {
+        match counts.iter_mut().find(|(org_no, _)| *org_no == known.place.org_no) {
             Some((_, sums)) => sums.iter_mut().zip(more).for_each(|(sum, one)| *sum += one),
-            None => counts.push((known.org_no, more)),
+            None => counts.push((known.place.org_no, more)),
         }
     }
     for (org_no, [total, successful, failed]) in counts {

@@ -13,10 +13,10 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::draft::Draft;
 use super::error::Fail;
 use super::{SqliteStore, bytes, claims, id_of, json, uuid};
-use crate::cursor::{self, Cursor};
+use crate::shared::cursor::{self, Cursor};
+use crate::shared::draft::Draft;
 
 #[async_trait]
 impl RunStore for SqliteStore {
@@ -29,7 +29,7 @@ impl RunStore for SqliteStore {
     }
 
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
-        let draft = Draft::of(write).map_err(|fail| fail.stored(&self.place))?;
+        let draft = Draft::of(write)?;
         self.writer.commit(draft).await
     }
 

@@ -12,11 +12,12 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::commit::Group;
-use super::draft::Draft;
-use super::error::{Fail, again};
+use super::error::Fail;
 use super::ledger::{Effects, Ledger};
-use super::queue::{Answers, Closure, Job, RunJob, Task};
+use super::queue::{Closure, Job, Task};
 use crate::lock::EngineLock;
+use crate::shared::draft::Draft;
+use crate::shared::queue::{Answers, RunJob, again};
 
 /// Bounds of one transaction: how long a waiter may wait for its neighbours, and how much memory they take.
 const MOST_JOBS: usize = 8_192;

@@ -107,7 +107,7 @@ pub async fn previews(world: &World) {
         .collect();
     let mut spilled = attempt(9, START + 9, "s", "http", AttemptStatus::Success, Value::Null);
     if let EventBody::Attempted(body) = &mut spilled.body {
-        let sha256 = world.store.put_blob(b"\"large\"".to_vec()).await.unwrap();
+        let sha256 = world.store.put_blob(ORG, b"\"large\"".to_vec()).await.unwrap();
         body.blob = Some(BlobRef { sha256, size: 7, preview: "lar".to_owned() });
     }
     events.push(spilled);

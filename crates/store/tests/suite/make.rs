@@ -1,5 +1,6 @@
 //! Builders: a world with a store and a clock, and the runs, events and plans that tests put into it.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,6 +23,8 @@ pub struct World {
     pub clock: FakeClock,
     /// Kept until the test ends.
     pub folder: tempfile::TempDir,
+    /// Whatever else ends with the test, after the store.
+    pub keep: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 /// Of all worlds, so that ids of two that share a store never meet.
@@ -29,7 +32,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl World {
     pub fn new(store: Arc<dyn Store>, clock: FakeClock, folder: tempfile::TempDir) -> World {
-        World { store, clock, folder }
+        World { store, clock, folder, keep: Vec::new() }
     }
 
     pub fn now(&self) -> Millis {

@@ -76,7 +76,7 @@ pub async fn a_child_stays_for_its_parent(world: &World) {
 }
 
 async fn with_blob(world: &World, text: &str) -> (RunId, String) {
-    let sha256 = world.store.put_blob(text.as_bytes().to_vec()).await.unwrap();
+    let sha256 = world.store.put_blob(ORG, text.as_bytes().to_vec()).await.unwrap();
     let blob = Some(BlobRef { sha256: sha256.clone(), size: text.len() as u64, preview: String::new() });
     let run = world.held().await;
     let mut event = success(1, world.now());
@@ -94,21 +94,21 @@ pub async fn blobs_follow_their_last_run(world: &World) {
     let (_, shared) = with_blob(world, "\"shared\"").await;
     world.pass(10 * DAY);
     with_blob(world, "\"shared\"").await;
-    let stray = world.store.put_blob(b"\"never used\"".to_vec()).await.unwrap();
+    let stray = world.store.put_blob(ORG, b"\"never used\"".to_vec()).await.unwrap();
     world.pass(10 * DAY);
     assert_eq!(prune_all(world, &Retention::default()).await, 2);
-    assert_eq!(code(world.store.get_blob(&alone).await), "NOT_FOUND");
-    assert_eq!(world.store.get_blob(&shared).await.unwrap(), b"\"shared\"");
-    let fresh = world.store.put_blob(b"\"in a write under way\"".to_vec()).await.unwrap();
+    assert_eq!(code(world.store.get_blob(ORG, &alone).await), "NOT_FOUND");
+    assert_eq!(world.store.get_blob(ORG, &shared).await.unwrap(), b"\"shared\"");
+    let fresh = world.store.put_blob(ORG, b"\"in a write under way\"".to_vec()).await.unwrap();
     for _ in 0..256 {
         world.store.prune(&Retention::default(), 3).await.unwrap();
     }
-    assert_eq!(code(world.store.get_blob(&stray).await), "NOT_FOUND");
-    assert!(world.store.get_blob(&fresh).await.is_ok());
-    assert!(world.store.get_blob(&shared).await.is_ok());
+    assert_eq!(code(world.store.get_blob(ORG, &stray).await), "NOT_FOUND");
+    assert!(world.store.get_blob(ORG, &fresh).await.is_ok());
+    assert!(world.store.get_blob(ORG, &shared).await.is_ok());
     world.pass(10 * DAY);
     assert_eq!(prune_all(world, &Retention::default()).await, 1);
-    assert_eq!(code(world.store.get_blob(&shared).await), "NOT_FOUND");
+    assert_eq!(code(world.store.get_blob(ORG, &shared).await), "NOT_FOUND");
 }
 
 pub async fn versions_follow_theirs(world: &World) {

@@ -95,14 +95,14 @@ pub async fn whole_numbers_are_exact(world: &World) {
 
 pub async fn blobs(world: &World) {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
-    let address = world.store.put_blob(bytes.clone()).await.unwrap();
+    let address = world.store.put_blob(Owner::LOCAL.org, bytes.clone()).await.unwrap();
     assert_eq!(address.len(), 64);
-    assert_eq!(world.store.put_blob(bytes.clone()).await.unwrap(), address);
-    assert_eq!(world.store.get_blob(&address).await.unwrap(), bytes);
-    assert_eq!(code(world.store.get_blob("../../../etc/passwd").await), "INVALID_REQUEST");
-    assert_eq!(code(world.store.get_blob(&"0".repeat(64)).await), "NOT_FOUND");
-    assert_eq!(code(world.store.put_blob(vec![0; 16 * 1024 * 1024 + 1]).await), "PAYLOAD_TOO_LARGE");
-    assert!(world.store.put_blob(vec![0; 16 * 1024 * 1024]).await.is_ok());
+    assert_eq!(world.store.put_blob(Owner::LOCAL.org, bytes.clone()).await.unwrap(), address);
+    assert_eq!(world.store.get_blob(Owner::LOCAL.org, &address).await.unwrap(), bytes);
+    assert_eq!(code(world.store.get_blob(Owner::LOCAL.org, "../../../etc/passwd").await), "INVALID_REQUEST");
+    assert_eq!(code(world.store.get_blob(Owner::LOCAL.org, &"0".repeat(64)).await), "NOT_FOUND");
+    assert_eq!(code(world.store.put_blob(Owner::LOCAL.org, vec![0; 16 * 1024 * 1024 + 1]).await), "PAYLOAD_TOO_LARGE");
+    assert!(world.store.put_blob(Owner::LOCAL.org, vec![0; 16 * 1024 * 1024]).await.is_ok());
 }
 
 pub async fn deep_values_come_back(world: &World) {

@@ -196,6 +196,6 @@ delegate!(Health {
 });
 
 delegate!(Blobs {
-    fn put_blob(bytes: Vec<u8>) -> Result<String, StoreError>;
-    fn get_blob(sha256: &str) -> Result<Vec<u8>, StoreError>;
+    fn put_blob(org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError>;
+    fn get_blob(org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError>;
 });

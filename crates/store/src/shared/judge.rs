@@ -8,31 +8,30 @@ use super::draft::{Draft, Stand};
 
 /// What a write is judged by: the few facts of a run's row and journal.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Known {
-    pub(super) no: i64,
-    pub(super) org_no: i64,
-    pub(super) plan_no: i64,
-    pub(super) status: RunStatus,
-    pub(super) epoch: i64,
+pub(crate) struct Known<P> {
+    /// Where the run's rows are, in the terms of its database.
+    pub(crate) place: P,
+    pub(crate) status: RunStatus,
+    pub(crate) epoch: i64,
     /// Of the last journal row; 0 without one.
-    pub(super) seq: u32,
+    pub(crate) seq: u32,
     /// Crashes were counted since the last finished step.
-    pub(super) crashed: bool,
-    pub(super) parent: Option<RunId>,
+    pub(crate) crashed: bool,
+    pub(crate) parent: Option<RunId>,
 }
 
 /// The epoch of a run that waits to be claimed: no process has it, so every write is late.
-pub(super) const UNHELD: i64 = 0;
+pub(crate) const UNHELD: i64 = 0;
 
 /// How a run's row changes by the accepted writes of one batch.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Change {
-    pub(super) stand: Option<Stand>,
-    pub(super) calms: bool,
+pub(crate) struct Change {
+    pub(crate) stand: Option<Stand>,
+    pub(crate) calms: bool,
 }
 
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Accepted,
     Late,
     /// A bug of the caller: the journal would get a gap or a second row of the same `seq`.
@@ -40,7 +39,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges one write and, when it is accepted, moves `known` and `change` on by it.
-pub(super) fn judge(known: &mut Known, change: &mut Change, draft: &Draft) -> Verdict {
+pub(crate) fn judge<P>(known: &mut Known<P>, change: &mut Change, draft: &Draft) -> Verdict {
     if known.status.is_terminal() || known.epoch != draft.epoch {
         return Verdict::Late;
     }
@@ -78,8 +77,8 @@ mod tests {
     use super::super::draft::DraftRow;
     use super::*;
 
-    fn known(status: RunStatus) -> Known {
-        Known { no: 1, org_no: 1, plan_no: 1, status, epoch: 7, seq: 3, crashed: true, parent: None }
+    fn known(status: RunStatus) -> Known<()> {
+        Known { place: (), status, epoch: 7, seq: 3, crashed: true, parent: None }
     }
 
     fn draft(epoch: i64, seqs: &[u32], status: RunStatus) -> Draft {

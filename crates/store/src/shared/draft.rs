@@ -11,67 +11,68 @@ use mainspring_model::value::from_json;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::Fail;
-use super::text_of;
+use super::json::text_of;
 
 /// A [`RunWrite`], ready to be bound.
 #[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) run: RunId,
-    pub(super) epoch: i64,
-    pub(super) birth: Option<Box<Birth>>,
-    pub(super) rows: Vec<DraftRow>,
+pub(crate) struct Draft {
+    pub(crate) run: RunId,
+    pub(crate) epoch: i64,
+    pub(crate) birth: Option<Box<Birth>>,
+    pub(crate) rows: Vec<DraftRow>,
     /// Addresses of the blobs that the events refer to.
-    pub(super) blobs: Vec<String>,
-    pub(super) stand: Stand,
+    pub(crate) blobs: Vec<String>,
+    pub(crate) stand: Stand,
     /// A step was finished: crashes before it count no more.
-    pub(super) calms: bool,
+    pub(crate) calms: bool,
     /// About how many bytes the rows take.
-    pub(super) size: usize,
+    pub(crate) size: usize,
 }
 
 /// A journal row but for the numbers that only the writer knows.
 #[derive(Debug)]
-pub(super) struct DraftRow {
-    pub(super) seq: u32,
-    pub(super) at: Millis,
+pub(crate) struct DraftRow {
+    pub(crate) seq: u32,
+    pub(crate) at: Millis,
     /// Provider and status of an attempt.
-    pub(super) attempt: Option<(Arc<str>, Arc<str>)>,
-    pub(super) body: Arc<str>,
+    pub(crate) attempt: Option<(Arc<str>, Arc<str>)>,
+    pub(crate) body: Arc<str>,
 }
 
 /// The columns of a new run's row.
 #[derive(Debug)]
-pub(super) struct Birth {
-    pub(super) org: OrgId,
-    pub(super) user: UserId,
-    pub(super) plan: PlanId,
-    pub(super) plan_version: u32,
-    pub(super) plan_name: Arc<str>,
-    pub(super) environment: Arc<str>,
-    pub(super) created_at: Millis,
-    pub(super) seed: [u8; 16],
-    pub(super) parent: Option<(RunId, String)>,
-    pub(super) slot: Option<(Slot, Option<Millis>)>,
-    pub(super) key: Option<String>,
-    pub(super) inputs: Arc<str>,
-    pub(super) trigger: Arc<str>,
-    pub(super) org_data: Arc<str>,
+pub(crate) struct Birth {
+    pub(crate) org: OrgId,
+    pub(crate) user: UserId,
+    pub(crate) plan: PlanId,
+    pub(crate) plan_version: u32,
+    pub(crate) plan_name: Arc<str>,
+    pub(crate) environment: Arc<str>,
+    pub(crate) created_at: Millis,
+    pub(crate) seed: [u8; 16],
+    pub(crate) parent: Option<(RunId, String)>,
+    pub(crate) slot: Option<(Slot, Option<Millis>)>,
+    pub(crate) key: Option<String>,
+    pub(crate) inputs: Arc<str>,
+    pub(crate) trigger: Arc<str>,
+    /// The trigger's `type`; empty when it has none.
+    pub(crate) trigger_kind: String,
+    pub(crate) org_data: Arc<str>,
 }
 
 /// A [`Standing`] as columns.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stand {
-    pub(super) status: RunStatus,
+pub(crate) struct Stand {
+    pub(crate) status: RunStatus,
     /// Only of a wait.
-    pub(super) until: Option<Millis>,
-    pub(super) ending: Option<Arc<str>>,
+    pub(crate) until: Option<Millis>,
+    pub(crate) ending: Option<Arc<str>>,
 }
 
 impl Draft {
     /// # Errors
     /// A body that is not an event's JSON, a gap among the write's own `seq`, an ending that is none.
-    pub(super) fn of(write: RunWrite) -> Result<Draft, Fail> {
+    pub(crate) fn of(write: RunWrite) -> Result<Draft, StoreError> {
         let mut size = 0;
         let mut rows = Vec::with_capacity(write.events.len());
         let mut blobs = Vec::new();
@@ -111,7 +112,7 @@ impl Draft {
 }
 
 impl Birth {
-    fn of(new: &NewRun) -> Result<Birth, Fail> {
+    fn of(new: &NewRun) -> Result<Birth, StoreError> {
         let header = &*new.header;
         Ok(Birth {
             org: header.owner.org,
@@ -127,6 +128,7 @@ impl Birth {
             key: new.key.clone(),
             inputs: text_of(&header.inputs)?.into(),
             trigger: text_of(&header.trigger)?.into(),
+            trigger_kind: header.trigger["type"].as_str().unwrap_or_default().to_owned(),
             org_data: text_of(&header.org)?.into(),
         })
     }
@@ -170,8 +172,8 @@ fn note(blobs: &mut Vec<String>, sha256: Option<Cow<'_, str>>) {
     }
 }
 
-fn failed(run: RunId, what: &str) -> Fail {
-    Fail::Store(StoreError::Failed(format!("the write for run {run} is refused: {what}")))
+fn failed(run: RunId, what: &str) -> StoreError {
+    StoreError::Failed(format!("the write for run {run} is refused: {what}"))
 }
 
 /// The text, shared when it is the usual one: there is one for every attempt.

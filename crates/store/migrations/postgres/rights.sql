@@ -1,0 +1,68 @@
+-- Who may do what: renewed whenever this text or the role of the nodes changes. {queue}, {runtime} and {owner} are quoted names,
+-- {queue_text} is the queue's role as a text, {membership} how a role becomes a member on this version of PostgreSQL.
+
+do $$
+begin
+    if not exists (select from pg_roles where rolname = {queue_text}) then
+        create role {queue} nologin;
+    end if;
+    -- The owner too, to give a function to the queue's role below.
+    if not pg_has_role(current_user, {queue_text}, 'member') then
+        grant {queue} to {owner}{membership};
+    end if;
+    if not pg_has_role({runtime_text}, {queue_text}, 'member') then
+        grant {queue} to {runtime}{membership};
+    end if;
+end
+$$;
+
+grant usage on schema public to {queue}, {runtime};
+
+grant select, insert, update, delete on
+    api_keys, blobs, credentials, data_keys, idempotency, integrations, journal, nodes, organization_totals, plan_versions, plans,
+    run_blobs, runs, schedules, store_state, webhook_routes to {runtime};
+-- Rows of runs that lie in no day are deleted run by run.
+grant select, delete on journal_rest to {runtime};
+grant select on execution_logs, schema_migrations, schema_rights to {runtime};
+grant execute on function mainspring_make_day(date), mainspring_drop_day(date) to {runtime};
+
+-- What has to be seen and done across organizations, column by column: no input, no output, no name, no secret.
+grant select (org_id, id, status, epoch, signalled, cancel_asked, crashes, crashes_alone, due_at, started_at, finished_at, parent_id,
+        plan_id, plan_version, slot_schedule, slot_due),
+    update (status, epoch, signalled, crashes, crashes_alone, due_at, started_at) on runs to {queue};
+grant select (no, alone) on nodes to {queue};
+grant select on schedules, webhook_routes to {queue};
+grant select (org_id, id) on plans, integrations, credentials to {queue};
+grant select (org_id, plan_id, version, retired_at) on plan_versions to {queue};
+grant select (org_id, id, key_hash) on api_keys to {queue};
+grant select (org_id, version) on data_keys to {queue};
+grant select (org_id, started_at) on idempotency to {queue};
+grant select (org_id, sha256, touched_at) on blobs to {queue};
+grant select (org_id, run_id, sha256) on run_blobs to {queue};
+
+-- By the role that acts and not by membership alone: a role that inherits from its memberships gains nothing from this one.
+do $$
+declare name text;
+begin
+    foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
+            'data_keys', 'idempotency', 'blobs', 'run_blobs'] loop
+        execute format('drop policy if exists queue on %I', name);
+        execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',
+            name, {queue_text}, {queue_text}, {queue_text});
+    end loop;
+end
+$$;
+
+-- The new owner of a function must be able to create in its schema, for this moment.
+do $$
+begin
+    if (select proowner <> {queue_text}::regrole from pg_proc where oid = 'mainspring_has_runs(uuid, uuid)'::regprocedure) then
+        grant create on schema public to {queue};
+        alter function mainspring_has_runs(uuid, uuid) owner to {queue};
+        revoke create on schema public from {queue};
+    end if;
+    set local role {queue};
+    grant execute on function mainspring_has_runs(uuid, uuid) to {owner};
+    reset role;
+end
+$$;

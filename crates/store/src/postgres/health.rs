@@ -1,0 +1,85 @@
+//! How the store is, and its orderly end.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mainspring_model::store::{Health, Migrations, Pool, StoreError};
+
+use super::session::Scope;
+use super::{PoolFigures, PostgresStore, migrations, sweep};
+
+/// A probe that takes longer than this says that the store is ill.
+const PROBE: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl Health for PostgresStore {
+    async fn probe(&self) -> Result<(), StoreError> {
+        let probe = async {
+            let mut session = self.write(Scope::Nobody).await?;
+            session.query("update store_state set probed_at = clock_timestamp() returning probed_at").fetch_one(&mut *session).await?;
+            session.commit().await
+        };
+        match tokio::time::timeout(PROBE, probe).await {
+            Ok(probed) => self.said(probed),
+            Err(_) => Err(StoreError::Unreachable {
+                place: self.terms.place.to_string(),
+                reason: format!("no answer to a probe within {} s", PROBE.as_secs()),
+            }),
+        }
+    }
+
+    async fn migrations(&self) -> Result<Migrations, StoreError> {
+        let state = async {
+            let mut session = self.read(Scope::Nobody).await?;
+            let state = migrations::state(&mut session).await?;
+            session.end().await?;
+            Ok(state)
+        };
+        self.said(state.await)
+    }
+
+    /// The interface's pool: the one that runs dry first when requests pile up. [`PostgresStore::pools`] has all.
+    fn pool(&self) -> Pool {
+        self.api.figures()
+    }
+
+    async fn close(&self) {
+        self.writers.close().await;
+        self.sign_off().await;
+        // After the row is gone: a lease that is no longer renewed would look like a death.
+        self.keeper.lock().expect("no panic happens while the keeper is taken").take();
+        self.api.close().await;
+        self.steps.close().await;
+    }
+}
+
+impl PostgresStore {
+    /// The pools that callers share, by name.
+    pub fn pools(&self) -> Vec<PoolFigures> {
+        vec![PoolFigures { name: "api", pool: self.api.figures() }, PoolFigures { name: "steps", pool: self.steps.figures() }]
+    }
+
+    /// Gives back what this node holds, so that the others need not wait for its lease. What fails here is left to their sweep.
+    async fn sign_off(&self) {
+        let epoch = self.node.epoch();
+        if epoch == 0 {
+            return;
+        }
+        let signing = async {
+            let mut connection = self.terms.connect().await?;
+            let queued = sweep::queue_runs_of(epoch, 0, &self.terms, &mut connection).await?;
+            self.node.leave(epoch, &mut connection).await?;
+            // What another connection claimed between the two.
+            let queued = queued + sweep::queue_runs_of(epoch, 0, &self.terms, &mut connection).await?;
+            if queued > 0 {
+                self.notices.send_once(&self.node, &mut connection).await?;
+            }
+            Ok::<(), super::error::Fail>(())
+        };
+        match tokio::time::timeout(self.terms.deadline, signing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fail)) => tracing::warn!(error = %fail.stored(&self.terms.place), "the node could not sign off; its lease runs out"),
+            Err(_) => tracing::warn!("the node could not sign off in time; its lease runs out"),
+        }
+    }
+}

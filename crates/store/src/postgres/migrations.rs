@@ -1,0 +1,144 @@
+//! Migrations: ordered texts inside the program, each applied once, none changed after that, all under one lock.
+
+use std::collections::HashMap;
+
+use mainspring_model::store::{Migrations, StoreError};
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, Row};
+
+use super::error::Fail;
+use super::rights::{self, Roles};
+use crate::blobs::hex;
+
+/// One migration: its name in the database and its text.
+struct Migration {
+    name: &'static str,
+    text: &'static str,
+}
+
+/// In order. A text is never edited once it was released: a later one changes what it made.
+const ALL: &[Migration] = &[
+    Migration { name: "0001_runs", text: include_str!("../../migrations/postgres/0001_runs.sql") },
+    Migration { name: "0002_plans", text: include_str!("../../migrations/postgres/0002_plans.sql") },
+    Migration { name: "0003_access", text: include_str!("../../migrations/postgres/0003_access.sql") },
+    Migration { name: "0004_days", text: include_str!("../../migrations/postgres/0004_days.sql") },
+];
+
+/// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
+pub(super) const REQUIRED: &[&str] = &[
+    "api_keys",
+    "blobs",
+    "credentials",
+    "data_keys",
+    "execution_logs",
+    "idempotency",
+    "integrations",
+    "journal",
+    "journal_rest",
+    "nodes",
+    "organization_totals",
+    "plan_versions",
+    "plans",
+    "run_blobs",
+    "runs",
+    "schedules",
+    "schema_migrations",
+    "schema_rights",
+    "store_state",
+    "webhook_routes",
+];
+
+/// The first half of every advisory lock of ours: "mast" as a number.
+const LOCK: i32 = 0x6d61_7374;
+
+/// As [`up`], when there is something to do.
+pub(super) async fn bring_up(roles: &Roles, connection: &mut PgConnection) -> Result<(), Fail> {
+    if pending(connection).await?.is_empty() && rights::lacking(roles, connection).await?.is_none() {
+        return Ok(());
+    }
+    up(roles, connection).await
+}
+
+/// Brings the database to this version's shape and gives the roles their rights, or says why it must not be touched.
+/// One transaction under one lock: several that begin at once take turns, and a pooler may sit between.
+pub(super) async fn up(roles: &Roles, connection: &mut PgConnection) -> Result<(), Fail> {
+    sqlx::raw_sql("begin; set local search_path = public, pg_temp").execute(&mut *connection).await?;
+    let done = apply(roles, connection).await;
+    let end = if done.is_ok() { "commit" } else { "rollback" };
+    sqlx::raw_sql(end).execute(&mut *connection).await?;
+    done
+}
+
+async fn apply(roles: &Roles, connection: &mut PgConnection) -> Result<(), Fail> {
+    sqlx::query("select pg_advisory_xact_lock($1, 1)").persistent(false).bind(LOCK).execute(&mut *connection).await?;
+    sqlx::raw_sql(
+        "create table if not exists public.schema_migrations (version integer primary key, name text not null unique, \
+         sha256 text not null, applied_at timestamptz not null default clock_timestamp()); \
+         create table if not exists public.schema_rights (runtime text primary key, sha256 text not null)",
+    )
+    .execute(&mut *connection)
+    .await?;
+    // Asked behind the lock: another process may have been first.
+    for (version, migration) in pending(connection).await? {
+        sqlx::raw_sql(migration.text).execute(&mut *connection).await?;
+        sqlx::query("insert into public.schema_migrations (version, name, sha256) values ($1, $2, $3)")
+            .persistent(false)
+            .bind(version)
+            .bind(migration.name)
+            .bind(checksum(migration))
+            .execute(&mut *connection)
+            .await?;
+    }
+    rights::give(roles, connection).await
+}
+
+/// What the database has and lacks, compared with the texts as at the start.
+pub(super) async fn state(connection: &mut PgConnection) -> Result<Migrations, Fail> {
+    let pending: Vec<String> = pending(connection).await?.into_iter().map(|(_, migration)| migration.name.to_owned()).collect();
+    let applied = ALL.iter().map(|migration| migration.name.to_owned()).filter(|name| !pending.contains(name)).collect();
+    Ok(Migrations { applied, pending })
+}
+
+/// What is not applied yet, with its version, after comparing what is.
+async fn pending(connection: &mut PgConnection) -> Result<Vec<(i32, &'static Migration)>, Fail> {
+    let exists = sqlx::query("select to_regclass('public.schema_migrations') is not null").persistent(false).fetch_one(&mut *connection);
+    let mut found: HashMap<String, String> = HashMap::new();
+    if exists.await?.try_get(0)? {
+        let rows = sqlx::query("select name, sha256 from public.schema_migrations").persistent(false).fetch_all(&mut *connection).await?;
+        for row in rows {
+            found.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+    }
+    let mut pending = Vec::new();
+    for (version, migration) in (1..).zip(ALL) {
+        match found.remove(migration.name) {
+            None => pending.push((version, migration)),
+            Some(text) if text == checksum(migration) => {}
+            Some(_) => return Err(StoreError::ChangedMigration { name: migration.name.to_owned() }.into()),
+        }
+    }
+    match found.into_keys().max() {
+        Some(found) => Err(StoreError::Newer { found }.into()),
+        None => Ok(pending),
+    }
+}
+
+/// Names what is missing among the tables and views that this version uses.
+pub(super) async fn require(connection: &mut PgConnection) -> Result<(), Fail> {
+    let names: Vec<String> = REQUIRED.iter().map(|name| (*name).to_owned()).collect();
+    let rows = sqlx::query("select name from unnest($1::text[]) as name where to_regclass('public.' || name) is null")
+        .persistent(false)
+        .bind(names)
+        .fetch_all(connection)
+        .await?;
+    let missing = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::Failed(format!("the database lacks {}; restore it from a whole backup", missing.join(", "))).into())
+    }
+}
+
+fn checksum(migration: &Migration) -> String {
+    hex(&Sha256::digest(migration.text))
+}

@@ -1,0 +1,146 @@
+//! The store of many nodes: PostgreSQL, one row for each live process, a few writing connections, small pools for the rest.
+//!
+//! Every file has its twin in `sqlite/`, but for what only many processes need: `nodes`, `lease`, `sweep`, `notices`, `days`,
+//! and `rights` with the roles.
+
+mod access;
+mod births;
+mod blobs;
+mod claims;
+mod commit;
+mod days;
+mod error;
+mod health;
+mod integrations;
+mod lease;
+mod ledger;
+mod logs;
+mod migrations;
+mod monitoring;
+mod nodes;
+mod notices;
+mod open;
+mod plans;
+mod pools;
+mod prune;
+mod rights;
+mod routes;
+mod rows;
+mod runs;
+mod schedules;
+mod secrets;
+mod session;
+mod sweep;
+mod values;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, Mutex};
+
+use mainspring_model::clock::Millis;
+use mainspring_model::id::{CredentialId, OrgId};
+use mainspring_model::store::StoreError;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use claims::Floor;
+use error::Fail;
+use lease::Keeper;
+use nodes::Node;
+use notices::Notices;
+use pools::Lane;
+use session::{Scope, Session, Terms};
+use values::{Stamp, given};
+use writer::Writers;
+
+pub use open::{OpenOptions, migrate, migration_state};
+pub use pools::PoolFigures;
+
+use crate::shared;
+
+/// A store in one PostgreSQL database. Cheap to share; dropping the last reference ends the writers after what they have
+/// accepted, and leaves this node's runs to the others once its lease is over. [`Health::close`](mainspring_model::store::Health)
+/// gives them back at once.
+pub struct PostgresStore {
+    terms: Arc<Terms>,
+    writers: Writers,
+    /// What the interface asks for.
+    api: Lane,
+    /// What the engine asks for.
+    steps: Lane,
+    node: Arc<Node>,
+    notices: Arc<Notices>,
+    keeper: Mutex<Option<Keeper>>,
+    warnings: Vec<String>,
+    floor: Mutex<Floor>,
+    /// The next two digits of blobs' addresses that pruning looks at.
+    blob_prefix: AtomicU8,
+    /// When each credential's use was noted last.
+    touched: Mutex<HashMap<CredentialId, Millis>>,
+}
+
+impl PostgresStore {
+    /// What opening found that an operator should change: a login role with more rights than it needs.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What went wrong, in the callers' words.
+    fn said<T>(&self, done: Result<T, Fail>) -> Result<T, StoreError> {
+        done.map_err(|fail| fail.stored(&self.terms.place))
+    }
+
+    async fn read(&self, scope: Scope) -> Result<Session, Fail> {
+        self.api.open(scope, false, None).await
+    }
+
+    async fn write(&self, scope: Scope) -> Result<Session, Fail> {
+        self.api.open(scope, true, None).await
+    }
+}
+
+/// The organization of a row that is known by its id alone, as the queue's role sees it; the session acts for it from here on.
+async fn enter_org_of(sql: &'static str, id: Uuid, session: &mut Session) -> Result<Option<OrgId>, Fail> {
+    let row = session.query(sql).bind(id).fetch_optional(&mut **session).await?;
+    let Some(row) = row else { return Ok(None) };
+    let org = OrgId(row.try_get(0)?);
+    session.enter(Scope::Org(org)).await?;
+    Ok(Some(org))
+}
+
+fn text(row: &PgRow, column: usize) -> Result<String, Fail> {
+    Ok(given(row.try_get(column)?))
+}
+
+fn text_or_none(row: &PgRow, column: usize) -> Result<Option<String>, Fail> {
+    Ok(row.try_get::<Option<String>, _>(column)?.map(given))
+}
+
+fn at(row: &PgRow, column: usize) -> Result<Millis, Fail> {
+    Ok(row.try_get::<Stamp, _>(column)?.0)
+}
+
+fn at_or_none(row: &PgRow, column: usize) -> Result<Option<Millis>, Fail> {
+    Ok(row.try_get::<Option<Stamp>, _>(column)?.map(|stamp| stamp.0))
+}
+
+/// A number that is kept as bigint because its type has no sign.
+fn whole(row: &PgRow, column: usize) -> Result<u32, Fail> {
+    u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| Fail::damaged("a whole number"))
+}
+
+/// A document, selected as text.
+fn json<T: serde::de::DeserializeOwned>(row: &PgRow, column: usize) -> Result<T, Fail> {
+    Ok(shared::json::json(row.try_get(column)?)?)
+}
+
+fn json_or_none<T: serde::de::DeserializeOwned>(row: &PgRow, column: usize) -> Result<Option<T>, Fail> {
+    Ok(row.try_get::<Option<&str>, _>(column)?.map(shared::json::json).transpose()?)
+}
+
+/// Ends whatever transaction is open; an error means that there is none, or no connection.
+async fn roll_back(connection: &mut PgConnection) {
+    let _ = sqlx::raw_sql("rollback").execute(connection).await;
+}

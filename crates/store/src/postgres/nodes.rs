@@ -1,0 +1,135 @@
+//! This process among the nodes: its row, its epoch, and its lease by the database's clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use mainspring_model::id::RunId;
+use sqlx::{PgConnection, Row};
+use tokio::sync::Mutex;
+
+use super::error::Fail;
+use super::session::{Opened, Scope, Session, Terms};
+use super::{PostgresStore, roll_back};
+
+/// The epoch of a process that signed off: no row has it, so nothing is written with it.
+const GONE: i64 = -1;
+
+/// What this process is registered as.
+pub(super) struct Node {
+    terms: Arc<Terms>,
+    pub(super) lease: Duration,
+    /// The `no` of its row; 0 in a process that drives nothing.
+    epoch: AtomicI64,
+    /// Held while the process registers anew, so that its connections do it once.
+    turn: Mutex<()>,
+}
+
+impl Node {
+    pub(super) fn new(terms: &Arc<Terms>, lease: Duration) -> Node {
+        Node { terms: Arc::clone(terms), lease, epoch: AtomicI64::new(0), turn: Mutex::default() }
+    }
+
+    pub(super) fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn join(&self, connection: &mut PgConnection) -> Result<(), Fail> {
+        // One statement is a transaction of its own: nothing to prepare, no setting to carry.
+        let row = sqlx::query(
+            "insert into public.nodes (node_id, lease_until) \
+             values (gen_random_uuid(), clock_timestamp() + make_interval(secs => $1)) returning no",
+        )
+        .persistent(false)
+        .bind(self.lease.as_secs_f64())
+        .fetch_one(connection)
+        .await?;
+        self.epoch.store(row.try_get(0)?, Ordering::Release);
+        Ok(())
+    }
+
+    /// After `lost` was found to be gone: a fresh row and epoch, unless another connection of this process was first.
+    pub(super) async fn join_again(&self, lost: i64, connection: &mut PgConnection) -> Result<(), Fail> {
+        let _turn = self.turn.lock().await;
+        if lost != GONE && self.epoch() == lost {
+            self.join(connection).await?;
+            tracing::warn!(lost, epoch = self.epoch(), "this node was declared dead; it goes on under a new epoch and without its runs");
+        }
+        Ok(())
+    }
+
+    /// Signs off: whoever looks for the dead finds nobody.
+    pub(super) async fn leave(&self, no: i64, connection: &mut PgConnection) -> Result<(), Fail> {
+        sqlx::query("delete from public.nodes where no = $1").persistent(false).bind(no).execute(connection).await?;
+        self.epoch.store(GONE, Ordering::Release);
+        Ok(())
+    }
+
+    /// `false` when the row is gone.
+    pub(super) async fn renew(&self, no: i64, connection: &mut PgConnection) -> Result<bool, Fail> {
+        let done = sqlx::query("update public.nodes set lease_until = clock_timestamp() + make_interval(secs => $2) where no = $1")
+            .persistent(false)
+            .bind(no)
+            .bind(self.lease.as_secs_f64())
+            .execute(connection)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Begins a transaction that holds the fence of `no`; `None` when this node was declared dead, and then nothing is open.
+    ///
+    /// A lease that ran out while nobody declared anything is renewed here: whoever can write is alive, and writers that
+    /// follow one another without a pause would keep the sweep from ever getting the row.
+    pub(super) async fn begin(&self, scope: Scope, no: i64, connection: &mut PgConnection) -> Result<Option<Opened>, Fail> {
+        let fence = (no != 0).then_some(no);
+        let opened = self.terms.begin(scope, true, fence, connection).await?;
+        if self.holds(no, &opened, connection).await? {
+            return Ok(Some(opened));
+        }
+        roll_back(connection).await;
+        self.join_again(no, connection).await?;
+        Ok(None)
+    }
+
+    /// The same for a pooled session; it is spent when this node was declared dead.
+    pub(super) async fn keeps(&self, no: i64, session: &mut Session) -> Result<bool, Fail> {
+        let opened = session.opened();
+        if opened.lease == Some(false) {
+            // The nodes' rows are the login role's.
+            session.enter(Scope::Nobody).await?;
+        }
+        let holds = self.holds(no, &opened, session).await?;
+        if !holds {
+            session.end_here().await?;
+            self.join_again(no, session).await?;
+        } else if opened.lease == Some(false) {
+            session.enter(Scope::Queue).await?;
+        }
+        Ok(holds)
+    }
+
+    async fn holds(&self, no: i64, opened: &Opened, connection: &mut PgConnection) -> Result<bool, Fail> {
+        match opened.lease {
+            _ if no == 0 => Ok(true),
+            Some(true) => Ok(true),
+            Some(false) => self.renew(no, connection).await,
+            None => Ok(false),
+        }
+    }
+}
+
+impl PostgresStore {
+    /// Says which run this node drives with the process to itself, so that its crash is counted as one alone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn drives_alone(&self, run: Option<RunId>) -> Result<(), mainspring_model::store::StoreError> {
+        let noted = async {
+            let mut session = self.steps.open(Scope::Nobody, true, None).await?;
+            let query = session.query("update nodes set alone = $2 where no = $1").bind(self.node.epoch()).bind(run.map(|run| run.0));
+            query.execute(&mut *session).await?;
+            session.commit().await
+        };
+        self.said(noted.await)
+    }
+}

@@ -1,0 +1,150 @@
+//! Schedules: when each cron and interval trigger is due next.
+
+use async_trait::async_trait;
+use mainspring_model::clock::Millis;
+use mainspring_model::id::{OrgId, Owner, PlanId, ScheduleId, UserId};
+use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::error::Fail;
+use super::session::{Scope, Session};
+use super::values::{Stamp, kept};
+use super::{PostgresStore, at_or_none, enter_org_of, json, runs, text, text_or_none};
+use crate::shared::json::text_of;
+
+#[async_trait]
+impl ScheduleStore for PostgresStore {
+    async fn due_schedules(&self, now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError> {
+        let found = async {
+            let mut session = self.steps.open(Scope::Queue, false, None).await?;
+            let rows = session.query(DUE).bind(Stamp(now)).bind(i64::from(limit)).fetch_all(&mut *session).await?;
+            session.end().await?;
+            rows.iter().map(record).collect()
+        };
+        self.said(found.await)
+    }
+
+    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
+        let found = async {
+            let mut session = self.steps.open(Scope::Queue, false, None).await?;
+            let query = session.query("select min(next_due) from schedules where next_due is not null");
+            let row = query.fetch_one(&mut *session).await?;
+            session.end().await?;
+            at_or_none(&row, 0)
+        };
+        self.said(found.await)
+    }
+
+    async fn skip_slots(
+        &self,
+        id: ScheduleId,
+        seen: Millis,
+        last_due: Option<Millis>,
+        next_due: Option<Millis>,
+    ) -> Result<bool, StoreError> {
+        let done = async {
+            let mut session = self.steps.open(Scope::Queue, true, None).await?;
+            let sql = "select org_id from schedules where id = $1";
+            let Some(org) = enter_org_of(sql, id.0, &mut session).await? else {
+                session.end().await?;
+                return Ok(false);
+            };
+            let done = session
+                .query(
+                    "update schedules set last_due = coalesce($4, last_due), next_due = $5 \
+                     where org_id = $1 and id = $2 and next_due = $3",
+                )
+                .bind(org.0)
+                .bind(id.0)
+                .bind(Stamp(seen))
+                .bind(last_due.map(Stamp))
+                .bind(next_due.map(Stamp))
+                .execute(&mut *session)
+                .await?;
+            session.commit().await?;
+            Ok(done.rows_affected() > 0)
+        };
+        self.said(done.await)
+    }
+
+    async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let rows = session.query(OF_ORG).bind(org.0).fetch_all(&mut *session).await?;
+            session.end().await?;
+            rows.iter().map(record).collect()
+        };
+        self.said(found.await)
+    }
+}
+
+/// The columns that [`record`] reads, in its order. The last status is read from the runs: no end of a run has to write it here.
+macro_rules! select_schedules {
+    ($rest:literal) => {
+        concat!(
+            "select s.id, s.plan_id, s.plan_name, s.org_id, s.user_id, s.trigger_id, s.expression, s.timezone, s.misfire::text, s.next_due, \
+             s.last_due, (select r.status from runs as r where r.org_id = s.org_id and r.slot_schedule = s.id \
+             order by r.slot_due desc limit 1) from schedules as s where ",
+            $rest
+        )
+    };
+}
+
+const DUE: &str = select_schedules!("s.next_due <= $1 order by s.next_due, s.id limit $2");
+const OF_ORG: &str = select_schedules!("s.org_id = $1 order by s.next_due nulls last, s.id");
+const OF_PLAN: &str = select_schedules!("s.org_id = $1 and s.plan_id = $2 order by s.id");
+
+fn record(row: &PgRow) -> Result<ScheduleRecord, Fail> {
+    Ok(ScheduleRecord {
+        id: ScheduleId(row.try_get(0)?),
+        plan: PlanId(row.try_get(1)?),
+        plan_name: text(row, 2)?,
+        owner: Owner { org: OrgId(row.try_get(3)?), user: UserId(row.try_get(4)?) },
+        trigger: text(row, 5)?,
+        expression: text(row, 6)?,
+        timezone: text_or_none(row, 7)?,
+        misfire: json(row, 8)?,
+        next_due: at_or_none(row, 9)?,
+        last_due: at_or_none(row, 10)?,
+        last_status: row.try_get::<Option<&str>, _>(11)?.map(runs::status).transpose()?,
+    })
+}
+
+/// Puts a plan's schedules in place of those it had. One whose trigger, expression and zone are the same goes on where it was:
+/// a slot that is due while its plan is saved is neither lost nor filled twice. The rows are locked first, so that a slot that
+/// is being filled moves its schedule before it is read here.
+pub(super) async fn replace(plan: PlanId, new: &NewPlan, session: &mut Session) -> Result<(), Fail> {
+    let org = new.owner.org.0;
+    let query = session.query("select from schedules where org_id = $1 and plan_id = $2 order by id for update").bind(org).bind(plan.0);
+    query.execute(&mut **session).await?;
+    let rows = session.query(OF_PLAN).bind(org).bind(plan.0).fetch_all(&mut **session).await?;
+    let before = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+    let query = session.query("delete from schedules where org_id = $1 and plan_id = $2").bind(org).bind(plan.0);
+    query.execute(&mut **session).await?;
+    for schedule in &new.schedules {
+        let same = |old: &&ScheduleRecord| {
+            (&old.trigger, &old.expression, &old.timezone) == (&schedule.trigger, &schedule.expression, &schedule.timezone)
+        };
+        let old = before.iter().find(same);
+        session
+            .query(
+                "insert into schedules (org_id, id, plan_id, user_id, plan_name, trigger_id, expression, timezone, misfire, next_due, \
+                 last_due) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json, $10, $11)",
+            )
+            .bind(org)
+            .bind(old.map_or(schedule.id, |old| old.id).0)
+            .bind(plan.0)
+            .bind(new.owner.user.0)
+            .bind(kept(&new.name))
+            .bind(kept(&schedule.trigger))
+            .bind(kept(&schedule.expression))
+            .bind(schedule.timezone.as_deref().map(kept))
+            .bind(text_of(&schedule.misfire)?)
+            .bind(old.and_then(|old| old.next_due).or(schedule.next_due).map(Stamp))
+            .bind(old.map_or(schedule.last_due, |old| old.last_due).map(Stamp))
+            .execute(&mut **session)
+            .await?;
+    }
+    Ok(())
+}

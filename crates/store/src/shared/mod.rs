@@ -1,0 +1,9 @@
+//! What both databases share: the parts of a store that know no SQL.
+
+pub(crate) mod cursor;
+pub(crate) mod draft;
+pub(crate) mod group;
+pub(crate) mod json;
+pub(crate) mod judge;
+pub(crate) mod plans;
+pub(crate) mod queue;
