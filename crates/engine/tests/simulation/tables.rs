@@ -121,8 +121,8 @@ not_kept!(LogStore {
 });
 
 not_kept!(Blobs {
-    fn put_blob(Vec<u8>) -> String;
-    fn get_blob(&str) -> Vec<u8>;
+    fn put_blob(OrgId, Vec<u8>) -> String;
+    fn get_blob(OrgId, &str) -> Vec<u8>;
 });
 
 not_kept!(Health {
