@@ -24,7 +24,7 @@ pub mod triggers;
 pub use credentials::{Credentials, SealError};
 pub use driver::{Progress, Report};
 pub use engine::{Engine, Parts, RunHandle, Settings, Start, StartError};
-pub use journal::hydrate;
+pub use journal::{hydrate, read as read_large};
 pub use marks::{CrashMarks, Found, NoMarks};
 pub use meter::Meter;
 pub use plans::LoadedPlan;

@@ -72,7 +72,9 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     if let Some(folder) = &settings.plans {
         load_folder(&app, folder).await;
     }
-    say_where(&settings);
+    if settings.postgres.is_none() {
+        say_where(&settings);
+    }
     banner(&settings);
     let engine = app.engine.clone();
     // Readiness does not wait for recovery: what a dead process left is taken up beside the first requests.
@@ -102,7 +104,9 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         metering.abort();
     }
     app.store.close().await;
-    drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));
+    if settings.postgres.is_none() {
+        drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));
+    }
     Ok(())
 }
 
@@ -128,7 +132,11 @@ fn say_where(settings: &Settings) {
 }
 
 fn banner(settings: &Settings) {
-    eprintln!("Mainspring {} on http://{}  (data: {})", env!("CARGO_PKG_VERSION"), settings.listen, settings.data.display());
+    let place = match &settings.postgres {
+        None => format!("data: {}", settings.data.display()),
+        Some(_) => format!("one node of PostgreSQL; roles: {}", settings.roles),
+    };
+    eprintln!("Mainspring {} on http://{}  ({place})", env!("CARGO_PKG_VERSION"), settings.listen);
     if settings.dev {
         eprintln!(
             "Dev mode: whoever reaches this address is the local owner, without a key. Loopback is no border between the users of this"

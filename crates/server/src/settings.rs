@@ -20,11 +20,29 @@ pub enum EgressMode {
     Dev,
 }
 
+/// A database of many nodes.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    pub url: Secret,
+    /// Of the role that owns the schema, when that is not the nodes' role.
+    pub migrate_url: Option<Secret>,
+    /// How long a silent node counts as alive.
+    pub lease: Duration,
+}
+
+impl Postgres {
+    const LEASE: Duration = Duration::from_secs(10);
+}
+
 /// Everything that can be set, with its default.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub listen: SocketAddr,
     pub data: PathBuf,
+    /// Many nodes over PostgreSQL instead of the embedded store.
+    pub postgres: Option<Postgres>,
+    /// Apply migrations at the start; without it a database that lacks one is refused.
+    pub auto_migrate: bool,
     /// Plan files loaded at start.
     pub plans: Option<PathBuf>,
     pub egress: EgressMode,
@@ -53,6 +71,8 @@ impl Default for Settings {
         Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
             data: PathBuf::from("mainspring-data"),
+            postgres: None,
+            auto_migrate: true,
             plans: None,
             egress: EgressMode::Strict,
             egress_allow: Vec::new(),
@@ -144,27 +164,41 @@ impl Settings {
         if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
             settings.use_database_url(name, &text)?;
         }
+        if let (Some(postgres), Some((_, text))) =
+            (&mut settings.postgres, first(&["MAINSPRING_MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL"]))
+        {
+            postgres.migrate_url = Some(Secret::new(text));
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_AUTO_MIGRATE"]) {
+            settings.auto_migrate = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is not true or false") })?;
+        }
+        if let (Some(postgres), Some((name, text))) = (&mut settings.postgres, first(&["MAINSPRING_LEASE"])) {
+            postgres.lease = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
         Ok(settings)
     }
 
-    /// `sqlite:<folder>` names the data folder; other databases are not there yet.
+    /// `sqlite:<folder>` names the data folder, `postgres://…` the database of many nodes.
     ///
     /// # Errors
     /// The reason, without the URL: it may hold a password.
     pub fn use_database_url(&mut self, name: &'static str, url: &str) -> Result<(), BadSetting> {
-        match url.strip_prefix("sqlite:") {
-            Some(folder) => {
-                self.data = PathBuf::from(folder.trim_start_matches("//"));
-                Ok(())
-            }
-            None => {
-                let scheme = url.split(':').next().unwrap_or_default();
-                let reason = format!(
-                    "\"{scheme}\" databases are not supported by this version; write sqlite:<folder>, or leave it out for the data folder"
-                );
-                Err(BadSetting { name, reason })
-            }
+        if let Some(folder) = url.strip_prefix("sqlite:") {
+            self.postgres = None;
+            self.data = PathBuf::from(folder.trim_start_matches("//"));
+            return Ok(());
         }
+        let scheme = url.split(':').next().unwrap_or_default();
+        if !matches!(scheme, "postgres" | "postgresql") {
+            let reason = format!(
+                "\"{scheme}\" databases are not supported; write postgres://… or sqlite:<folder>, or leave it out for the data folder"
+            );
+            return Err(BadSetting { name, reason });
+        }
+        let before = self.postgres.take();
+        let (migrate_url, lease) = before.map_or((None, Postgres::LEASE), |before| (before.migrate_url, before.lease));
+        self.postgres = Some(Postgres { url: Secret::new(url.to_owned()), migrate_url, lease });
+        Ok(())
     }
 }
 
@@ -220,7 +254,12 @@ mod tests {
             read(&[("MAINSPRING_METRICS_TOKEN", "short")]).unwrap_err().to_string(),
             "MAINSPRING_METRICS_TOKEN: it is shorter than 16 characters, so it could be guessed"
         );
-        let error = read(&[("DATABASE_URL", "postgres://u:hunter2@db/x")]).unwrap_err().to_string();
-        assert!(!error.contains("hunter2") && error.contains("\"postgres\""), "{error}");
+        let error = read(&[("DATABASE_URL", "mysql://u:hunter2@db/x")]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2") && error.contains("\"mysql\""), "{error}");
+        let settings =
+            read(&[("DATABASE_URL", "postgres://u:hunter2@db/x"), ("MIGRATE_DATABASE_URL", "postgres://o:hunter3@db/x")]).unwrap();
+        let shown = format!("{settings:?}");
+        assert!(settings.postgres.is_some_and(|postgres| postgres.migrate_url.is_some()));
+        assert!(!shown.contains("hunter"), "{shown}");
     }
 }

@@ -7,4 +7,5 @@ mod cli;
 mod examples;
 mod gates;
 mod http;
+mod postgres;
 mod servers;

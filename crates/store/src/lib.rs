@@ -10,4 +10,4 @@ mod shared;
 mod sqlite;
 
 pub use lock::{holder, unwritable};
-pub use sqlite::{DATABASE_FILE, OpenOptions, SqliteStore};
+pub use sqlite::{DATABASE_FILE, OpenOptions, SqliteStore, migration_state};

@@ -9,6 +9,7 @@ use mainspring_model::clock::Clock;
 use serde_json::Value;
 
 use super::load::{self, Connection};
+use crate::settings::Settings;
 use crate::wire::SystemClock;
 
 /// A running `mainspring serve --dev`; killed when dropped.
@@ -25,12 +26,24 @@ impl Server {
     /// # Errors
     /// It did not start, or was not ready within ten seconds.
     pub async fn start(data: &Path) -> anyhow::Result<Server> {
+        Server::start_with(&Settings { data: data.to_owned(), ..Settings::default() }).await
+    }
+
+    /// The same over the database that the settings name; its address comes to the child by the environment, as it came here.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(settings: &Settings) -> anyhow::Result<Server> {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let clock = SystemClock::new();
         let began = clock.monotonic_us();
-        let child = Command::new(std::env::current_exe()?)
+        let mut command = Command::new(std::env::current_exe()?);
+        if settings.postgres.is_none() {
+            command.env_remove("DATABASE_URL").env_remove("MAINSPRING_DATABASE_URL");
+        }
+        let child = command
             .args(["serve", "--dev", "--listen", &address.to_string(), "--data"])
-            .arg(data)
+            .arg(&settings.data)
             .env("MAINSPRING_LOG", "error")
             .stdout(Stdio::null())
             .stderr(Stdio::null())

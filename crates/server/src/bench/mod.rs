@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 use table::Row;
 
+use crate::settings::{Postgres, Settings};
+
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -26,7 +28,22 @@ pub struct Options {
     pub folder: PathBuf,
     /// Smaller workloads, to see that the bench works; figures of a quick run are not the promised ones.
     pub quick: bool,
+    /// Measure a node over this database instead of the embedded store.
+    pub postgres: Option<Postgres>,
 }
+
+impl Options {
+    /// Settings of a server whose files lie in `name`.
+    fn settings(&self, name: &str) -> Settings {
+        let postgres = self.postgres.clone();
+        // One key for all that is made in one database.
+        let data = self.folder.join(if postgres.is_some() { "node" } else { name });
+        Settings { data, dev: true, postgres, ..Settings::default() }
+    }
+}
+
+/// What is measured over PostgreSQL: the rest is the same there.
+const OVER_POSTGRES: [&str; 2] = ["steps", "webhook"];
 
 /// Every row's name, in the order they run.
 pub const NAMES: [&str; 6] = ["startup", "steps", "webhook", "fanout", "concurrent", "growth"];
@@ -41,7 +58,10 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     }
     std::fs::create_dir_all(&options.folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let wanted = |name: &str| match options.only.as_slice() {
+        [] => options.postgres.is_none() || OVER_POSTGRES.contains(&name),
+        only => only.iter().any(|only| only == name),
+    };
     let mut rows: Vec<Row> = Vec::new();
     for name in NAMES.into_iter().filter(|name| wanted(name)) {
         eprintln!("bench {name} …");

@@ -13,7 +13,6 @@ use serde_json::json;
 use super::table::{Row, count};
 use super::{Options, plans};
 use crate::app::App;
-use crate::settings::Settings;
 use crate::wire;
 
 pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
@@ -22,9 +21,10 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     for round in 0..3 {
         let data = options.folder.join(format!("steps-{round}"));
         drop(std::fs::remove_dir_all(&data));
-        let settings = Settings { data: data.clone(), dev: true, ..Settings::default() };
-        let app = wire::open(&settings, true).await?;
+        std::fs::create_dir_all(&data)?;
+        let app = wire::open(&options.settings(&format!("steps-{round}")), true).await?;
         let plan = save(&app).await?;
+        let before = app.store.monitoring(Owner::LOCAL.org).await?.total_executions;
         queue(&app, &plan, runs).await?;
         let began = app.clock.monotonic_us();
         let serving = tokio::spawn({
@@ -36,7 +36,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
             app.clock.sleep_until(app.clock.now() + 5).await;
         }
         let seconds = (app.clock.monotonic_us() - began) as f64 / 1e6;
-        let rows = check(&app, runs).await?;
+        let rows = check(&app, before + u64::from(runs)).await?;
         app.engine.drain(1_000).await;
         serving.abort();
         app.store.close().await;
@@ -49,6 +49,15 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     }
     let (rate, bare) = best.unwrap_or_default();
     let share = rate / bare;
+    if options.postgres.is_some() {
+        return Ok(vec![Row::new(
+            format!("{runs} queued runs × 10 steps, PostgreSQL"),
+            format!("{} steps/s", count(rate)),
+            format!("{} steps/s bare inserts, embedded", count(bare)),
+            "≥ 25,000/s",
+            rate >= 25_000.0,
+        )]);
+    }
     Ok(vec![
         Row::new(
             format!("{runs} queued runs × 10 steps"),
@@ -108,7 +117,7 @@ async fn is_queued(app: &Arc<App>) -> anyhow::Result<bool> {
 }
 
 /// Every run ended in success with ten recorded steps. Gives one run's rows.
-async fn check(app: &Arc<App>, runs: u32) -> anyhow::Result<Vec<JournalRow>> {
+async fn check(app: &Arc<App>, runs: u64) -> anyhow::Result<Vec<JournalRow>> {
     let page = app.store.list_runs(Owner::LOCAL.org, &RunFilter::default(), &Paging { limit: 20, cursor: None }).await?;
     let mut rows = Vec::new();
     for run in page.items {
@@ -118,7 +127,7 @@ async fn check(app: &Arc<App>, runs: u32) -> anyhow::Result<Vec<JournalRow>> {
         anyhow::ensure!(run.output.is_some_and(|output| output["n"] == json!(10)), "a run gave another output");
     }
     let totals = app.store.monitoring(Owner::LOCAL.org).await?;
-    anyhow::ensure!(totals.total_executions == u64::from(runs) && totals.failed == 0, "not every run ended well: {totals:?}");
+    anyhow::ensure!(totals.total_executions == runs && totals.failed == 0, "not every run ended well: {totals:?}");
     Ok(rows)
 }
 

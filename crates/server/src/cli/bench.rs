@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::environment;
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::bench::{self, NAMES, Options};
@@ -24,6 +25,9 @@ pub(crate) struct Bench {
     /// Where databases are made: on the disk whose speed counts.
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Over the PostgreSQL database of DATABASE_URL, which should be empty, instead of the embedded store.
+    #[arg(long)]
+    postgres: bool,
     /// Smaller workloads, to see that the bench works. Its figures are not the promised ones.
     #[arg(long)]
     quick: bool,
@@ -31,7 +35,11 @@ pub(crate) struct Bench {
 
 pub(crate) async fn run(bench: Bench) -> Result<Exit, Failure> {
     let folder = bench.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("mainspring-bench-{}", std::process::id())));
-    let options = Options { only: bench.only.clone(), folder: folder.clone(), quick: bench.quick };
+    let postgres = if bench.postgres { environment::settings()?.postgres } else { None };
+    if bench.postgres && postgres.is_none() {
+        return Err(Failure::usage("--postgres measures over the database that DATABASE_URL names, and it names none"));
+    }
+    let options = Options { only: bench.only.clone(), folder: folder.clone(), quick: bench.quick, postgres };
     // It brings threads of its own, which must not begin on one of ours.
     let measured = tokio::task::spawn_blocking(move || bench::run(&options)).await;
     if bench.folder.is_none() {

@@ -86,7 +86,11 @@ pub(crate) async fn run(cx: &Cx, doctor: &Doctor) -> Result<Exit, Failure> {
     let mut settings = place::settings(cx)?;
     settings.listen = doctor.listen.unwrap_or(settings.listen);
     let plans = doctor.plans.clone().or_else(|| settings.plans.clone());
-    let mut checks = vec![folder::writable(&settings.data), machine::disk(&settings.data), folder::engine(&settings.data)];
+    let mut checks = match settings.postgres {
+        None => vec![folder::writable(&settings.data), machine::disk(&settings.data), folder::engine(&settings.data)],
+        // What is kept lies in the database.
+        Some(_) => Vec::new(),
+    };
     let (opened, app) = folder::open(&settings).await;
     checks.extend(opened);
     checks.push(machine::clock(app.as_deref()).await);

@@ -57,7 +57,9 @@ impl Exit {
             "NOT_FOUND" => Exit::NotFound,
             "CONFLICT" | "STALE_VERSION" | "STORE_LOCKED" => Exit::Conflict,
             "TIMEOUT" => Exit::Timeout,
-            "DISK_FULL" | "STORE_FAILED" | "STORE_CLOSED" | "INTERNAL" => Exit::RunFailed,
+            "STORE_UNREACHABLE" => Exit::Unreachable,
+            "STORE_DENIED" => Exit::Auth,
+            "DISK_FULL" | "STORE_FAILED" | "STORE_BUSY" | "STORE_CLOSED" | "INTERNAL" => Exit::RunFailed,
             _ => Exit::Invalid,
         }
     }

@@ -13,6 +13,7 @@ mod explain;
 mod failure;
 mod global;
 mod inputs;
+mod migrate;
 mod output;
 mod place;
 mod plan;
@@ -97,6 +98,9 @@ pub(crate) enum Command {
     /// Make and remove the keys by which programs call the server.
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
+    /// Look at the database's migrations, and apply them.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     /// Say what an error code means and what to do.
     Explain(explain::Explain),
     /// Check this machine and the data folder, and say what to do.
@@ -140,6 +144,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Validate(validate) => validate::run(cx, &validate).await,
         Command::Serve(serve) => serve::run(cx, &serve).await,
         Command::Plan(command) => plan::run(cx, &command).await,
+        Command::Migrate(command) => migrate::run(cx, &command).await,
         Command::Explain(explain) => explain::run(cx, &explain),
         Command::Credential(command) => credential::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,

@@ -51,9 +51,13 @@ pub(crate) struct Serve {
     /// Where to listen.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
-    /// The database: `sqlite:<folder>` is another way to name the data folder.
+    /// The database: `postgres://…` for one of many nodes; `sqlite:<folder>` is another way to name the data folder. Better set
+    /// as DATABASE_URL when it has a password: others on this machine see arguments.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Refuse a database that lacks migrations instead of applying them; `mainspring migrate up` does.
+    #[arg(long)]
+    no_auto_migrate: bool,
     /// Load every plan file of this folder at the start.
     #[arg(long, value_name = "DIR")]
     plans: Option<PathBuf>,
@@ -116,6 +120,7 @@ fn apply(cx: &Cx, serve: &Serve, settings: &mut Settings, egress_is_set: bool) -
     if let Some(url) = &serve.database_url {
         settings.use_database_url("--database-url", url)?;
     }
+    settings.auto_migrate &= !serve.no_auto_migrate;
     settings.dev |= serve.dev;
     match serve.egress {
         Some(egress) => egress.apply(settings),

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::api::{Api, Shared};
 use super::body::Write;
 use super::caller::Caller;
+use super::elsewhere;
 use super::execution::{self, ExecutionAnswer};
 use super::idempotency::{Once, once};
 use super::plans;
@@ -82,6 +83,10 @@ async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> 
     let mut handle = api.engine.start(start).await?;
     let run = handle.accepted().await?;
     if !wanted.wait || run != handle.id {
+        return execution::stored(api, caller, run).await;
+    }
+    if elsewhere::is_elsewhere(api) {
+        elsewhere::wait(api, caller.owner.org, run, false).await?;
         return execution::stored(api, caller, run).await;
     }
     match execution::wait(api, &mut handle, |progress| progress.ended.is_some() || progress.parked || progress.gone).await.ended {

@@ -126,18 +126,20 @@ pub async fn stored(api: &Api, caller: &Caller, id: RunId) -> Refusable<Reply> {
 /// Once the server is closing, callers that wait are held this much longer, in milliseconds.
 const LAST_CALL: i64 = 5_000;
 
+/// Resolves when callers are no longer held.
+pub async fn held(api: &Api) {
+    let limit = api.clock.now().saturating_add(api.mode.answer_within);
+    let closing = async {
+        api.closing.cancelled().await;
+        api.clock.sleep_until(api.clock.now() + LAST_CALL).await;
+    };
+    select(pin!(api.clock.sleep_until(limit)), pin!(closing)).await;
+}
+
 /// Waits for a run to come far enough, for as long as callers are held.
 pub async fn wait(api: &Api, handle: &mut RunHandle, enough: impl FnMut(&Progress) -> bool) -> Progress {
-    let late = async {
-        let limit = api.clock.now().saturating_add(api.mode.answer_within);
-        let closing = async {
-            api.closing.cancelled().await;
-            api.clock.sleep_until(api.clock.now() + LAST_CALL).await;
-        };
-        select(pin!(api.clock.sleep_until(limit)), pin!(closing)).await;
-    };
     // The run first: most have ended by the time anybody asks, and then no timer is made.
-    if let Either::Left((progress, _)) = select(pin!(handle.until(enough)), pin!(late)).await {
+    if let Either::Left((progress, _)) = select(pin!(handle.until(enough)), pin!(held(api))).await {
         return progress;
     }
     handle.progress.borrow().clone()

@@ -6,6 +6,7 @@ mod caller;
 mod credentials;
 mod docs;
 mod edge;
+mod elsewhere;
 mod error_pages;
 mod events;
 mod execute;

@@ -80,7 +80,7 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
             let Some(handle) = begin(&api, hook, called.into_seen(&hook.trigger().id)).await? else {
                 return Ok(accepted(Vec::new(), Vec::new()).into_response());
             };
-            webhook_answer::answer(&api, hook.plan.id, handle, answers).await
+            webhook_answer::answer(&api, hook.owner.org, hook.plan.id, handle, answers).await
         }
         hooks => start_all(&api, hooks, called).await.map(IntoResponse::into_response),
     }

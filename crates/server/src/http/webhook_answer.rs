@@ -4,12 +4,13 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mainspring_engine::RunHandle;
-use mainspring_model::id::{PlanId, RunId};
+use mainspring_model::id::{OrgId, PlanId, RunId};
 use mainspring_model::plan::trigger::Respond;
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::Value;
 
 use super::api::Api;
+use super::elsewhere;
 use super::execution;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
@@ -21,8 +22,11 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox");
 
 /// Waits until there is an answer, or the run waits itself, or for as long as callers are held.
-pub async fn answer(api: &Api, plan: PlanId, mut handle: RunHandle, respond: Respond) -> Refusable<Response> {
+pub async fn answer(api: &Api, org: OrgId, plan: PlanId, mut handle: RunHandle, respond: Respond) -> Refusable<Response> {
     let by_step = respond == Respond::Step;
+    if elsewhere::is_elsewhere(api) {
+        return answer_from_elsewhere(api, org, plan, handle, by_step).await;
+    }
     let progress = execution::wait(api, &mut handle, |progress| {
         progress.ended.is_some() || progress.parked || progress.gone || (by_step && progress.responded.is_some())
     })
@@ -36,6 +40,22 @@ pub async fn answer(api: &Api, plan: PlanId, mut handle: RunHandle, respond: Res
     // Refused by the store, or never written down: nobody may be told that it goes on.
     let run = handle.accepted().await?;
     Ok(going_on(plan, run).into_response())
+}
+
+async fn answer_from_elsewhere(api: &Api, org: OrgId, plan: PlanId, mut handle: RunHandle, by_step: bool) -> Refusable<Response> {
+    let run = handle.accepted().await?;
+    if let Some(said) = elsewhere::wait(api, org, run, by_step).await? {
+        return Ok(said_response(&said));
+    }
+    match api.store.ending(run).await? {
+        Some(mut ending) => {
+            if let Some(blob) = ending.blob.take() {
+                ending.output = mainspring_engine::read_large(&*api.store, org, &blob).await?;
+            }
+            finished(run, &ending)
+        }
+        None => Ok(going_on(plan, run).into_response()),
+    }
 }
 
 fn finished(run: RunId, ending: &Ending) -> Refusable<Response> {

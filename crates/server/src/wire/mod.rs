@@ -3,6 +3,7 @@
 mod clock;
 pub mod log;
 mod marks;
+pub mod postgres;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -89,6 +90,9 @@ pub async fn open_for_running(settings: &Settings) -> Result<Opened, OpenError> 
 /// # Errors
 /// [`OpenError`].
 pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenError> {
+    if let Some(postgres) = &settings.postgres {
+        return postgres::open(settings, postgres, drive).await;
+    }
     if settings.roles != Roles::ALL {
         let reason =
             format!("--roles {}: over the embedded store one process does everything; roles are for nodes over PostgreSQL", settings.roles);
@@ -99,7 +103,8 @@ pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenErro
     let existing = settings.data.join(mainspring_store::DATABASE_FILE).exists();
     std::fs::create_dir_all(&settings.data).map_err(|error| mainspring_store::unwritable(&settings.data, &error))?;
     let ring = key_ring(settings, existing)?;
-    let options = OpenOptions { hold_engine_lock: drive, ..OpenOptions::new(&settings.data, clock.clone()) };
+    let options =
+        OpenOptions { hold_engine_lock: drive, auto_migrate: settings.auto_migrate, ..OpenOptions::new(&settings.data, clock.clone()) };
     let store = SqliteStore::open(options).await?;
     let marks: Arc<dyn CrashMarks> = if drive { crash_marks(&settings.data) } else { Arc::new(NoMarks) };
     join(settings, store, ring, clock, marks).await

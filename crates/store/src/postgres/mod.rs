@@ -6,6 +6,7 @@
 mod access;
 mod births;
 mod blobs;
+mod ceiling;
 mod claims;
 mod commit;
 mod days;
@@ -55,6 +56,7 @@ use session::{Scope, Session, Terms};
 use values::{Stamp, given};
 use writer::Writers;
 
+pub use ceiling::commit_rate;
 pub use open::{OpenOptions, migrate, migration_state};
 pub use pools::PoolFigures;
 

@@ -116,6 +116,11 @@ async fn require(connection: &mut SqliteConnection) -> Result<(), Fail> {
     }
 }
 
+/// All of this version, in order.
+pub(super) fn names() -> Vec<String> {
+    ALL.iter().map(|migration| migration.name.to_owned()).collect()
+}
+
 /// What the database has and lacks, compared with the texts as at the start.
 pub(super) async fn state(connection: &mut SqliteConnection) -> Result<Migrations, Fail> {
     let pending: Vec<String> = pending(ALL, connection).await?.iter().map(|migration| migration.name.to_owned()).collect();

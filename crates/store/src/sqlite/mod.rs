@@ -43,7 +43,7 @@ use crate::shared;
 use error::Fail;
 use writer::Writer;
 
-pub use open::{DATABASE_FILE, OpenOptions};
+pub use open::{DATABASE_FILE, OpenOptions, migration_state};
 
 /// A store in one data folder. Cheap to share; dropping the last reference ends the writer after what it has accepted.
 pub struct SqliteStore {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring_model::clock::Clock;
-use mainspring_model::store::StoreError;
+use mainspring_model::store::{Migrations, StoreError};
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::sync::Notify;
@@ -36,12 +36,30 @@ pub struct OpenOptions {
     pub readers: u32,
     /// The file never grows beyond this many pages of 4 KiB; the disk alone bounds it when `None`.
     pub max_pages: Option<u32>,
+    /// Apply what is missing; without it a database with pending migrations is refused.
+    pub auto_migrate: bool,
+}
+
+/// What the database of a folder has and lacks. Makes and changes nothing.
+///
+/// # Errors
+/// `Newer`, `ChangedMigration`, `Failed`.
+pub async fn migration_state(folder: &Path) -> Result<Migrations, StoreError> {
+    let file = folder.join(DATABASE_FILE);
+    if !file.exists() {
+        return Ok(Migrations { applied: Vec::new(), pending: migrations::names() });
+    }
+    let state = async {
+        let mut connection = base(&file).read_only(true).connect().await?;
+        migrations::state(&mut connection).await
+    };
+    state.await.map_err(|fail: Fail| fail.stored(&file.display().to_string()))
 }
 
 impl OpenOptions {
     /// For the process that drives runs.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> OpenOptions {
-        OpenOptions { folder: folder.into(), hold_engine_lock: true, clock, readers: 3, max_pages: None }
+        OpenOptions { folder: folder.into(), hold_engine_lock: true, clock, readers: 3, max_pages: None, auto_migrate: true }
     }
 }
 
@@ -49,7 +67,7 @@ impl SqliteStore {
     /// Opens the store of a folder, and makes it when there is none.
     ///
     /// # Errors
-    /// `ReadOnly` (also: not a directory), `Full`, `Locked`, `Newer`, `ChangedMigration`, `Failed`.
+    /// `ReadOnly` (also: not a directory), `Full`, `Locked`, `Newer`, `ChangedMigration`, `Pending`, `Failed`.
     pub async fn open(options: OpenOptions) -> Result<Arc<SqliteStore>, StoreError> {
         fs::create_dir_all(&options.folder).map_err(|error| unwritable(&options.folder, &error))?;
         let lock = if options.hold_engine_lock { Some(EngineLock::take(&options.folder)?) } else { None };
@@ -58,7 +76,8 @@ impl SqliteStore {
         // One process at a time: the change to WAL mode and the migrations meet nobody halfway.
         let _turn = turn(options.folder.clone()).await?;
         let mut connection = connect(&file, options.max_pages).await.map_err(|fail| fail.stored(&place))?;
-        let epoch = prepare(&mut connection, lock.is_some(), &*options.clock).await.map_err(|fail| fail.stored(&place))?;
+        let epoch =
+            prepare(&mut connection, lock.is_some(), options.auto_migrate, &*options.clock).await.map_err(|fail| fail.stored(&place))?;
         let arrived = Arc::new(Notify::new());
         let writer = Writer::start(Beginning {
             connection,
@@ -134,7 +153,13 @@ async fn connect(file: &Path, max_pages: Option<u32>) -> Result<SqliteConnection
 }
 
 /// Migrates, and begins a generation when this process will drive runs. Gives the epoch.
-async fn prepare(connection: &mut SqliteConnection, drives: bool, clock: &dyn Clock) -> Result<i64, Fail> {
+async fn prepare(connection: &mut SqliteConnection, drives: bool, migrate: bool, clock: &dyn Clock) -> Result<i64, Fail> {
+    if !migrate {
+        let names = migrations::state(connection).await?.pending;
+        if !names.is_empty() {
+            return Err(StoreError::Pending { names }.into());
+        }
+    }
     migrations::migrate(clock.now(), connection).await?;
     if !drives {
         return Ok(0);

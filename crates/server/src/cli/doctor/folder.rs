@@ -57,7 +57,7 @@ pub(super) async fn open(settings: &Settings) -> (Vec<Check>, Option<Arc<App>>) 
     const KEYS: &str = "key ring";
     const MIGRATIONS: &str = "migrations";
     const STORE: &str = "store";
-    if !settings.data.join(mainspring_store::DATABASE_FILE).exists() {
+    if settings.postgres.is_none() && !settings.data.join(mainspring_store::DATABASE_FILE).exists() {
         let nothing = |name| Check::new(name, State::Skipped, "no database yet; the first start makes it");
         return (vec![nothing(KEYS), nothing(MIGRATIONS)], None);
     }

@@ -1,0 +1,80 @@
+//! Joining the nodes of one PostgreSQL database.
+
+use std::sync::{Arc, Mutex};
+
+use mainspring_engine::{CrashMarks, Found};
+use mainspring_model::id::RunId;
+use mainspring_model::store::SecretStore;
+use mainspring_store::postgres::{OpenOptions, PostgresStore};
+
+use super::{OpenError, SystemClock, join, key_ring};
+use crate::app::App;
+use crate::settings::{Postgres, Settings};
+
+/// How the store is opened for these settings.
+pub fn options(settings: &Settings, postgres: &Postgres, drives: bool) -> OpenOptions {
+    OpenOptions {
+        migrate_url: postgres.migrate_url.as_ref().map(|url| url.expose().to_owned()),
+        auto_migrate: settings.auto_migrate,
+        drives,
+        production: settings.environment == "production",
+        lease: postgres.lease,
+        ..OpenOptions::new(postgres.url.expose())
+    }
+}
+
+pub(super) async fn open(settings: &Settings, postgres: &Postgres, drive: bool) -> Result<Arc<App>, OpenError> {
+    let store = PostgresStore::open(options(settings, postgres, drive)).await?;
+    for warning in store.warnings() {
+        tracing::warn!("{warning}");
+        if drive {
+            eprintln!("Warning: {warning}");
+        }
+    }
+    // Every node needs the same keys: a second one without them must not make its own.
+    let existing = store.canary().await?.is_some();
+    if settings.encryption_key.is_none() {
+        std::fs::create_dir_all(&settings.data).map_err(|error| mainspring_store::unwritable(&settings.data, &error))?;
+    }
+    let ring = key_ring(settings, existing)?;
+    let marks = Arc::new(NodeMarks { store: store.clone(), alone: Mutex::default() });
+    join(settings, store, ring, Arc::new(SystemClock::new()), marks).await
+}
+
+/// A node leaves no file behind: the database knows which runs it held, and this tells it which one was alone.
+struct NodeMarks {
+    store: Arc<PostgresStore>,
+    alone: Mutex<Option<RunId>>,
+}
+
+impl NodeMarks {
+    fn note(&self, alone: Option<RunId>) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.drives_alone(alone).await {
+                // The crash is then counted as one in company, and the run is found later.
+                tracing::warn!(%error, "it could not be noted that a run is driven alone");
+            }
+        });
+    }
+}
+
+impl CrashMarks for NodeMarks {
+    fn found(&self) -> Found {
+        Found::default()
+    }
+
+    fn enter(&self, run: RunId, alone: bool) {
+        if alone {
+            *self.alone.lock().expect("no panic happens while the mark is held") = Some(run);
+            self.note(Some(run));
+        }
+    }
+
+    fn leave(&self, run: RunId) {
+        let was = self.alone.lock().expect("no panic happens while the mark is held").take_if(|alone| *alone == run);
+        if was.is_some() {
+            self.note(None);
+        }
+    }
+}

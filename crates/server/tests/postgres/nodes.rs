@@ -1,0 +1,78 @@
+//! Nodes share the work, take over from the dead, and give callers the same answers as a process alone.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::database::Database;
+use super::node::{Node, now};
+
+#[test]
+fn a_node_without_workers_gives_the_answers_of_those_that_have_them() {
+    let database = Database::make();
+    let (api, worker) = (Node::start(&database, "api"), Node::start(&database, "worker,scheduler"));
+    let steps = json!([{"id": "a", "action": "logic.set", "params": {"n": "${inputs.n * 2}"}}]);
+    let plan = api.plan(
+        &json!({"name": "Double", "inputs": {"n": {"type": "integer", "required": true}}, "output": "${steps.a.output.n}", "steps": steps}),
+    );
+    let (status, answer) = api.ask("POST", "/api/execute", &json!({"plan_id": plan, "inputs": {"n": 21}}));
+    assert_eq!((status, &answer["success"], &answer["execution"]["step_outputs"]), (200, &json!(true), &json!([{"n": 42}])), "{answer}");
+    let hook = |path: &str, respond: &str, steps: serde_json::Value| {
+        api.plan(&json!({"name": path, "output": "${steps.a.output.n}", "steps": steps,
+            "triggers": [{"id": "hook", "type": "webhook", "path": path, "respond": respond}]}));
+    };
+    hook("last", "last_step", json!([{"id": "a", "action": "logic.set", "params": {"n": "${trigger.body.n + 1}"}}]));
+    hook(
+        "said",
+        "step",
+        json!([
+        {"id": "a", "action": "logic.set", "params": {"n": 1}},
+        {"id": "say", "action": "logic.respond", "params": {"status": 201, "body": {"said": "${trigger.body.n}"}}},
+        {"id": "later", "action": "logic.sleep", "params": {"for": "1h"}}]),
+    );
+    assert_eq!(api.ask("POST", "/api/webhook/last", &json!({"n": 4})), (200, json!(5)));
+    assert_eq!(api.ask("POST", "/api/webhook/said", &json!({"n": 7})), (201, json!({"said": 7})));
+    let (status, answer) = worker.ask("GET", "/api/plans", &json!(null));
+    assert_eq!((status, &answer["code"]), (404, &json!("NOT_FOUND")), "a node without the interface answers for its health alone");
+    assert_eq!((api.stop(), worker.stop()), (0, 0));
+}
+
+#[test]
+fn runs_of_a_node_that_dies_go_on_elsewhere() {
+    let database = Database::make();
+    let (first, second) = (Node::start(&database, "all"), Node::start(&database, "all"));
+    let steps = json!([
+        {"id": "before", "action": "logic.set", "params": {"n": 1}},
+        {"id": "wait", "action": "logic.sleep", "params": {"for": "900ms"}},
+        {"id": "after", "action": "logic.set", "params": {"n": "${steps.before.output.n + 1}"}}]);
+    let plan = first.plan(&json!({"name": "Slow", "output": "${steps.after.output.n}", "steps": steps}));
+    let mut runs = Vec::new();
+    for _ in 0..10 {
+        let (status, answer) = first.ask("POST", "/api/execute", &json!({"plan_id": plan, "wait": false}));
+        assert_eq!(status, 202, "{answer}");
+        runs.push(answer["execution"]["id"].as_str().unwrap().to_owned());
+    }
+    let died = now();
+    first.kill();
+    for run in &runs {
+        let ended = second.ended(run, Duration::from_secs(20));
+        assert_eq!((&ended["status"], &ended["output"]), (&json!("success"), &json!(2)), "{ended}");
+    }
+    println!("{} runs ended {:?} after their node was killed, with a lease of 2 s", runs.len(), died.elapsed());
+    let logs = second.command(&database, &["run", "list", "-o", "json"]).expect(0).json();
+    assert_eq!(logs["runs"].as_array().unwrap().len(), 10);
+    assert_eq!(second.stop(), 0);
+}
+
+#[test]
+fn a_node_that_stops_in_order_leaves_its_runs_at_once() {
+    let database = Database::make();
+    let (first, second) = (Node::start(&database, "all"), Node::start(&database, "all"));
+    let steps = json!([{"id": "wait", "action": "logic.sleep", "params": {"for": "900ms"}}, {"id": "n", "action": "logic.set", "params": {"n": 1}}]);
+    let plan = first.plan(&json!({"name": "Slow", "steps": steps}));
+    let (_, answer) = first.ask("POST", "/api/execute", &json!({"plan_id": plan, "wait": false}));
+    let run = answer["execution"]["id"].as_str().unwrap();
+    assert_eq!(first.stop(), 0);
+    assert_eq!(second.ended(run, Duration::from_secs(20))["status"], "success");
+    assert_eq!(database.psql("select count(*) from nodes"), "1", "a node that stops in order signs off");
+}
