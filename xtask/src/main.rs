@@ -4,6 +4,7 @@
 mod bench;
 mod chaos;
 mod dependencies;
+mod deploy;
 mod diamond;
 mod docs;
 mod finding;
@@ -44,6 +45,8 @@ cargo x <command>
   docs [--write]  error pages, links and normative pages; --write renews docs/errors/README.md
   with-postgres <command…>
                   run a command with a private PostgreSQL beside it, as the tests are
+  deploy [--prove]
+                  what is in deploy/: our own rules, real linters, and each linter over something broken; --prove: only that
   fixtures        fetch the data packages that some tests read, into .x/fixtures
   help            this text
 ";
@@ -68,8 +71,9 @@ fn run(args: &[String]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let takes_arguments =
-        matches!(command, "start" | "bench" | "chaos" | "fuzz" | "with-postgres") || (command == "docs" && rest == ["--write"]);
+    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "fuzz" | "with-postgres")
+        || matches!((command, rest), ("docs", [flag]) if flag == "--write")
+        || matches!((command, rest), ("deploy", [flag]) if flag == "--prove");
     if !takes_arguments && !rest.is_empty() {
         bail!("`{command}` takes no such argument: {}\n\n{HELP}", rest.join(" "));
     }
@@ -88,6 +92,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "licences" => report(dependencies::check(&project)?),
         "docs" if rest.is_empty() => report(docs::check(&project)?),
         "docs" => docs::write_index(&project).map(|()| ExitCode::SUCCESS),
+        "deploy" if rest.is_empty() => deploy::check(&project).and_then(exit),
+        "deploy" => deploy::prove_only(&project).and_then(exit),
         "fixtures" => {
             if let Some(folder) = fixtures::octokit(&project) {
                 println!("{}={}", fixtures::OCTOKIT, folder.display());

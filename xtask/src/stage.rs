@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::finding::Finding;
 use crate::project::Project;
-use crate::{dependencies, diamond, docs, fixtures, house, postgres};
+use crate::{dependencies, deploy, diamond, docs, fixtures, house, postgres};
 
 type Run = fn(&Project) -> Result<bool>;
 
@@ -19,6 +19,7 @@ const STAGES: &[(&str, bool, Run)] = &[
     ("house", true, |project| report(house::check(project))),
     ("docs", true, |project| report(docs::check(project))),
     ("dependencies", true, foreign_code),
+    ("deploy", true, deploy::check),
     ("clippy", false, lint),
     ("build", false, |project| project.cargo(["build", "--workspace", "--locked"])),
     ("doc tests", false, |project| project.cargo(["test", "--workspace", "--locked", "--doc", "--quiet"])),

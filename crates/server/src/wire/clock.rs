@@ -48,6 +48,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// Waits for a length of time, whatever the machine's clock is set to meanwhile.
+#[expect(clippy::disallowed_methods, reason = "the clock is where waiting enters")]
+pub(super) fn pause(length: Duration) -> BoxFuture<'static, ()> {
+    Box::pin(tokio::time::sleep(length))
+}
+
 #[expect(clippy::disallowed_methods, reason = "the clock is where time enters")]
 fn now() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX))

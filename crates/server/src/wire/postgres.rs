@@ -1,12 +1,15 @@
 //! Joining the nodes of one PostgreSQL database.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use mainspring_engine::{CrashMarks, Found};
+use mainspring_engine::{CrashMarks, Found, StoreClock};
+use mainspring_model::clock::Clock;
 use mainspring_model::id::RunId;
-use mainspring_model::store::SecretStore;
+use mainspring_model::store::{SecretStore, StoreError};
 use mainspring_store::postgres::{OpenOptions, PostgresStore};
 
+use super::clock::pause;
 use super::{OpenError, SystemClock, join, key_ring};
 use crate::app::App;
 use crate::settings::{Postgres, Settings};
@@ -37,8 +40,27 @@ pub(super) async fn open(settings: &Settings, postgres: &Postgres, drive: bool) 
         std::fs::create_dir_all(&settings.data).map_err(|error| mainspring_store::unwritable(&settings.data, &error))?;
     }
     let ring = key_ring(settings, existing)?;
+    let clock = StoreClock::new(Arc::new(SystemClock::new()), pause);
+    clock.correct(&*store).await?;
+    keep_right(&clock, &store, postgres.lease / 3);
     let marks = Arc::new(NodeMarks { store: store.clone(), alone: Mutex::default() });
-    join(settings, store, ring, Arc::new(SystemClock::new()), marks).await
+    join(settings, store, ring, Arc::new(clock), marks).await
+}
+
+/// Asks the database for the time as often as the lease is renewed, for as long as the store is open.
+fn keep_right(clock: &StoreClock, store: &Arc<PostgresStore>, every: Duration) {
+    let (clock, store) = (clock.clone(), Arc::downgrade(store));
+    tokio::spawn(async move {
+        loop {
+            clock.sleep_until(clock.now() + i64::try_from(every.as_millis()).unwrap_or(i64::MAX)).await;
+            let Some(store) = store.upgrade() else { return };
+            match clock.correct(&*store).await {
+                Ok(()) => {}
+                Err(StoreError::Closed) => return,
+                Err(error) => tracing::debug!(%error, "the database did not tell its time"),
+            }
+        }
+    });
 }
 
 /// A node leaves no file behind: the database knows which runs it held, and this tells it which one was alone.
