@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
 use super::error::Fail;
@@ -13,7 +13,7 @@ const MAKE: &str = "select count(*) from generate_series((clock_timestamp() at t
      (clock_timestamp() at time zone 'UTC')::date + 3, interval '1 day') as d (day) where public.mainspring_make_day(d.day::date)";
 
 pub(super) async fn make(connection: &mut PgConnection) -> Result<(), Fail> {
-    sqlx::query(MAKE).persistent(false).execute(connection).await?;
+    sqlx::raw_sql(MAKE).execute(connection).await?;
     Ok(())
 }
 
@@ -24,12 +24,13 @@ const OLDEST: &str = "select to_char(to_date(right(c.relname, 8), 'YYYYMMDD'), '
 
 /// Drops the days that are over and of which no run is left; each in a transaction of its own, and none is waited for.
 pub(super) async fn drop_empty(connection: &mut PgConnection) -> Result<u32, Fail> {
-    let rows = sqlx::query(OLDEST).persistent(false).fetch_all(&mut *connection).await?;
+    let rows = sqlx::raw_sql(OLDEST).fetch_all(&mut *connection).await?;
     let mut dropped = 0;
     for row in rows {
         let day: String = row.try_get(0)?;
-        let done = sqlx::query("select public.mainspring_drop_day($1::text::date)").persistent(false).bind(day);
-        match done.fetch_one(&mut *connection).await.map_err(Fail::from) {
+        // The server's own text of a date.
+        let sql = format!("select public.mainspring_drop_day(date '{}')", day.replace('\'', ""));
+        match sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(Fail::from) {
             Ok(row) => dropped += u32::from(row.try_get::<bool, _>(0)?),
             Err(fail) if fail.is_a_lost_race() => {}
             Err(fail) => return Err(fail),

@@ -51,14 +51,6 @@ pub(super) const REQUIRED: &[&str] = &[
 /// The first half of every advisory lock of ours: "mast" as a number.
 const LOCK: i32 = 0x6d61_7374;
 
-/// As [`up`], when there is something to do.
-pub(super) async fn bring_up(roles: &Roles, connection: &mut PgConnection) -> Result<(), Fail> {
-    if pending(connection).await?.is_empty() && rights::lacking(roles, connection).await?.is_none() {
-        return Ok(());
-    }
-    up(roles, connection).await
-}
-
 /// Brings the database to this version's shape and gives the roles their rights, or says why it must not be touched.
 /// One transaction under one lock: several that begin at once take turns, and a pooler may sit between.
 pub(super) async fn up(roles: &Roles, connection: &mut PgConnection) -> Result<(), Fail> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mainspring_model::id::RunId;
-use sqlx::{PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 use tokio::sync::Mutex;
 
 use super::error::Fail;
@@ -34,16 +34,17 @@ impl Node {
         self.epoch.load(Ordering::Acquire)
     }
 
+    fn lease_text(&self) -> String {
+        format!("interval '{} milliseconds'", self.lease.as_millis())
+    }
+
+    /// As everything here that stands outside of a transaction, one message: a pooler gives the next one to another server.
     pub(super) async fn join(&self, connection: &mut PgConnection) -> Result<(), Fail> {
-        // One statement is a transaction of its own: nothing to prepare, no setting to carry.
-        let row = sqlx::query(
-            "insert into public.nodes (node_id, lease_until) \
-             values (gen_random_uuid(), clock_timestamp() + make_interval(secs => $1)) returning no",
-        )
-        .persistent(false)
-        .bind(self.lease.as_secs_f64())
-        .fetch_one(connection)
-        .await?;
+        let sql = format!(
+            "insert into public.nodes (node_id, lease_until) values (gen_random_uuid(), clock_timestamp() + {}) returning no",
+            self.lease_text()
+        );
+        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await?;
         self.epoch.store(row.try_get(0)?, Ordering::Release);
         Ok(())
     }
@@ -60,19 +61,15 @@ impl Node {
 
     /// Signs off: whoever looks for the dead finds nobody.
     pub(super) async fn leave(&self, no: i64, connection: &mut PgConnection) -> Result<(), Fail> {
-        sqlx::query("delete from public.nodes where no = $1").persistent(false).bind(no).execute(connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("delete from public.nodes where no = {no}"))).execute(connection).await?;
         self.epoch.store(GONE, Ordering::Release);
         Ok(())
     }
 
     /// `false` when the row is gone.
     pub(super) async fn renew(&self, no: i64, connection: &mut PgConnection) -> Result<bool, Fail> {
-        let done = sqlx::query("update public.nodes set lease_until = clock_timestamp() + make_interval(secs => $2) where no = $1")
-            .persistent(false)
-            .bind(no)
-            .bind(self.lease.as_secs_f64())
-            .execute(connection)
-            .await?;
+        let sql = format!("update public.nodes set lease_until = clock_timestamp() + {} where no = {no}", self.lease_text());
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
         Ok(done.rows_affected() > 0)
     }
 

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::Notify;
 
 use super::error::Fail;
@@ -68,8 +68,8 @@ impl Notices {
     }
 
     pub(super) async fn send_once(&self, node: &Node, connection: &mut PgConnection) -> Result<(), Fail> {
-        let query = sqlx::query("select pg_notify($1, $2)").persistent(false).bind(CHANNEL).bind(node.epoch().to_string());
-        query.execute(connection).await?;
+        let sql = format!("select pg_notify('{CHANNEL}', '{}')", node.epoch());
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
         Ok(())
     }
 

@@ -85,10 +85,10 @@ pub async fn migrate(options: &OpenOptions) -> Result<Migrations, StoreError> {
     let target = Target::of(options)?;
     let up = async {
         let mut connection = target.log_in(&target.connect).await?;
-        let roles = rights::look(&target.place, &mut connection).await?;
+        let roles = within(&mut connection, async |connection| rights::look(&target.place, connection).await).await?;
         let mut owner = target.log_in(&target.owner).await?;
         migrations::up(&roles, &mut owner).await?;
-        migrations::state(&mut owner).await
+        within(&mut owner, async |owner| migrations::state(owner).await).await
     };
     up.await.map_err(|fail| fail.stored(&target.place))
 }
@@ -101,7 +101,7 @@ pub async fn migration_state(options: &OpenOptions) -> Result<Migrations, StoreE
     let target = Target::of(options)?;
     let state = async {
         let mut owner = target.log_in(&target.owner).await?;
-        migrations::state(&mut owner).await
+        within(&mut owner, async |owner| migrations::state(owner).await).await
     };
     state.await.map_err(|fail| fail.stored(&target.place))
 }
@@ -190,23 +190,29 @@ impl Target {
     /// The roles, what is to be warned of, and the connection of a node.
     async fn prepare(&self, options: &OpenOptions) -> Result<(Roles, Vec<String>, PgConnection), Fail> {
         let mut connection = self.log_in(&self.connect).await?;
-        let roles = rights::look(&self.place, &mut connection).await?;
+        let roles = within(&mut connection, async |connection| rights::look(&self.place, connection).await).await?;
         let mut owner = self.log_in(&self.owner).await?;
-        if options.auto_migrate {
-            migrations::bring_up(&roles, &mut owner).await?;
-        } else {
-            let state = migrations::state(&mut owner).await?;
-            if !state.pending.is_empty() {
-                return Err(StoreError::Pending { names: state.pending }.into());
-            }
-            if let Some(lack) = rights::lacking(&roles, &mut owner).await? {
+        let (state, lack) = within(&mut owner, async |owner| {
+            let state = migrations::state(owner).await?;
+            let lack = if state.pending.is_empty() { rights::lacking(&roles, owner).await? } else { None };
+            Ok((state, lack))
+        })
+        .await?;
+        match (options.auto_migrate, state.pending.is_empty(), lack) {
+            (_, true, None) => {}
+            (true, ..) => migrations::up(&roles, &mut owner).await?,
+            (false, false, _) => return Err(StoreError::Pending { names: state.pending }.into()),
+            (false, true, Some(lack)) => {
                 let reason = format!("the role \"{}\" cannot be used: {lack}; run `mainspring migrate up`", roles.runtime);
                 return Err(StoreError::Rights(reason).into());
             }
         }
         owner.close().await?;
-        migrations::require(&mut connection).await?;
-        let excess = rights::excess(&mut connection).await?;
+        let excess = within(&mut connection, async |connection| {
+            migrations::require(connection).await?;
+            rights::excess(connection).await
+        })
+        .await?;
         match excess {
             Some(reason) if options.production => Err(StoreError::Rights(reason).into()),
             excess => {
@@ -217,6 +223,17 @@ impl Target {
             }
         }
     }
+}
+
+/// In one transaction, so that a pooler keeps one server for all of it.
+async fn within<T>(connection: &mut PgConnection, body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>) -> Result<T, Fail> {
+    sqlx::raw_sql("begin").execute(&mut *connection).await?;
+    let done = body(connection).await;
+    // An error of the body is the one to tell; whatever it was, there is nothing to keep.
+    let ended = sqlx::raw_sql("rollback").execute(connection).await;
+    let done = done?;
+    ended?;
+    Ok(done)
 }
 
 fn address(url: &str) -> Result<PgConnectOptions, StoreError> {

@@ -120,10 +120,11 @@ impl Terms {
     /// Whether the transaction of a connection that broke at its commit is on disk. Asks until somebody knows.
     pub(super) async fn was_committed(&self, xid: &str, connection: &mut PgConnection) -> Result<bool, Fail> {
         let mut patience = tokio::time::interval(Duration::from_millis(20));
+        let sql = format!("select pg_xact_status('{}'::xid8)", xid.replace(|c: char| !c.is_ascii_digit(), ""));
         loop {
             patience.tick().await;
-            let query = sqlx::query("select pg_xact_status($1::text::xid8)").persistent(false).bind(xid);
-            let status: Option<String> = query.fetch_one(&mut *connection).await?.try_get(0)?;
+            let row = sqlx::raw_sql(AssertSqlSafe(sql.clone())).fetch_one(&mut *connection).await?;
+            let status: Option<String> = row.try_get(0)?;
             match status.as_deref() {
                 Some("in progress") => {}
                 status => return Ok(status == Some("committed")),

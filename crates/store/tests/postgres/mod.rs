@@ -6,6 +6,7 @@ mod database;
 mod days;
 mod nodes;
 mod opening;
+mod pooler;
 mod proxy;
 mod view;
 mod writers;

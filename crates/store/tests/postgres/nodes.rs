@@ -234,3 +234,20 @@ async fn parents_and_children_on_different_writers_wake_each_other_without_a_cir
     two.first_store.close().await;
     two.second_store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_of_one_node_is_heard_by_another() {
+    let two = two().await;
+    // The second listens from some moment on: until then nothing is heard, and nothing is owed.
+    let mut heard = false;
+    for _ in 0..200 {
+        two.first.queued().await;
+        heard = tokio::time::timeout(std::time::Duration::from_millis(50), two.second.store.work_arrived()).await.is_ok();
+        if heard {
+            break;
+        }
+    }
+    assert!(heard, "a queued run is told to the other nodes");
+    two.first_store.close().await;
+    two.second_store.close().await;
+}
