@@ -22,8 +22,10 @@ Without DATABASE_URL the data folder's database is meant, which every start brin
 migration is pending.")]
 pub(crate) enum MigrateCommand {
     /// What is applied and what is pending. Changes nothing.
+    #[command(after_help = "Examples:\n  mainspring migrate status\n  mainspring migrate status -o json | jq .pending")]
     Status,
     /// Apply what is pending.
+    #[command(after_help = "Examples:\n  mainspring migrate up")]
     Up,
 }
 

@@ -193,6 +193,8 @@ mod tests {
     fn wrong_flags_say_what_to_write() {
         assert!(read(&["--listen", "here"]).unwrap_err().contains("127.0.0.1:5000"));
         assert!(read(&["--allow", "10.0.0.1"]).unwrap_err().contains("--egress allow-list"));
-        assert!(read(&["--database-url", "postgres://u:hunter2@h/db"]).unwrap_err().contains("\"postgres\""));
+        let refused = read(&["--database-url", "mysql://u:hunter2@h/db"]).unwrap_err();
+        assert!(refused.contains("\"mysql\"") && refused.contains("postgres://") && !refused.contains("hunter2"), "{refused}");
+        assert!(read(&["--roles", "api,driver"]).unwrap_err().contains("api, worker, scheduler"));
     }
 }
