@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::postgres;
 use crate::project::Project;
 
 const BENCH: &str = "mainspring-bench";
@@ -21,6 +22,12 @@ pub(crate) fn bench(project: &Project, args: &[String]) -> Result<ExitCode> {
         command.arg("bench");
         command
     };
+    // Over PostgreSQL: a private server, unless a database was named.
+    let named = std::env::var_os("DATABASE_URL").is_some();
+    let server = if args.iter().any(|arg| arg == "--postgres") && !named { Some(postgres::Server::start()?) } else { None };
+    if let Some(server) = &server {
+        command.envs(server.database("bench")?);
+    }
     let status = command.args(args).env("MAINSPRING_BIN", &binary).status().context("cannot start the benchmark")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

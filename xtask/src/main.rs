@@ -30,7 +30,7 @@ cargo x <command>
   start [args…]   build the release binary and serve in dev mode on http://127.0.0.1:5000, data in .x/data;
                   further arguments go to `mainspring serve`
   test            every check and every test; `ci` is the same
-  bench [args…]   build for release and measure
+  bench [args…]   build for release and measure; --postgres: over a private PostgreSQL
   chaos r1 [--kills N] [--seed S]
                   kill the release build N times (20000) under load, and judge what it kept
   fuzz [expr|plan] [--seconds N]

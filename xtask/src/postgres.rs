@@ -27,6 +27,7 @@ const WARDEN: &str = "trap '' INT TERM HUP; cat > /dev/null; folder=$1; shift; \
 /// Runs until it is dropped.
 pub(crate) struct Server {
     url: String,
+    bin: PathBuf,
     warden: Child,
 }
 
@@ -40,7 +41,7 @@ impl Server {
         warden.args(["-c", WARDEN, "warden"]).arg(&folder).args(&programs.before).arg(programs.bin.join("pg_ctl"));
         // From here on everything is cleaned up, whatever fails.
         let warden = warden.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot start sh")?;
-        let mut server = Server { url: String::new(), warden };
+        let mut server = Server { url: String::new(), bin: programs.bin.clone(), warden };
         let password = password()?;
         fs::write(folder.join("password"), &password)?;
         programs.give(&folder)?;
@@ -60,6 +61,24 @@ impl Server {
     /// The variable that a command which runs tests is given.
     pub(crate) fn variable(&self) -> (&'static str, &str) {
         (URL, &self.url)
+    }
+
+    /// An empty database with a role that owns it and one for nodes: the variables by which a node finds them.
+    pub(crate) fn database(&self, name: &str) -> Result<[(&'static str, String); 2]> {
+        for sql in [
+            format!("create role {name}_owner login createrole password 'owner'"),
+            format!("create role {name}_node login password 'node'"),
+            format!("create database {name} owner {name}_owner"),
+        ] {
+            let status = Command::new(self.bin.join("psql")).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &self.url, "-c", &sql]).status();
+            if !status.context("cannot start psql")?.success() {
+                bail!("the database {name} could not be made");
+            }
+        }
+        let (_, place) = self.url.rsplit_once('@').context("the server's address names a user")?;
+        let (place, _) = place.rsplit_once('/').context("the server's address names a database")?;
+        let url = |role: &str| format!("postgres://{name}_{role}:{role}@{place}/{name}");
+        Ok([("DATABASE_URL", url("node")), ("MIGRATE_DATABASE_URL", url("owner"))])
     }
 }
 
