@@ -41,3 +41,16 @@ async fn world_with(options: OpenOptions) -> (Arc<PostgresStore>, World) {
 mod suite {
     crate::suite::suite!(super::super::fresh);
 }
+
+/// The suite once more with one connection of each kind: nothing may take a second one while it holds the first.
+mod narrow {
+    async fn fresh() -> super::World {
+        let database = super::Database::make().await;
+        let options = super::OpenOptions { writers: 1, api: 1, steps: 1, ..database.options() };
+        let (_, mut world) = super::world_with(options).await;
+        world.keep.push(Box::new(database));
+        world
+    }
+
+    crate::suite::suite!(super::fresh);
+}
