@@ -11,18 +11,12 @@ use uuid::Uuid;
 
 use super::error::Fail;
 use super::values::{Stamp, kept, key};
-use crate::shared::draft::{Birth, Stand};
-use crate::shared::judge::Known;
+use crate::shared::draft::Birth;
+use crate::shared::group;
 
 use super::ledger::Place;
 
-/// A new run with the standing that its first batch leaves it in.
-pub(super) struct Newborn<'a> {
-    pub(super) run: RunId,
-    pub(super) birth: &'a Birth,
-    pub(super) known: &'a Known<Place>,
-    pub(super) stand: &'a Stand,
-}
+type Newborn<'a> = group::Newborn<'a, Place>;
 
 const INSERT: &str = "insert into runs (org_id, id, plan_id, user_id, status, epoch, plan_version, created_ms, due_at, started_at, \
      finished_at, slot_schedule, slot_due, parent_id, parent_path, idempotency_key, seed, plan_name, environment, trigger_kind, \

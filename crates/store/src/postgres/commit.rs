@@ -9,7 +9,7 @@ use mainspring_model::store::Committed;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use super::births::{self, Newborn};
+use super::births;
 use super::error::Fail;
 use super::ledger::{Effects, Ledger, Place};
 use super::rows;
@@ -137,18 +137,7 @@ impl<'a> Group<'a> {
         if candidates.is_empty() {
             return Ok(());
         }
-        let mut newborns: Vec<Newborn<'_>> = candidates
-            .iter()
-            .map(|i| {
-                let entry = &entries[*i];
-                Newborn {
-                    run: entry.run,
-                    birth: entry.first_birth(self.drafts).expect("a candidate begins with a birth"),
-                    known: entry.known.as_ref().expect("a candidate was judged"),
-                    stand: entry.stand(),
-                }
-            })
-            .collect();
+        let mut newborns: Vec<_> = candidates.iter().map(|i| entries[*i].newborn(self.drafts)).collect();
         let made = births::insert(org, &mut newborns, self.now, self.prepared, connection).await?;
         drop(newborns);
         let mut filled = Vec::new();

@@ -26,6 +26,14 @@ pub(crate) struct Entry<P> {
     pub(crate) ended: bool,
 }
 
+/// A new run with the standing that its first batch leaves it in.
+pub(crate) struct Newborn<'a, P> {
+    pub(crate) run: RunId,
+    pub(crate) birth: &'a Birth,
+    pub(crate) known: &'a Known<P>,
+    pub(crate) stand: &'a Stand,
+}
+
 /// The group's drafts by run, in the order in which each run came first.
 pub(crate) fn entries<P>(drafts: &[&Draft]) -> Vec<Entry<P>> {
     let mut places = HashMap::with_capacity(drafts.len());
@@ -111,6 +119,16 @@ impl<P> Entry<P> {
 
     pub(crate) fn first_birth<'d>(&self, drafts: &[&'d Draft]) -> Option<&'d Birth> {
         drafts[self.drafts[0]].birth.as_deref()
+    }
+
+    /// The run as it is to be inserted. For entries that [`Entry::bear`] accepted.
+    pub(crate) fn newborn<'e>(&'e self, drafts: &[&'e Draft]) -> Newborn<'e, P> {
+        Newborn {
+            run: self.run,
+            birth: self.first_birth(drafts).expect("a candidate begins with a birth"),
+            known: self.known.as_ref().expect("a candidate was judged"),
+            stand: self.stand(),
+        }
     }
 
     /// How the run stands after this group, if its row has to say so.

@@ -12,16 +12,10 @@ use super::error::Fail;
 use super::ledger::Numbers;
 use super::values::{Bound, Rows, take};
 use super::{bytes, hex_list, uuid};
-use crate::shared::draft::{Birth, Stand};
-use crate::shared::judge::Known;
+use crate::shared::draft::Birth;
+use crate::shared::group;
 
-/// A new run with the standing that its first batch leaves it in.
-pub(super) struct Newborn<'a> {
-    pub(super) run: RunId,
-    pub(super) birth: &'a Birth,
-    pub(super) known: &'a Known<Numbers>,
-    pub(super) stand: &'a Stand,
-}
+type Newborn<'a> = group::Newborn<'a, Numbers>;
 
 static INSERT: Rows = Rows::new(
     "insert into runs (id, org_no, plan_no, status, epoch, due_at, created_at, started_at, finished_at, user_id, plan_version, \

@@ -9,7 +9,7 @@ use mainspring_model::run::RunStatus;
 use mainspring_model::store::Committed;
 use sqlx::{Row, SqliteConnection};
 
-use super::births::{self, Newborn};
+use super::births;
 use super::error::Fail;
 use super::ledger::{Effects, Ledger, Numbers};
 use super::rows;
@@ -76,18 +76,7 @@ impl Group<'_> {
                 candidates.push(i);
             }
         }
-        let newborns: Vec<Newborn<'_>> = candidates
-            .iter()
-            .map(|i| {
-                let entry = &entries[*i];
-                Newborn {
-                    run: entry.run,
-                    birth: entry.first_birth(self.drafts).expect("a candidate begins with a birth"),
-                    known: entry.known.as_ref().expect("a candidate was judged"),
-                    stand: entry.stand(),
-                }
-            })
-            .collect();
+        let newborns: Vec<_> = candidates.iter().map(|i| entries[*i].newborn(self.drafts)).collect();
         let made = births::insert(&newborns, self.now, connection).await?;
         drop(newborns);
         let mut filled = Vec::new();
