@@ -38,6 +38,8 @@ pub struct Mode {
     /// The caller on loopback is the local owner; no key is asked for.
     pub dev: bool,
     pub roles: Roles,
+    /// The data lies in this machine's folder, and not in a database elsewhere.
+    pub embedded: bool,
     pub listen: SocketAddr,
     pub data: PathBuf,
     /// `development`, `production`, …

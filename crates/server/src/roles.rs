@@ -10,7 +10,7 @@ pub struct Roles {
     pub api: bool,
     /// Drives runs. Without it runs are queued for those that do.
     pub worker: bool,
-    /// Fires schedules.
+    /// Fires schedules, and removes runs that are no longer kept.
     pub scheduler: bool,
 }
 

@@ -20,27 +20,17 @@ pub enum EgressMode {
     Dev,
 }
 
-/// A database of many nodes.
-#[derive(Clone, Debug)]
-pub struct Postgres {
-    pub url: Secret,
-    /// Of the role that owns the schema, when that is not the nodes' role.
-    pub migrate_url: Option<Secret>,
-    /// How long a silent node counts as alive.
-    pub lease: Duration,
-}
-
-impl Postgres {
-    const LEASE: Duration = Duration::from_secs(10);
-}
-
 /// Everything that can be set, with its default.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub listen: SocketAddr,
     pub data: PathBuf,
-    /// Many nodes over PostgreSQL instead of the embedded store.
-    pub postgres: Option<Postgres>,
+    /// The address of the database of many nodes, which takes the place of the embedded store.
+    pub postgres: Option<Secret>,
+    /// Of the role that owns its schema, when that is not the nodes' role.
+    pub migrate_url: Option<Secret>,
+    /// How long a silent node counts as alive.
+    pub lease: Duration,
     /// Apply migrations at the start; without it a database that lacks one is refused.
     pub auto_migrate: bool,
     /// Plan files loaded at start.
@@ -72,6 +62,8 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
             data: PathBuf::from("mainspring-data"),
             postgres: None,
+            migrate_url: None,
+            lease: Duration::from_secs(10),
             auto_migrate: true,
             plans: None,
             egress: EgressMode::Strict,
@@ -164,16 +156,14 @@ impl Settings {
         if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
             settings.use_database_url(name, &text)?;
         }
-        if let (Some(postgres), Some((_, text))) =
-            (&mut settings.postgres, first(&["MAINSPRING_MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL"]))
-        {
-            postgres.migrate_url = Some(Secret::new(text));
+        if let Some((_, text)) = first(&["MAINSPRING_MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL"]) {
+            settings.migrate_url = Some(Secret::new(text));
         }
         if let Some((name, text)) = first(&["MAINSPRING_AUTO_MIGRATE"]) {
             settings.auto_migrate = text.parse().map_err(|_| BadSetting { name, reason: format!("\"{text}\" is not true or false") })?;
         }
-        if let (Some(postgres), Some((name, text))) = (&mut settings.postgres, first(&["MAINSPRING_LEASE"])) {
-            postgres.lease = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
+        if let Some((name, text)) = first(&["MAINSPRING_LEASE"]) {
+            settings.lease = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
         }
         Ok(settings)
     }
@@ -195,9 +185,7 @@ impl Settings {
             );
             return Err(BadSetting { name, reason });
         }
-        let before = self.postgres.take();
-        let (migrate_url, lease) = before.map_or((None, Postgres::LEASE), |before| (before.migrate_url, before.lease));
-        self.postgres = Some(Postgres { url: Secret::new(url.to_owned()), migrate_url, lease });
+        self.postgres = Some(Secret::new(url.to_owned()));
         Ok(())
     }
 }
@@ -236,6 +224,14 @@ mod tests {
     }
 
     #[test]
+    fn the_owners_address_is_read_before_the_database_is_known() {
+        let mut settings = read(&[("MIGRATE_DATABASE_URL", "postgres://o:p@db/x"), ("MAINSPRING_LEASE", "3s")]).unwrap();
+        settings.use_database_url("--database-url", "postgres://n:p@db/x").unwrap();
+        assert!(settings.postgres.is_some() && settings.migrate_url.is_some());
+        assert_eq!(settings.lease, Duration::from_secs(3));
+    }
+
+    #[test]
     fn earlier_names_are_read_and_ours_win() {
         let settings = read(&[("ENVIRONMENT", "production"), ("CORS_ORIGINS", "https://a.example, https://b.example")]).unwrap();
         assert_eq!(settings.environment, "production");
@@ -259,7 +255,7 @@ mod tests {
         let settings =
             read(&[("DATABASE_URL", "postgres://u:hunter2@db/x"), ("MIGRATE_DATABASE_URL", "postgres://o:hunter3@db/x")]).unwrap();
         let shown = format!("{settings:?}");
-        assert!(settings.postgres.is_some_and(|postgres| postgres.migrate_url.is_some()));
+        assert!(settings.postgres.is_some() && settings.migrate_url.is_some());
         assert!(!shown.contains("hunter"), "{shown}");
     }
 }

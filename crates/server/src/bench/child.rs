@@ -42,8 +42,9 @@ impl Server {
             command.env_remove("DATABASE_URL").env_remove("MAINSPRING_DATABASE_URL");
         }
         let child = command
-            .args(["serve", "--dev", "--listen", &address.to_string(), "--data"])
-            .arg(&settings.data)
+            .args(["serve", "--dev", "--listen", &address.to_string()])
+            // Not as a flag: a folder on the line would be meant instead of a database.
+            .env("MAINSPRING_DATA", &settings.data)
             .env("MAINSPRING_LOG", "error")
             .stdout(Stdio::null())
             .stderr(Stdio::null())

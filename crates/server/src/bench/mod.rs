@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use table::Row;
 
-use crate::settings::{Postgres, Settings};
+use crate::settings::Settings;
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -28,17 +28,18 @@ pub struct Options {
     pub folder: PathBuf,
     /// Smaller workloads, to see that the bench works; figures of a quick run are not the promised ones.
     pub quick: bool,
-    /// Measure a node over this database instead of the embedded store.
-    pub postgres: Option<Postgres>,
+    /// Measure a node over the database of these settings instead of the embedded store.
+    pub postgres: Option<Settings>,
 }
 
 impl Options {
     /// Settings of a server whose files lie in `name`.
     fn settings(&self, name: &str) -> Settings {
-        let postgres = self.postgres.clone();
-        // One key for all that is made in one database.
-        let data = self.folder.join(if postgres.is_some() { "node" } else { name });
-        Settings { data, dev: true, postgres, ..Settings::default() }
+        match &self.postgres {
+            None => Settings { data: self.folder.join(name), dev: true, ..Settings::default() },
+            // One key for all that is made in one database.
+            Some(settings) => Settings { data: self.folder.join("node"), dev: true, ..settings.clone() },
+        }
     }
 }
 

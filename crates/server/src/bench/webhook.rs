@@ -34,8 +34,8 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     let flushes = ceiling::flushes(&options.folder)?;
     let p99 = percentile(&done.latencies, 0.99) as f64 / 1_000.0;
     let rate = done.rate();
-    if let Some(postgres) = &settings.postgres {
-        let url = postgres.migrate_url.as_ref().unwrap_or(&postgres.url);
+    if let Some(url) = &settings.postgres {
+        let url = settings.migrate_url.as_ref().unwrap_or(url);
         let [one, sixteen] = [1, 16].map(|clients| mainspring_store::postgres::commit_rate(url.expose(), clients));
         let said = |rate: std::io::Result<f64>| rate.map_or_else(|error| error.to_string(), |rate| format!("{}/s", count(rate)));
         return Ok(vec![Row::new(

@@ -35,8 +35,8 @@ pub(crate) struct Bench {
 
 pub(crate) async fn run(bench: Bench) -> Result<Exit, Failure> {
     let folder = bench.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("mainspring-bench-{}", std::process::id())));
-    let postgres = if bench.postgres { environment::settings()?.postgres } else { None };
-    if bench.postgres && postgres.is_none() {
+    let postgres = if bench.postgres { Some(environment::settings()?) } else { None };
+    if postgres.as_ref().is_some_and(|settings| settings.postgres.is_none()) {
         return Err(Failure::usage("--postgres measures over the database that DATABASE_URL names, and it names none"));
     }
     let options = Options { only: bench.only.clone(), folder: folder.clone(), quick: bench.quick, postgres };

@@ -16,6 +16,9 @@ pub(crate) struct Global {
     /// The data folder. By default $XDG_DATA_HOME/mainspring, which is ~/.local/share/mainspring.
     #[arg(long, global = true, env = "MAINSPRING_DATA", value_name = "DIR", help_heading = "Global options")]
     pub(crate) data: Option<PathBuf>,
+    /// `--data` was written on the line: that folder is meant, whatever database the environment names.
+    #[arg(skip)]
+    pub(crate) folder_is_named: bool,
     /// Ask this server instead of opening the data folder.
     #[arg(long, global = true, env = "MAINSPRING_URL", value_name = "URL", help_heading = "Global options")]
     pub(crate) server: Option<String>,

@@ -167,6 +167,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 /// A folder that was written on the command line wins over a server that the environment names.
 fn settle_place(global: &mut Global, matches: &ArgMatches) -> Result<(), Failure> {
+    global.folder_is_named = written_on_line(matches, "data");
     match (written_on_line(matches, "data"), written_on_line(matches, "server")) {
         (true, true) => Err(Failure::usage("--data and --server exclude each other: the server knows its own folder")),
         (true, false) => {

@@ -30,6 +30,9 @@ pub(crate) fn settings(cx: &Cx) -> Result<Settings, Failure> {
     if let Some(data) = &cx.global.data {
         settings.data.clone_from(data);
     }
+    if cx.global.folder_is_named {
+        settings.postgres = None;
+    }
     settings.dev = true;
     Ok(settings)
 }

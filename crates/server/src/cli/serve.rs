@@ -117,6 +117,9 @@ fn apply(cx: &Cx, serve: &Serve, settings: &mut Settings, egress_is_set: bool) -
     if let Some(data) = &cx.global.data {
         settings.data.clone_from(data);
     }
+    if cx.global.folder_is_named {
+        settings.postgres = None;
+    }
     if let Some(url) = &serve.database_url {
         settings.use_database_url("--database-url", url)?;
     }

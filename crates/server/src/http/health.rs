@@ -6,7 +6,6 @@ use http::StatusCode;
 use mainspring_engine::Loop;
 use mainspring_model::store::{self, StoreError};
 use serde::Serialize;
-use std::path::Path;
 use std::pin::pin;
 use utoipa::ToSchema;
 
@@ -119,7 +118,7 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
         scheduler: api.mode.roles.scheduler.then(|| turning(&api, api.engine.schedule_loop())),
         queue: api.mode.roles.worker.then(|| turning(&api, api.engine.queue_loop())),
         database_pool,
-        disk: space(&api.mode.data, probe.err().flatten().as_ref()),
+        disk: space(&api, probe.err().flatten().as_ref()),
     };
     let ready = checks.none_failed();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -136,12 +135,13 @@ fn turning(api: &Api, engine: Loop) -> &'static str {
     }
 }
 
-fn space(data: &Path, probed: Option<&StoreError>) -> &'static str {
-    match (probed, disk::free_mib(data)) {
-        (Some(StoreError::Full { .. } | StoreError::ReadOnly { .. }), _) => ERROR,
-        (_, Some(free)) if free < disk::LITTLE => WARNING,
-        _ => OK,
+fn space(api: &Api, probed: Option<&StoreError>) -> &'static str {
+    if let Some(StoreError::Full { .. } | StoreError::ReadOnly { .. }) = probed {
+        return ERROR;
     }
+    // Of a database elsewhere the disk is only seen when it refuses.
+    let little = api.mode.embedded && disk::free_mib(&api.mode.data).is_some_and(|free| free < disk::LITTLE);
+    if little { WARNING } else { OK }
 }
 
 /// `Err(None)`: the store did not answer in time.

@@ -101,7 +101,7 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("runs_started", "Runs that were started by this process, by kind of trigger", self.started.clone());
+        registry.register("runs_started", "Runs that this process was asked to start, by kind of trigger", self.started.clone());
         registry.register("runs_ended", "Runs that ended in this process, by status", self.ended.clone());
         registry.register("step_attempts", "Attempts of steps, by provider and status", self.steps.clone());
         registry.register_with_unit("step_duration", "How long attempts took", Unit::Seconds, self.step_seconds.clone());
@@ -113,7 +113,7 @@ impl Metrics {
         registry.register("database_connections_idle", "Open connections that nobody uses", self.pool_idle.clone());
         registry.register("database_connections_waiting", "Callers that wait for a connection", self.pool_waiting.clone());
         registry.register("loop_stuck", "1 when a loop of the engine has not turned for 30 s", self.stuck.clone());
-        registry.register_with_unit("data_free", "Free space where the data lies", Unit::Bytes, self.free_bytes.clone());
+        registry.register_with_unit("data_free", "Free space where the data lies; 0 over PostgreSQL", Unit::Bytes, self.free_bytes.clone());
         registry.register_with_unit("uptime", "Since the start", Unit::Seconds, self.uptime.clone());
     }
 
@@ -134,7 +134,7 @@ impl Metrics {
         for (name, state) in [("queue", app.engine.queue_loop()), ("schedules", app.engine.schedule_loop())] {
             self.stuck.get_or_create(&Loops { name }).set(i64::from(matches!(state, Loop::Stuck(_))));
         }
-        if let Some(free) = disk::free_mib(&app.mode.data) {
+        if let Some(free) = disk::free_mib(&app.mode.data).filter(|_| app.mode.embedded) {
             self.free_bytes.set(i64::try_from(free * 1_024 * 1_024).unwrap_or(i64::MAX));
         }
         self.uptime.set((app.clock.now() - app.mode.started_at) as f64 / 1_000.0);

@@ -90,8 +90,8 @@ pub async fn open_for_running(settings: &Settings) -> Result<Opened, OpenError> 
 /// # Errors
 /// [`OpenError`].
 pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenError> {
-    if let Some(postgres) = &settings.postgres {
-        return postgres::open(settings, postgres, drive).await;
+    if let Some(url) = &settings.postgres {
+        return postgres::open(settings, url, drive).await;
     }
     if settings.roles != Roles::ALL {
         let reason =
@@ -152,6 +152,7 @@ pub async fn join(
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
+        embedded: settings.postgres.is_none(),
         listen: settings.listen,
         data: settings.data.clone(),
         environment: settings.environment.clone(),

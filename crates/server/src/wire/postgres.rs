@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mainspring_engine::{CrashMarks, Found, StoreClock};
 use mainspring_model::clock::Clock;
+use mainspring_model::credential::Secret;
 use mainspring_model::id::RunId;
 use mainspring_model::store::{SecretStore, StoreError};
 use mainspring_store::postgres::{OpenOptions, PostgresStore};
@@ -12,27 +13,25 @@ use mainspring_store::postgres::{OpenOptions, PostgresStore};
 use super::clock::pause;
 use super::{OpenError, SystemClock, join, key_ring};
 use crate::app::App;
-use crate::settings::{Postgres, Settings};
+use crate::settings::Settings;
 
 /// How the store is opened for these settings.
-pub fn options(settings: &Settings, postgres: &Postgres, drives: bool) -> OpenOptions {
+pub fn options(settings: &Settings, url: &Secret, drives: bool) -> OpenOptions {
     OpenOptions {
-        migrate_url: postgres.migrate_url.as_ref().map(|url| url.expose().to_owned()),
+        migrate_url: settings.migrate_url.as_ref().map(|url| url.expose().to_owned()),
         auto_migrate: settings.auto_migrate,
         drives,
         production: settings.environment == "production",
-        lease: postgres.lease,
-        ..OpenOptions::new(postgres.url.expose())
+        lease: settings.lease,
+        ..OpenOptions::new(url.expose())
     }
 }
 
-pub(super) async fn open(settings: &Settings, postgres: &Postgres, drive: bool) -> Result<Arc<App>, OpenError> {
-    let store = PostgresStore::open(options(settings, postgres, drive)).await?;
-    for warning in store.warnings() {
-        tracing::warn!("{warning}");
-        if drive {
-            eprintln!("Warning: {warning}");
-        }
+pub(super) async fn open(settings: &Settings, url: &Secret, drive: bool) -> Result<Arc<App>, OpenError> {
+    let store = PostgresStore::open(options(settings, url, drive)).await?;
+    // The log is not there yet; short commands would say it each time.
+    for warning in store.warnings().iter().filter(|_| drive) {
+        eprintln!("Warning: {warning}");
     }
     // Every node needs the same keys: a second one without them must not make its own.
     let existing = store.canary().await?.is_some();
@@ -42,7 +41,7 @@ pub(super) async fn open(settings: &Settings, postgres: &Postgres, drive: bool) 
     let ring = key_ring(settings, existing)?;
     let clock = StoreClock::new(Arc::new(SystemClock::new()), pause);
     clock.correct(&*store).await?;
-    keep_right(&clock, &store, postgres.lease / 3);
+    keep_right(&clock, &store, settings.lease / 3);
     let marks = Arc::new(NodeMarks { store: store.clone(), alone: Mutex::default() });
     join(settings, store, ring, Arc::new(clock), marks).await
 }

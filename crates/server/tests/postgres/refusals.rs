@@ -45,6 +45,9 @@ fn every_refusal_says_what_to_do() {
         assert!(!done.err.contains("secret") && !done.err.contains("wrong"), "{}", done.err);
     }
     let place = Place::new();
+    let mut named = place.command(&["run", "list", "--data", "here"]);
+    Done::of(named.env("DATABASE_URL", "postgres://u:p@127.0.0.1:1/x").output().unwrap()).expect(0);
+    assert!(place.path("here").is_dir(), "a folder on the line is meant, whatever the environment names");
     let done = place.run(&["serve", "--dev", "--roles", "api"]).expect(3);
     assert!(done.err.contains("error[BAD_SETTING]") && done.err.contains("roles are for nodes over PostgreSQL"), "{}", done.err);
 }
