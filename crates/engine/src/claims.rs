@@ -196,7 +196,9 @@ impl Inner {
         }
         let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
-        Ok(Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?)
+        let mut run = Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?;
+        run.set_most_entries(self.settings.most_entries);
+        Ok(run)
     }
 
     /// Writes a terminal event for a run that is not driven.

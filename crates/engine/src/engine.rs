@@ -25,7 +25,7 @@ use crate::marks::CrashMarks;
 use crate::meter::Told;
 use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
-use crate::run::RunKeys;
+use crate::run::{MAX_ENTRIES, RunKeys};
 
 /// What the engine is built from.
 pub struct Parts {
@@ -46,13 +46,21 @@ pub struct Settings {
     /// `run.environment`.
     pub environment: String,
     pub retention: Retention,
+    /// The most entries of one run's journal.
+    pub most_entries: u32,
     /// How often the store is asked for work when nothing announces any.
     pub poll: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { max_live: 2_048, environment: "development".to_owned(), retention: Retention::default(), poll: Duration::from_secs(1) }
+        Settings {
+            max_live: 2_048,
+            environment: "development".to_owned(),
+            retention: Retention::default(),
+            most_entries: MAX_ENTRIES,
+            poll: Duration::from_secs(1),
+        }
     }
 }
 

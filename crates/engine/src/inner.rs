@@ -47,7 +47,8 @@ impl Inner {
             parent: start.parent,
         });
         self.plans.insert(start.plan.id, start.plan.version, start.plan.plan.clone());
-        let run = Run::new(start.plan.plan, header.clone(), self.keys.clone())?;
+        let mut run = Run::new(start.plan.plan, header.clone(), self.keys.clone())?;
+        run.set_most_entries(self.settings.most_entries);
         let new = Arc::new(NewRun { header, slot: start.slot, key: start.key });
         let (progress, watching) = watch::channel(Progress::default());
         let handle = RunHandle { id, progress: watching };

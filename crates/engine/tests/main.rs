@@ -1,6 +1,7 @@
 //! The engine's tests: tables of plans over a simulated world, and every table again with a crash after each event.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bounds;
 mod crash;
 mod edges;
 mod endings;

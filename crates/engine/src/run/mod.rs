@@ -35,7 +35,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use call::Call;
-pub use next::Todo;
+pub use next::{MAX_ENTRIES, Todo};
 pub use outcome::Tried;
 pub(crate) use scope::rfc3339;
 pub use state::{Addr, Failure};
@@ -109,6 +109,8 @@ pub struct Run {
     beside: Vec<Failure>,
     cancels: u32,
     seq: u32,
+    /// Its journal ends at about this length, and the run with it.
+    most_entries: u32,
     last_at: Millis,
     /// Milliseconds spent working, and until when they are counted.
     worked: (u64, Millis),
@@ -195,6 +197,7 @@ impl Run {
             applying: (0, "new"),
             responded: None,
             finished: false,
+            most_entries: MAX_ENTRIES,
         };
         if let Some(deadline) = run.plan.deadline {
             run.timer(created_at.saturating_add(millis(deadline)), Timer::Deadline);
@@ -240,6 +243,11 @@ impl Run {
     /// Sequence number of the last event.
     pub fn seq(&self) -> u32 {
         self.seq
+    }
+
+    /// Another bound than [`MAX_ENTRIES`]. What is in flight when it is met still lands, so a journal can be a little longer.
+    pub fn set_most_entries(&mut self, most: u32) {
+        self.most_entries = most;
     }
 
     pub fn is_finished(&self) -> bool {

@@ -15,6 +15,9 @@ use super::{Call, Phase, Run, Task, Timer, addr_of};
 /// The most items a `for_each` may have.
 pub const MAX_ITEMS: usize = 100_000;
 
+/// The most entries that a run's journal may have: loops in loops would else fill the memory and the disk.
+pub const MAX_ENTRIES: u32 = 1_000_000;
+
 /// One thing for the driver to do.
 pub enum Todo {
     /// Journal this, apply it, and ask again.
@@ -51,6 +54,9 @@ impl Run {
         if let Some(limit) = self.passed_limit(now) {
             return Todo::Record(EventBody::TimedOut { limit });
         }
+        if self.seq >= self.most_entries {
+            return self.overflow();
+        }
         loop {
             while let Some(task) = self.agenda.pop_front() {
                 if let Some(todo) = self.task(task, now) {
@@ -70,6 +76,18 @@ impl Run {
             return Todo::Record(EventBody::Finished(self.ending()));
         }
         Todo::Wait(self.next_moment(now))
+    }
+
+    /// Starts nothing more, `finally` included: it would need entries too. What is in flight lands first.
+    fn overflow(&self) -> Todo {
+        if self.in_flight > 0 {
+            return Todo::Wait(None);
+        }
+        let message = format!(
+            "the run's journal has {} entries, the most that are kept of one run; split the work over several runs with `logic.call`",
+            self.seq
+        );
+        Todo::Record(EventBody::Finished(Run::ending_now(RunStatus::Error, Fault::new(Code::LIMIT_EXCEEDED, message))))
     }
 
     pub(super) fn due_timer(&mut self, now: Millis) -> Option<Timer> {
