@@ -92,7 +92,8 @@ impl Engine {
     }
 
     fn room(&self) -> usize {
-        self.0.settings.max_live.saturating_sub(self.live())
+        let settings = &self.0.settings;
+        (settings.max_live - settings.kept_free()).saturating_sub(self.live())
     }
 
     /// Claims one batch and starts driving it; how many were taken.

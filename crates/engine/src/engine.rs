@@ -64,6 +64,13 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Places for live runs that claims leave free, and that only organizations with few live runs get.
+    pub(crate) fn kept_free(&self) -> usize {
+        self.max_live / 8
+    }
+}
+
 /// A run to be started.
 pub struct Start {
     pub owner: Owner,
@@ -144,6 +151,7 @@ impl RunHandle {
 
 /// A run that is driven here.
 pub(crate) struct LiveRun {
+    pub(crate) org: OrgId,
     pub(crate) signals: mpsc::UnboundedSender<Signal>,
     /// Its first cancellation was passed on, or is in its journal.
     pub(crate) cancelled: bool,

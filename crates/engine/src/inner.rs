@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use mainspring_model::fault::{Code, Fault};
-use mainspring_model::id::RunId;
+use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
 use serde_json::{Value, json};
@@ -18,6 +18,9 @@ use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
 use crate::plans::LoadedPlan;
 use crate::run::Run;
 use crate::suspects::Alone;
+
+/// The part of the places kept free that one organization may take.
+const FEW: usize = 8;
 
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
@@ -32,6 +35,7 @@ impl Inner {
         self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
+        let org = start.owner.org;
         let header = Arc::new(RunHeader {
             id,
             owner: start.owner,
@@ -52,14 +56,23 @@ impl Inner {
         let new = Arc::new(NewRun { header, slot: start.slot, key: start.key });
         let (progress, watching) = watch::channel(Progress::default());
         let handle = RunHandle { id, progress: watching };
-        let full = draining || self.live_count.load(Ordering::Acquire) >= self.settings.max_live || self.exclusive.load(Ordering::Acquire);
-        if full {
+        let room = !draining && !self.exclusive.load(Ordering::Acquire) && self.has_room_for(org);
+        if !room {
             let inner = self.clone();
             tokio::spawn(async move { inner.enqueue(id, new, progress).await });
         } else {
             self.spawn(run, self.store.epoch(), Some(new), progress, None, false);
         }
         Ok(handle)
+    }
+
+    /// Whether a run of this organization may begin here at once. The last places are kept for those who have few runs here: a
+    /// process full of one organization's runs starts another's without the way through the queue.
+    fn has_room_for(&self, org: OrgId) -> bool {
+        let (live, most) = (self.live_count.load(Ordering::Acquire), self.settings.max_live);
+        let kept = self.settings.kept_free();
+        // Counted only when the process is nearly full: as many runs as there are, for one that may begin.
+        live + kept < most || (live < most && self.lock_live().values().filter(|run| run.org == org).count() <= kept / FEW)
     }
 
     /// Makes the run durable for whoever claims it.
@@ -91,7 +104,7 @@ impl Inner {
         cancel: bool,
     ) {
         let (signals, inbox) = mpsc::unbounded_channel();
-        let id = run.header().id;
+        let (id, org) = (run.header().id, run.header().owner.org);
         let cancelled = cancel || run.has_been_cancelled();
         if cancel && !run.has_been_cancelled() {
             // In the channel before the driver begins, so that it cannot lie down to wait without having heard it.
@@ -103,7 +116,7 @@ impl Inner {
                 // Claimed before the end began, and after the others were told of it.
                 drop(signals.send(Signal::Shutdown));
             }
-            live.insert(id, LiveRun { signals, cancelled });
+            live.insert(id, LiveRun { org, signals, cancelled });
             self.live_count.store(live.len(), Ordering::Release);
         }
         let driver = Driver::new(self.clone(), run, epoch, create, progress, inbox, alone);

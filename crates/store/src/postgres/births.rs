@@ -13,6 +13,7 @@ use super::error::Fail;
 use super::values::{Stamp, kept, key};
 use crate::shared::draft::Birth;
 use crate::shared::group;
+use crate::shared::turns::Turns;
 
 use super::ledger::Place;
 
@@ -37,6 +38,7 @@ pub(super) async fn insert(
     org: OrgId,
     newborns: &mut [Newborn<'_>],
     now: Millis,
+    turns: &Turns,
     prepared: bool,
     connection: &mut PgConnection,
 ) -> Result<HashSet<RunId>, Fail> {
@@ -53,7 +55,7 @@ pub(super) async fn insert(
         .bind(all().map(|n| n.known.epoch).bind_iter())
         .bind(all().map(|n| i64::from(n.birth.plan_version)).bind_iter())
         .bind(all().map(|n| n.birth.created_at).bind_iter())
-        .bind(all().map(|n| if held(&n) { n.stand.until.map(Stamp) } else { Some(Stamp(now)) }).bind_iter())
+        .bind(all().map(|n| if held(&n) { n.stand.until.map(Stamp) } else { Some(Stamp(turns.next(org, now))) }).bind_iter())
         .bind(all().map(|n| held(&n).then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.stand.status.is_terminal().then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.birth.slot.map(|(slot, _)| slot.schedule.0)).bind_iter())

@@ -43,7 +43,8 @@ impl Floor {
     /// The claim had found so many from `began` on, the last of them queued at `last`.
     fn note(&mut self, began: Option<Millis>, full: bool, last: Option<Millis>) {
         match last {
-            Some(last) if full => self.at = Some(last - SLACK),
+            // Not back to what somebody else was given in between: their place is now, and the claim looks there by itself.
+            Some(last) if full => self.at = Some(began.map_or(last - SLACK, |began| began.max(last - SLACK))),
             // Nothing more from there on: look from the beginning next, if this look did not.
             _ if began.is_some() => *self = Floor::default(),
             _ => self.at = None,
@@ -51,14 +52,21 @@ impl Floor {
     }
 }
 
-/// Queued runs whatever the clock says, so that one that was set back holds nobody up; waiting ones when they are due. The one
-/// place that decides whose turn it is: $1 the node's epoch, $2 now, $3 how many, $4 where the queued ones begin.
-const CLAIM: &str = "with queued as materialized (select org_id, id, due_at from runs where status = 'queued' and due_at >= $4 \
+/// Queued runs whatever the clock says, for their times are places in a line ([`crate::shared::turns`]); waiting ones when they
+/// are due; of both the oldest, in turn, so that many of one kind do not hold up the other. The one place that decides whose
+/// turn it is: $1 the node's epoch, $2 now, $3 how many, $4 where the queued ones begin, $5 where those begin whose place is now
+/// while the first lies in the future.
+const CLAIM: &str = "with near as materialized (select org_id, id, due_at from runs where status = 'queued' and due_at >= $5 \
+     and due_at <= $2 and due_at < $4 order by due_at, id limit $3 for update skip locked), \
+     far as materialized (select org_id, id, due_at from runs where status = 'queued' and due_at >= $4 \
      order by due_at, id limit $3 for update skip locked), \
+     queued as (select org_id, id, due_at from near union all select org_id, id, due_at from far), \
      waiting as materialized (select org_id, id, due_at from runs where status = 'waiting' and due_at <= $2 \
      order by due_at, id limit $3 for update skip locked), \
-     chosen as (select org_id, id, due_at, was_queued from (select org_id, id, due_at, true as was_queued from queued \
-     union all select org_id, id, due_at, false from waiting) as both_kinds order by due_at, id limit $3), \
+     chosen as (select org_id, id, due_at, was_queued from (select org_id, id, due_at, true as was_queued, \
+     row_number() over (order by due_at, id) as place from queued \
+     union all select org_id, id, due_at, false, row_number() over (order by due_at, id) from waiting) as both_kinds \
+     order by place, due_at, id limit $3), \
      taken as (update runs as r set status = 'running', epoch = $1, due_at = null, signalled = false, \
      started_at = coalesce(r.started_at, $2) from chosen as c where r.org_id = c.org_id and r.id = c.id \
      returning r.org_id, r.id, c.due_at, c.was_queued, r.cancel_asked, r.crashes, r.crashes_alone, r.parent_id, r.plan_id) \
@@ -104,7 +112,8 @@ impl PostgresStore {
             return Ok(vec![]);
         }
         let query = session.query(CLAIM).bind(epoch).bind(Stamp(session.now())).bind(i64::from(size));
-        let rows = query.bind(Stamp(began.unwrap_or(Millis::MIN))).fetch_all(&mut *session).await?;
+        let from = began.unwrap_or(Millis::MIN);
+        let rows = query.bind(Stamp(from)).bind(Stamp(from.min(session.now() - SLACK))).fetch_all(&mut *session).await?;
         let mut taken = Vec::with_capacity(rows.len());
         let mut last = None;
         for row in &rows {

@@ -138,7 +138,7 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let mut newborns: Vec<_> = candidates.iter().map(|i| entries[*i].newborn(self.drafts)).collect();
-        let made = births::insert(org, &mut newborns, self.now, self.prepared, connection).await?;
+        let made = births::insert(org, &mut newborns, self.now, &self.ledger.turns, self.prepared, connection).await?;
         drop(newborns);
         let mut filled = Vec::new();
         for i in candidates {

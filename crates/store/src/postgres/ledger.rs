@@ -7,6 +7,7 @@ use mainspring_model::run::RunStatus;
 
 use crate::shared::group::Verdicts;
 use crate::shared::judge::Known;
+use crate::shared::turns::Turns;
 
 /// What a run's rows are found by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +21,7 @@ pub(super) struct Place {
 pub(super) struct Ledger {
     pub(super) epoch: i64,
     pub(super) held: HashMap<RunId, Known<Place>>,
+    pub(super) turns: Turns,
 }
 
 /// What a transaction did, to be told and remembered once it is committed.
@@ -33,13 +35,13 @@ pub(super) struct Effects {
 
 impl Ledger {
     pub(super) fn new(epoch: i64) -> Ledger {
-        Ledger { epoch, held: HashMap::new() }
+        Ledger { epoch, held: HashMap::new(), turns: Turns::default() }
     }
 
-    /// Before a transaction: under another epoch than before nothing that is remembered holds.
+    /// Before a transaction: under another epoch than before nothing that is remembered of runs holds.
     pub(super) fn turn_to(&mut self, epoch: i64) {
         if self.epoch != epoch {
-            *self = Ledger::new(epoch);
+            *self = Ledger { turns: std::mem::take(&mut self.turns), ..Ledger::new(epoch) };
         }
     }
 

@@ -7,3 +7,4 @@ pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod plans;
 pub(crate) mod queue;
+pub(crate) mod turns;

@@ -14,6 +14,7 @@ use super::values::{Bound, Rows, take};
 use super::{bytes, hex_list, uuid};
 use crate::shared::draft::Birth;
 use crate::shared::group;
+use crate::shared::turns::Turns;
 
 type Newborn<'a> = group::Newborn<'a, Numbers>;
 
@@ -25,14 +26,19 @@ static INSERT: Rows = Rows::new(
 );
 
 /// Inserts what is not there yet and gives the numbers of the rows it made.
-pub(super) async fn insert(newborns: &[Newborn<'_>], now: Millis, connection: &mut SqliteConnection) -> Result<HashMap<RunId, i64>, Fail> {
+pub(super) async fn insert(
+    newborns: &[Newborn<'_>],
+    now: Millis,
+    turns: &Turns,
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<RunId, i64>, Fail> {
     let mut made = HashMap::with_capacity(newborns.len());
     let mut left = newborns;
     while !left.is_empty() {
         let (some, rest) = left.split_at(take(left.len()));
         let mut bound = Bound::default();
         for newborn in some {
-            bind(newborn, now, &mut bound);
+            bind(newborn, now, turns, &mut bound);
         }
         let mut rows = sqlx::query_with(INSERT.sql(some.len()), bound.0).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
@@ -43,11 +49,11 @@ pub(super) async fn insert(newborns: &[Newborn<'_>], now: Millis, connection: &m
     Ok(made)
 }
 
-fn bind(newborn: &Newborn<'_>, now: Millis, bound: &mut Bound) {
+fn bind(newborn: &Newborn<'_>, now: Millis, turns: &Turns, bound: &mut Bound) {
     let Newborn { run, birth, known, stand } = newborn;
     let queued = stand.status == RunStatus::Queued;
     bound.add(bytes(run.0)).add(known.place.org_no).add(known.place.plan_no).add(stand.status.as_str()).add(known.epoch);
-    bound.add(if queued { Some(now) } else { stand.until }).add(birth.created_at);
+    bound.add(if queued { Some(turns.next(birth.org, now)) } else { stand.until }).add(birth.created_at);
     bound.add((!queued).then_some(now)).add(stand.status.is_terminal().then_some(now));
     bound.add(bytes(birth.user.0)).add(i64::from(birth.plan_version));
     bound.add(birth.parent.as_ref().map(|(parent, _)| bytes(parent.0))).add(birth.parent.as_ref().map(|(_, path)| path.clone()));

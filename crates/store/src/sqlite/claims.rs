@@ -10,15 +10,17 @@ use super::error::Fail;
 use super::runs::{header, header_columns, status, with_owner};
 use super::{bytes, hex_list, number_list, uuid};
 
-/// Queued runs whatever the clock says, so that one that was set back holds nobody up; waiting ones when they are due.
+/// Queued runs whatever the clock says, for their times are places in a line ([`crate::shared::turns`]); waiting ones when they
+/// are due; of both the oldest, in turn, so that many of one kind do not hold up the other.
 pub(super) const DUE: &str = concat!(
     "select ",
     header_columns!(),
     ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone, r.started_at is not null",
     with_owner!(),
-    "where r.no in (select no from (select no, due_at from (select no, due_at from runs \
-     where status = 'queued' and due_at is not null order by due_at limit ?2) union all select no, due_at from (select no, due_at \
-     from runs where status = 'waiting' and due_at <= ?1 order by due_at limit ?2) order by due_at, no limit ?2)) \
+    "where r.no in (select no from (select no, due_at, row_number() over (order by due_at, no) as place from (select no, due_at \
+     from runs where status = 'queued' and due_at is not null order by due_at limit ?2) union all \
+     select no, due_at, row_number() over (order by due_at, no) as place from (select no, due_at from runs \
+     where status = 'waiting' and due_at <= ?1 order by due_at limit ?2) order by place, due_at, no limit ?2)) \
      and (select generation from store_state where only_row = 1) = ?3 order by r.due_at, r.no"
 );
 

@@ -77,7 +77,7 @@ impl Group<'_> {
             }
         }
         let newborns: Vec<_> = candidates.iter().map(|i| entries[*i].newborn(self.drafts)).collect();
-        let made = births::insert(&newborns, self.now, connection).await?;
+        let made = births::insert(&newborns, self.now, &self.ledger.turns, connection).await?;
         drop(newborns);
         let mut filled = Vec::new();
         for i in candidates {

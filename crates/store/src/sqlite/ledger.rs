@@ -10,6 +10,7 @@ use super::births;
 use super::error::Fail;
 use crate::shared::group::Verdicts;
 use crate::shared::judge::Known;
+use crate::shared::turns::Turns;
 
 /// The numbers that stand for a run's ids in its rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,7 @@ pub(super) struct Ledger {
     pub(super) held: HashMap<RunId, Known<Numbers>>,
     orgs: HashMap<OrgId, i64>,
     plans: HashMap<PlanId, i64>,
+    pub(super) turns: Turns,
 }
 
 /// Numbers beyond this many are forgotten and asked again: a bound on memory, not on plans.
@@ -44,7 +46,7 @@ pub(super) struct Effects {
 
 impl Ledger {
     pub(super) fn new(epoch: i64) -> Ledger {
-        Ledger { epoch, held: HashMap::new(), orgs: HashMap::new(), plans: HashMap::new() }
+        Ledger { epoch, held: HashMap::new(), orgs: HashMap::new(), plans: HashMap::new(), turns: Turns::default() }
     }
 
     /// After the commit. Gives the answers in the order of the drafts.

@@ -8,7 +8,7 @@ use mainspring_model::id::{Owner, RunId};
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{Committed, Standing};
 
-use super::make::{World, code, ending, success};
+use super::make::{World, code, ending, owner, plan_id, success};
 
 async fn claim(world: &World, max: u32) -> Vec<RunId> {
     world.store.claim(max).await.unwrap().iter().map(|claimed| claimed.header.id).collect()
@@ -141,4 +141,51 @@ pub async fn claims_never_overlap(world: &World) {
     let claimed: Vec<RunId> = batches.into_iter().flatten().collect();
     assert_eq!(claimed.len(), 60);
     assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), made);
+}
+
+async fn queued_by(world: &World, org: u128) -> RunId {
+    let header = world.header_of(owner(org), plan_id(1));
+    world.commit(world.creation(&header, Standing::Queued)).await;
+    header.id
+}
+
+pub async fn a_flood_stands_behind_who_comes_later(world: &World) {
+    let mut flood = vec![];
+    for _ in 0..400 {
+        flood.push(queued_by(world, 1).await);
+    }
+    // Far enough into the flood that claims no longer begin at the oldest place.
+    let mut taken = vec![];
+    while taken.len() < 150 {
+        world.pass(10);
+        taken.extend(claim(world, 50).await);
+    }
+    assert_eq!(taken, flood[..taken.len()], "an organization's own runs keep their order");
+    let (other, third) = (queued_by(world, 2).await, queued_by(world, 3).await);
+    assert_eq!(claim(world, 10).await[..2], [other, third]);
+    // A second flood gets its share from its first moment on.
+    let mut second = HashSet::new();
+    for _ in 0..100 {
+        second.insert(queued_by(world, 4).await);
+    }
+    let mut claims = 0;
+    while !second.is_empty() {
+        claims += 1;
+        assert!(claims <= 40, "{} of the second flood still wait", second.len());
+        for run in claim(world, 10).await {
+            second.remove(&run);
+        }
+    }
+}
+
+pub async fn many_waits_that_are_due_do_not_hold_up_the_queue(world: &World) {
+    let mut waits = vec![];
+    for _ in 0..100 {
+        let run = world.held().await;
+        world.commit(world.write(run, &[], Standing::Waiting(Some(world.now() + 1)))).await;
+        waits.push(run);
+    }
+    world.pass(1_000);
+    let queued = world.queued().await;
+    assert_eq!(claim(world, 4).await, [waits[0], waits[1], waits[2], queued]);
 }

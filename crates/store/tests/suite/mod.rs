@@ -44,7 +44,7 @@ macro_rules! suite {
                 a_second_create_of_the_same_run_exists, a_slot_of_a_removed_schedule_is_late;
             claims: oldest_due_first, a_claimed_run_is_held, a_wait_ends_at_its_moment, release_gives_back, work_arrives,
                 cancelling, a_cancel_while_held_is_not_lost, recovery_leaves_the_living_alone, wake_cuts_a_wait_short,
-                claims_never_overlap;
+                claims_never_overlap, a_flood_stands_behind_who_comes_later, many_waits_that_are_due_do_not_hold_up_the_queue;
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;
