@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod dice;
 mod dump;
+mod fairness;
 mod ledger;
 mod load;
 mod oracle;

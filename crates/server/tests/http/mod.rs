@@ -17,4 +17,4 @@ mod serving;
 mod steps;
 mod webhook_answers;
 mod webhooks;
-mod world;
+pub mod world;

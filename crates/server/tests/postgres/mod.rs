@@ -1,6 +1,6 @@
 //! The program as one of many nodes: real processes over a PostgreSQL of the tests' own.
 
-mod database;
+pub mod database;
 mod node;
 mod nodes;
 mod refusals;
