@@ -199,6 +199,7 @@ impl Inner {
         journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
         let mut run = Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?;
         run.set_most_entries(self.settings.most_entries);
+        run.set_tags(self.settings.tags.clone());
         Ok(run)
     }
 

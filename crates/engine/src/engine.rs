@@ -25,7 +25,7 @@ use crate::marks::CrashMarks;
 use crate::meter::Told;
 use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
-use crate::run::{MAX_ENTRIES, RunKeys};
+use crate::run::{MAX_ENTRIES, RunKeys, Tags};
 
 /// What the engine is built from.
 pub struct Parts {
@@ -48,6 +48,8 @@ pub struct Settings {
     pub retention: Retention,
     /// The most entries of one run's journal.
     pub most_entries: u32,
+    /// What this process serves of what plans and steps ask for (`tag`); everything when `None`.
+    pub tags: Tags,
     /// How often the store is asked for work when nothing announces any.
     pub poll: Duration,
 }
@@ -59,6 +61,7 @@ impl Default for Settings {
             environment: "development".to_owned(),
             retention: Retention::default(),
             most_entries: MAX_ENTRIES,
+            tags: None,
             poll: Duration::from_secs(1),
         }
     }
@@ -115,6 +118,8 @@ impl From<StoreError> for StartError {
 /// A started run and how far it has come.
 pub struct RunHandle {
     pub id: RunId,
+    /// Some of its steps belong on nodes that serve what this one does not: what is known here ends when the run leaves.
+    pub leaves: bool,
     pub progress: watch::Receiver<Progress>,
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::driver::{Driver, HOLD, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
 use crate::plans::LoadedPlan;
-use crate::run::Run;
+use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
 /// The part of the places kept free that one organization may take.
@@ -53,15 +53,19 @@ impl Inner {
         self.plans.insert(start.plan.id, start.plan.version, start.plan.plan.clone());
         let mut run = Run::new(start.plan.plan, header.clone(), self.keys.clone())?;
         run.set_most_entries(self.settings.most_entries);
+        run.set_tags(self.settings.tags.clone());
+        let tag = run.plan().tag.clone();
         let new = Arc::new(NewRun { header, slot: start.slot, key: start.key });
         let (progress, watching) = watch::channel(Progress::default());
-        let handle = RunHandle { id, progress: watching };
+        let tags = &self.settings.tags;
+        let leaves = tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
+        let handle = RunHandle { id, leaves, progress: watching };
         let room = !draining && !self.exclusive.load(Ordering::Acquire) && self.has_room_for(org);
-        if !room {
-            let inner = self.clone();
-            tokio::spawn(async move { inner.enqueue(id, new, progress).await });
-        } else {
+        if room && serves(&self.settings.tags, tag.as_deref()) {
             self.spawn(run, self.store.epoch(), Some(new), progress, None, false);
+        } else {
+            let inner = self.clone();
+            tokio::spawn(async move { inner.enqueue(id, new, tag, progress).await });
         }
         Ok(handle)
     }
@@ -76,8 +80,9 @@ impl Inner {
     }
 
     /// Makes the run durable for whoever claims it.
-    pub(crate) async fn enqueue(&self, id: RunId, new: Arc<NewRun>, progress: watch::Sender<Progress>) {
-        let write = RunWrite { run: id, epoch: self.store.epoch(), create: Some(new), events: Arc::default(), standing: Standing::Queued };
+    pub(crate) async fn enqueue(&self, id: RunId, new: Arc<NewRun>, tag: Option<String>, progress: watch::Sender<Progress>) {
+        let standing = tag.map_or(Standing::Queued, Standing::QueuedFor);
+        let write = RunWrite { run: id, epoch: self.store.epoch(), create: Some(new), events: Arc::default(), standing };
         let result = self.store.commit(write).await;
         progress.send_modify(|progress| match result {
             Ok(mainspring_model::store::Committed::Exists(run)) => {

@@ -9,4 +9,5 @@ mod failures;
 mod loops;
 mod retries;
 mod simulation;
+mod tags;
 mod world;

@@ -134,6 +134,9 @@ pub struct Ending {
     pub error: Option<Fault>,
 }
 
+/// The tag of steps that ask for none, and of nodes that were started with none.
+pub const UNTAGGED: &str = "default";
+
 /// A run's row as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -149,6 +152,8 @@ pub struct RunSummary {
     pub finished_at: Option<Millis>,
     /// When a waiting run goes on by itself.
     pub wake_at: Option<Millis>,
+    /// The tag that a queued run's node must serve, where that is not [`UNTAGGED`].
+    pub tag: Option<String>,
     pub output: Option<Value>,
     pub error: Option<Fault>,
 }

@@ -12,5 +12,6 @@ pub mod plans;
 pub mod roles;
 pub mod serve;
 pub mod settings;
+pub mod tags;
 pub mod webhooks;
 pub mod wire;

@@ -8,6 +8,7 @@ use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
 use crate::roles::Roles;
+use crate::tags::Tags;
 
 /// Where plans may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Settings {
     pub retention: Retention,
     pub max_live: usize,
     pub roles: Roles,
+    /// What the workers of this node serve.
+    pub tags: Tags,
     /// The figures' own address.
     pub metrics_listen: Option<SocketAddr>,
     /// Opens `/metrics` on the server's own address.
@@ -77,6 +80,7 @@ impl Default for Settings {
             retention: Retention::default(),
             max_live: 2_048,
             roles: Roles::ALL,
+            tags: Tags::default(),
             metrics_listen: None,
             metrics_token: None,
         }
@@ -141,6 +145,9 @@ impl Settings {
         }
         if let Some((name, text)) = first(&["MAINSPRING_ROLES"]) {
             settings.roles = text.parse().map_err(|reason| BadSetting { name, reason })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_TAGS"]) {
+            settings.tags = text.parse().map_err(|reason| BadSetting { name, reason })?;
         }
         if let Some((name, text)) = first(&["MAINSPRING_METRICS_LISTEN"]) {
             let address =

@@ -1,4 +1,5 @@
-//! The contract pages: `docs/plan-format.md` and `docs/http-api.md` say word for word what was agreed on.
+//! The contract pages: `docs/plan-format.md` and `docs/http-api.md` say word for word what was agreed on, line after line. What came
+//! after stands between those lines, in lines of its own.
 //!
 //! The agreed text may lie beside the checkout. Where it does not, the project's own pages are all there is, and the check
 //! says that it compared nothing.
@@ -21,29 +22,38 @@ pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
     for page in PAGES {
         let ours = std::fs::read_to_string(root.join("docs").join(page)).with_context(|| format!("docs/{page}"))?;
         let theirs = std::fs::read_to_string(agreed.join(page)).with_context(|| format!("the agreed {page}"))?;
-        if let Some(line) = first_difference(&ours, &theirs) {
-            findings.push(Finding::at(&format!("docs/{page}"), line, "contract", "differs from the agreed page from here on"));
+        match lines_added(&ours, &theirs) {
+            Ok(0) => {}
+            Ok(added) => println!("note: docs/{page} has all of the agreed page and {added} lines of its own"),
+            Err(line) => {
+                findings.push(Finding::at(&format!("docs/{page}"), 1, "contract", &format!("lacks line {line} of the agreed page")))
+            }
         }
     }
     Ok(findings)
 }
 
-/// The number of the first line that differs.
-fn first_difference(ours: &str, theirs: &str) -> Option<usize> {
-    let (ours, theirs): (Vec<&str>, Vec<&str>) = (ours.lines().collect(), theirs.lines().collect());
-    let shorter = ours.len().min(theirs.len());
-    let within = (0..shorter).find(|&index| ours[index] != theirs[index]);
-    within.or((ours.len() != theirs.len()).then_some(shorter)).map(|index| index + 1)
+/// How many lines of ours stand between theirs; the number of theirs that is missing, or is not in its order.
+fn lines_added(ours: &str, theirs: &str) -> Result<usize, usize> {
+    let mut rest = ours.lines();
+    for (index, line) in theirs.lines().enumerate() {
+        if !rest.any(|own| own == line) {
+            return Err(index + 1);
+        }
+    }
+    Ok(ours.lines().count() - theirs.lines().count())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::first_difference;
+    use super::lines_added;
 
     #[test]
-    fn the_first_differing_line_is_named() {
-        assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
-        assert_eq!(first_difference("a\nb\n", "a\nc\n"), Some(2));
-        assert_eq!(first_difference("a\n", "a\nb\n"), Some(2));
+    fn nothing_agreed_is_changed_or_left_out() {
+        assert_eq!(lines_added("a\nb\n", "a\nb\n"), Ok(0));
+        assert_eq!(lines_added("a\nnew\nb\nmore\n", "a\nb\n"), Ok(2));
+        assert_eq!(lines_added("a\nb\n", "a\nc\n"), Err(2));
+        assert_eq!(lines_added("b\na\n", "a\nb\n"), Err(2));
+        assert_eq!(lines_added("a\n", "a\nb\n"), Err(2));
     }
 }

@@ -179,6 +179,10 @@ impl Driver {
                 if self.shutdown {
                     return self.hand_back().await;
                 }
+                if let Some(tag) = self.run.tag_wanted().map(str::to_owned) {
+                    self.commit(Standing::QueuedFor(tag)).await?;
+                    return Err(Stop::Parked);
+                }
                 if self.park_if_long(wait).await? {
                     continue;
                 }

@@ -69,6 +69,9 @@ impl Run {
         let attempt = unit.attempt;
         let plan = self.plan.clone();
         let step = plan.step(self.step_ix(addr)?);
+        if matches!(step.kind, StepKind::Action(_)) && !self.may_begin(addr) {
+            return None;
+        }
         let path = self.unit_path(addr);
         let is_body = matches!(step.kind, StepKind::Body(_));
         let needs_now = step.reads_now && !self.nows.contains_key(&path);

@@ -19,6 +19,7 @@ mod retry;
 mod scope;
 mod state;
 mod stops;
+mod tags;
 mod units;
 pub mod view;
 
@@ -40,6 +41,7 @@ pub use outcome::Tried;
 pub(crate) use scope::rfc3339;
 pub use state::{Addr, Failure};
 use state::{Ended, Frame, FrameIx, FrameOwner};
+pub use tags::{Tags, serves};
 
 /// What the run cannot work out by itself: keyed hashes under the organization's key.
 pub trait RunKeys: Send + Sync {
@@ -111,6 +113,10 @@ pub struct Run {
     seq: u32,
     /// Its journal ends at about this length, and the run with it.
     most_entries: u32,
+    /// What this process serves.
+    tags: Tags,
+    /// Units that were ready here and belong elsewhere.
+    foreign: Vec<Addr>,
     last_at: Millis,
     /// Milliseconds spent working, and until when they are counted.
     worked: (u64, Millis),
@@ -198,6 +204,8 @@ impl Run {
             responded: None,
             finished: false,
             most_entries: MAX_ENTRIES,
+            tags: None,
+            foreign: Vec::new(),
         };
         if let Some(deadline) = run.plan.deadline {
             run.timer(created_at.saturating_add(millis(deadline)), Timer::Deadline);

@@ -122,7 +122,7 @@ impl Database {
             row.crashes = 0;
         }
         match &write.standing {
-            Standing::Queued => {
+            Standing::Queued | Standing::QueuedFor(_) => {
                 (row.status, row.due_at, row.epoch, row.signalled) = (RunStatus::Queued, Some(now), 0, false);
                 self.arrived = true;
             }

@@ -162,7 +162,7 @@ impl Judge {
             seen.row(write.run, row.kind, &body, now, &mut broken);
         }
         match &write.standing {
-            Standing::Queued => seen.holder = 0,
+            Standing::Queued | Standing::QueuedFor(_) => seen.holder = 0,
             Standing::Ended(ending) => {
                 seen.ended_at = now;
                 let status = ending.status.as_str();

@@ -85,6 +85,7 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         output,
         timeout: policy::span(doc.timeout.as_ref(), policy::LEAST, "/timeout", problems).unwrap_or(TIMEOUT),
         deadline: policy::span(doc.deadline.as_ref(), policy::LEAST, "/deadline", problems),
+        tag: doc.tag.clone(),
         on_error: layout.on_error,
         finally: layout.finally,
         lists: layout.lists.iter().map(|list| List { role: list.role, steps: list.steps.clone() }).collect(),

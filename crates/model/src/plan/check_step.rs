@@ -64,6 +64,7 @@ pub(crate) fn compile(
         on_error: on_error(doc.on_error.as_ref(), laid.handler),
         error_handled: false,
         once: doc.once,
+        tag: laid.tag.map(str::to_owned),
         reads_now: compiler.reads_now,
     }
 }

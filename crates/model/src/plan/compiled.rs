@@ -35,6 +35,8 @@ pub struct Plan {
     pub timeout: Duration,
     /// Bounds the wall-clock time since the run was created.
     pub deadline: Option<Duration>,
+    /// That of steps without one of their own; a run of the plan begins where it is served.
+    pub tag: Option<String>,
     pub ids: HashMap<String, StepIx>,
 }
 
@@ -100,6 +102,8 @@ pub struct Step {
     /// A written `x:error` edge leaves this step.
     pub error_handled: bool,
     pub once: bool,
+    /// Runs where this tag is served; `None`: where untagged steps run.
+    pub tag: Option<String>,
     /// An expression of this step reads `now()`.
     pub reads_now: bool,
 }

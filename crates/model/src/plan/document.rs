@@ -56,4 +56,8 @@ pub struct PlanDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Duration>")]
     pub deadline: Option<Value>,
+    /// Its steps run on nodes that serve this tag, where they say nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$"))]
+    pub tag: Option<String>,
 }

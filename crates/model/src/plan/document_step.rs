@@ -79,6 +79,10 @@ pub struct StepDoc {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(default)]
     pub once: bool,
+    /// Runs on nodes that serve this tag; that of the enclosing step or of the plan unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$"))]
+    pub tag: Option<String>,
     /// Where the canvas draws it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Value>,

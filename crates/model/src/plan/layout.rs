@@ -19,6 +19,8 @@ pub(crate) struct Laid<'d> {
     pub list: ListId,
     pub place: u32,
     pub number: Option<u32>,
+    /// Its own, or that of what encloses it.
+    pub tag: Option<&'d str>,
     pub body: Option<ListId>,
     pub handler: Option<ListId>,
     /// Found in the catalogue; `None` for bodies, and where it is unknown.
@@ -51,9 +53,10 @@ pub(crate) struct Layout<'d> {
 impl<'d> Layout<'d> {
     pub(crate) fn of(doc: &'d PlanDoc, problems: &mut Problems<'_>) -> Layout<'d> {
         let mut layout = Layout { steps: Vec::new(), lists: Vec::new(), on_error: None, finally: None, ids: HashMap::new() };
-        layout.list(ListRole::Top, &doc.steps, "/steps", "step", None);
-        layout.on_error = doc.on_error.as_ref().map(|steps| layout.list(ListRole::PlanError, steps, "/on_error", "on_error", None));
-        layout.finally = doc.finally.as_ref().map(|steps| layout.list(ListRole::Finally, steps, "/finally", "finally", None));
+        let tag = doc.tag.as_deref();
+        layout.list(ListRole::Top, &doc.steps, "/steps", "step", None, tag);
+        layout.on_error = doc.on_error.as_ref().map(|steps| layout.list(ListRole::PlanError, steps, "/on_error", "on_error", None, tag));
+        layout.finally = doc.finally.as_ref().map(|steps| layout.list(ListRole::Finally, steps, "/finally", "finally", None, tag));
         layout.name(problems);
         layout
     }
@@ -72,7 +75,15 @@ impl<'d> Layout<'d> {
     }
 
     /// Depth is bounded by the reader, so this may recurse.
-    fn list(&mut self, role: ListRole, docs: &'d [StepDoc], pointer: &str, prefix: &str, number: Option<u32>) -> ListId {
+    fn list(
+        &mut self,
+        role: ListRole,
+        docs: &'d [StepDoc],
+        pointer: &str,
+        prefix: &str,
+        number: Option<u32>,
+        tag: Option<&'d str>,
+    ) -> ListId {
         let list = ListId(index(self.lists.len()));
         self.lists.push(LaidList { role, steps: Vec::new() });
         for (place, doc) in docs.iter().enumerate() {
@@ -80,6 +91,7 @@ impl<'d> Layout<'d> {
             let id = doc.id.clone().unwrap_or_else(|| format!("{prefix}_{}", place + 1));
             let pointer = format!("{pointer}/{place}");
             let number = if list == Plan::TOP { Some(index(place)) } else { number };
+            let tag = doc.tag.as_deref().or(tag);
             self.lists[list.0 as usize].steps.push(ix);
             self.steps.push(Laid {
                 doc,
@@ -88,6 +100,7 @@ impl<'d> Layout<'d> {
                 list,
                 place: index(place),
                 number,
+                tag,
                 body: None,
                 handler: None,
                 action: None,
@@ -95,11 +108,11 @@ impl<'d> Layout<'d> {
                 port_names: HashSet::new(),
             });
             if let Some(steps) = &doc.steps {
-                let body = self.list(ListRole::Body(ix), steps, &format!("{pointer}/steps"), &id, number);
+                let body = self.list(ListRole::Body(ix), steps, &format!("{pointer}/steps"), &id, number, tag);
                 self.steps[ix.0 as usize].body = Some(body);
             }
             if let Some(OnErrorDoc::Steps(steps)) = &doc.on_error {
-                let handler = self.list(ListRole::StepError(ix), steps, &format!("{pointer}/on_error"), &id, number);
+                let handler = self.list(ListRole::StepError(ix), steps, &format!("{pointer}/on_error"), &id, number, tag);
                 self.steps[ix.0 as usize].handler = Some(handler);
             }
         }

@@ -54,6 +54,7 @@ pub use document::PlanDoc;
 pub use inputs::InputSpec;
 pub use load::{Checked, load, load_stored, load_value};
 pub use names::PLAN as FIELDS;
+pub use read_step::is_tag;
 pub use schema::plan_schema;
 pub use source::{Format, MAX_BYTES, Source, parse};
 pub use spot::Place;

@@ -14,6 +14,7 @@ pub const PLAN: &[&str] = &[
     "finally",
     "timeout",
     "deadline",
+    "tag",
 ];
 
 /// Fields of a step. `provider` is read beside `action`.
@@ -39,6 +40,7 @@ pub(crate) const STEP: &[&str] = &[
     "timeout",
     "on_error",
     "once",
+    "tag",
     "position",
 ];
 

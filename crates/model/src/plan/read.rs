@@ -47,6 +47,7 @@ pub(crate) fn read(value: &Value, problems: &mut Problems<'_>) -> (PlanDoc, bool
         finally: steps(&fields, "finally", 1, &mut counted, problems),
         timeout: fields.get("timeout").cloned(),
         deadline: fields.get("deadline").cloned(),
+        tag: read_step::tag(&fields, problems),
     };
     if counted.steps > MAX_STEPS {
         let message = format!("the document has {} steps; at most 1,000 are allowed", thousands(counted.steps));

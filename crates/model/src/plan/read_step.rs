@@ -38,6 +38,7 @@ pub(crate) fn step(value: &Value, pointer: &str, level: usize, counted: &mut Cou
         timeout: fields.get("timeout").cloned(),
         on_error: on_error(&fields, level, counted, problems),
         once: fields.boolean("once", problems).unwrap_or(false),
+        tag: tag(&fields, problems),
         position: fields.get("position").cloned(),
     };
     together(&fields, problems);
@@ -100,6 +101,24 @@ pub(crate) fn identifier(fields: &Fields<'_>, name: &str, problems: &mut Problem
     problems.push(if near.is_empty() { problem } else { problem.fix(near) });
     // Kept, so that references to it are not reported as well.
     Some(text)
+}
+
+/// What nodes are started with (`--tags`) and plans ask for.
+pub(crate) fn tag(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<String> {
+    let text = fields.text("tag", problems)?;
+    if is_tag(&text) {
+        return Some(text);
+    }
+    let rule = "a small letter, then up to 63 small letters, digits, _ or -";
+    let shown: String = text.chars().take(MAX_NAME + 1).collect();
+    let message = format!("\"tag\" is {rule}; \"{shown}\" is not");
+    problems.push(Problem::new(code::INVALID_VALUE, fields.at("tag"), message).expected("[a-z][a-z0-9_-]{0,63}"));
+    None
+}
+
+/// Whether a node may serve, and a plan may ask for, a tag of this name.
+pub fn is_tag(text: &str) -> bool {
+    is_identifier(&text.replace('-', "_"))
 }
 
 pub(crate) fn is_identifier(text: &str) -> bool {

@@ -25,6 +25,8 @@ pub struct NewRun {
 pub enum Standing {
     /// Waits to be claimed, now.
     Queued,
+    /// Waits to be claimed by a process that serves this tag. A store that only one process uses takes it as `Queued`.
+    QueuedFor(String),
     /// Held by this process.
     Running,
     /// Goes on by itself at this moment, or when signalled (`None`).

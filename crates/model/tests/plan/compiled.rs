@@ -111,3 +111,17 @@ steps:
 ";
     assert_eq!(good(text).plan.steps.len(), 4);
 }
+
+#[test]
+fn a_tag_holds_for_what_is_inside() {
+    let text = "name: A
+tag: lab
+steps:
+  - {id: a, action: test.read}
+  - {id: b, tag: gpu-2, steps: [{id: c, action: test.read}, {id: d, tag: default, action: test.read}], on_error: [{id: e, action: test.read}]}
+finally: [{id: f, action: test.read}]
+";
+    let plan = good(text).plan;
+    let tags: Vec<(&str, &str)> = plan.steps.iter().map(|step| (step.id.as_str(), step.tag.as_deref().unwrap())).collect();
+    assert_eq!(tags, [("a", "lab"), ("b", "gpu-2"), ("c", "gpu-2"), ("d", "default"), ("e", "gpu-2"), ("f", "lab")]);
+}

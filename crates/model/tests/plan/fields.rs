@@ -205,3 +205,17 @@ fn a_list_is_a_plan_with_those_steps() {
         "2:11 /1/action UNKNOWN_ACTION: the provider \"test\" has no action \"reed\"; did you mean \"read\"? (write test.read)",
     )]);
 }
+
+#[test]
+fn a_tag_is_a_plain_name() {
+    all(&[
+        (
+            "name: A\ntag: GPU\nsteps: []\n",
+            "2:6 /tag INVALID_VALUE: \"tag\" is a small letter, then up to 63 small letters, digits, _ or -; \"GPU\" is not",
+        ),
+        (
+            "name: A\nsteps: [{action: test.read, tag: '${inputs.a}'}]\n",
+            "2:34 /steps/0/tag INVALID_VALUE: \"tag\" is a small letter, then up to 63 small letters, digits, _ or -; \"${inputs.a}\" is not",
+        ),
+    ]);
+}

@@ -90,7 +90,8 @@ fn the_schema_is_published() {
             "on_error",
             "finally",
             "timeout",
-            "deadline"
+            "deadline",
+            "tag"
         ]
     );
     assert_eq!(schema["required"], serde_json::json!(["name", "steps"]));

@@ -14,6 +14,7 @@ use super::output::Cx;
 use crate::roles::Roles;
 use crate::serve::{self, ServeError};
 use crate::settings::{EgressMode, Settings};
+use crate::tags::Tags;
 
 /// Where plans may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,6 +71,10 @@ pub(crate) struct Serve {
     /// What this node does, a comma list of api, worker, scheduler. All by default; less needs PostgreSQL and other nodes.
     #[arg(long, value_name = "LIST")]
     roles: Option<Roles>,
+    /// What this node's workers serve of what plans ask for (`tag`), a comma list; `default` is for steps without one. Needs
+    /// PostgreSQL: a node alone serves everything.
+    #[arg(long, value_name = "LIST")]
+    tags: Option<Tags>,
     /// Serve figures for monitoring on this address (GET /metrics). Not public: choose one that only the monitor reaches.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     metrics_listen: Option<SocketAddr>,
@@ -138,6 +143,9 @@ fn apply(cx: &Cx, serve: &Serve, settings: &mut Settings, egress_is_set: bool) -
     }
     settings.listen = serve.listen.unwrap_or(settings.listen);
     settings.roles = serve.roles.unwrap_or(settings.roles);
+    if let Some(tags) = &serve.tags {
+        settings.tags.clone_from(tags);
+    }
     settings.metrics_listen = serve.metrics_listen.or(settings.metrics_listen);
     settings.plans = serve.plans.clone().or(settings.plans.take());
     if let Some(environment) = &serve.environment {

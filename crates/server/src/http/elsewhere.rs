@@ -1,8 +1,9 @@
-//! Callers that wait on a node that drives no runs: the run is another node's, and is looked at in the store.
+//! Callers that wait on a node that does not drive their run: it is another node's, and is looked at in the store.
 
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
+use mainspring_engine::RunHandle;
 use mainspring_model::event::{EventBody, Mark};
 use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::RunStatus;
@@ -15,9 +16,9 @@ use super::problem::Refusable;
 /// Between two looks, in milliseconds: soon at first, the last one over and over.
 const LOOKS: [i64; 6] = [10, 20, 40, 80, 160, 250];
 
-/// Whether runs that are started here are driven by others.
-pub fn is_elsewhere(api: &Api) -> bool {
-    !api.mode.roles.worker
+/// Whether the run, started here, is driven by others, or will be.
+pub fn is_elsewhere(api: &Api, handle: &RunHandle) -> bool {
+    !api.mode.roles.worker || handle.leaves
 }
 
 /// Returns when the run has ended or waits itself, or when callers are no longer held. With `for_response`, also as soon as

@@ -85,7 +85,7 @@ async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> 
     if !wanted.wait || run != handle.id {
         return execution::stored(api, caller, run).await;
     }
-    if elsewhere::is_elsewhere(api) {
+    if elsewhere::is_elsewhere(api, &handle) {
         elsewhere::wait(api, caller.owner.org, run, false).await?;
         return execution::stored(api, caller, run).await;
     }

@@ -63,6 +63,9 @@ pub struct RunEntry {
     finished_at: Option<Time>,
     /// When a waiting run goes on by itself.
     wake_at: Option<Time>,
+    /// A queued run waits for a node that serves this tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
     error: Option<ErrorBody>,
 }
 
@@ -79,6 +82,7 @@ impl From<RunSummary> for RunEntry {
             started_at: run.started_at.map(Time),
             finished_at: run.finished_at.map(Time),
             wake_at: run.wake_at.map(Time),
+            tag: run.tag,
             error: run.error.as_ref().map(ErrorBody::from),
         }
     }

@@ -24,7 +24,7 @@ const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox");
 /// Waits until there is an answer, or the run waits itself, or for as long as callers are held.
 pub async fn answer(api: &Api, org: OrgId, plan: PlanId, mut handle: RunHandle, respond: Respond) -> Refusable<Response> {
     let by_step = respond == Respond::Step;
-    if elsewhere::is_elsewhere(api) {
+    if elsewhere::is_elsewhere(api, &handle) {
         return answer_from_elsewhere(api, org, plan, handle, by_step).await;
     }
     let progress = execution::wait(api, &mut handle, |progress| {

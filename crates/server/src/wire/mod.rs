@@ -23,6 +23,7 @@ use crate::catalog::ServerCatalog;
 use crate::metrics::{EngineMeter, Metrics};
 use crate::roles::Roles;
 use crate::settings::{EgressMode, Settings};
+use crate::tags::Tags;
 use crate::webhooks::WebhookRoutes;
 
 pub use clock::SystemClock;
@@ -98,6 +99,11 @@ pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenErro
             format!("--roles {}: over the embedded store one process does everything; roles are for nodes over PostgreSQL", settings.roles);
         return Err(OpenError::Setting(reason));
     }
+    if settings.tags != Tags::default() {
+        let reason =
+            format!("--tags {}: over the embedded store one process serves every tag; tags are for nodes over PostgreSQL", settings.tags);
+        return Err(OpenError::Setting(reason));
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // The key comes before the database: a database whose key was never durable would be a box without one.
     let existing = settings.data.join(mainspring_store::DATABASE_FILE).exists();
@@ -140,6 +146,8 @@ pub async fn join(
             max_live: if settings.roles.worker { settings.max_live } else { 0 },
             environment: settings.environment.clone(),
             retention: settings.retention,
+            // The only node there is serves everything.
+            tags: settings.postgres.is_some().then(|| settings.tags.0.clone().into()),
             ..mainspring_engine::Settings::default()
         },
     });

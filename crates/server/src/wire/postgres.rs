@@ -21,6 +21,7 @@ pub fn options(settings: &Settings, url: &Secret, drives: bool) -> OpenOptions {
         migrate_url: settings.migrate_url.as_ref().map(|url| url.expose().to_owned()),
         auto_migrate: settings.auto_migrate,
         drives,
+        tags: settings.tags.0.clone(),
         production: settings.environment == "production",
         lease: settings.lease,
         ..OpenOptions::new(url.expose())

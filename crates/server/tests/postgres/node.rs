@@ -21,9 +21,14 @@ pub struct Node {
 impl Node {
     /// Serves and is ready.
     pub fn start(database: &Database, roles: &str) -> Node {
+        Node::start_with(database, roles, &[])
+    }
+
+    pub fn start_with(database: &Database, roles: &str, flags: &[&str]) -> Node {
         let place = Place::new();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = place.command(&["serve", "--dev", "--listen", &address.to_string(), "--roles", roles]);
+        command.args(flags);
         command.env("DATABASE_URL", database.url()).env("MIGRATE_DATABASE_URL", database.migrate_url());
         command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").stdout(Stdio::null());
         command.stderr(std::fs::File::create(place.path("log")).unwrap());

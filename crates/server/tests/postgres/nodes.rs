@@ -76,3 +76,26 @@ fn a_node_that_stops_in_order_leaves_its_runs_at_once() {
     assert_eq!(second.ended(run, Duration::from_secs(20))["status"], "success");
     assert_eq!(database.psql("select count(*) from nodes"), "1", "a node that stops in order signs off");
 }
+
+#[test]
+fn steps_run_where_their_tag_is_served() {
+    let database = Database::make();
+    let plain = Node::start(&database, "all");
+    let steps = json!([
+        {"id": "a", "action": "logic.set", "params": {"n": 1}},
+        {"id": "b", "action": "logic.set", "params": {"n": "${steps.a.output.n + 1}"}, "tag": "gpu"},
+        {"id": "c", "action": "logic.set", "params": {"n": "${steps.b.output.n + 1}"}}]);
+    let plan = plain.plan(&json!({"name": "Tagged", "output": "${steps.c.output.n}", "steps": steps}));
+    let (_, answer) = plain.ask("POST", "/api/execute", &json!({"plan_id": plan, "wait": false}));
+    let run = answer["execution"]["id"].as_str().unwrap().to_owned();
+    let began = now();
+    while plain.run(&run)["tag"] != "gpu" {
+        assert!(began.elapsed() < Duration::from_secs(20), "it does not wait for the tag: {}", plain.run(&run));
+    }
+    assert_eq!(plain.run(&run)["status"], "queued");
+    let gpu = Node::start_with(&database, "worker", &["--tags", "gpu"]);
+    assert_eq!(plain.ended(&run, Duration::from_secs(20))["output"], json!(3));
+    let (status, answer) = plain.ask("POST", "/api/execute", &json!({"plan_id": plan}));
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "a caller gets the answer of a run that went to another node: {answer}");
+    assert_eq!((gpu.stop(), plain.stop()), (0, 0));
+}

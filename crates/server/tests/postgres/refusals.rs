@@ -50,6 +50,8 @@ fn every_refusal_says_what_to_do() {
     assert!(place.path("here").is_dir(), "a folder on the line is meant, whatever the environment names");
     let done = place.run(&["serve", "--dev", "--roles", "api"]).expect(3);
     assert!(done.err.contains("error[BAD_SETTING]") && done.err.contains("roles are for nodes over PostgreSQL"), "{}", done.err);
+    let done = place.run(&["serve", "--dev", "--tags", "gpu"]).expect(3);
+    assert!(done.err.contains("error[BAD_SETTING]") && done.err.contains("serves every tag"), "{}", done.err);
 }
 
 #[test]

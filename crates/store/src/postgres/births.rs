@@ -21,15 +21,15 @@ type Newborn<'a> = group::Newborn<'a, Place>;
 
 const INSERT: &str = "insert into runs (org_id, id, plan_id, user_id, status, epoch, plan_version, created_ms, due_at, started_at, \
      finished_at, slot_schedule, slot_due, parent_id, parent_path, idempotency_key, seed, plan_name, environment, trigger_kind, \
-     trigger_data, org_data, inputs, ending) \
+     trigger_data, org_data, inputs, ending, tag) \
      select $1, id, plan_id, user_id, status, epoch, plan_version, created_ms, due_at, started_at, finished_at, slot_schedule, slot_due, \
      parent_id, parent_path, idempotency_key, seed, plan_name, environment, trigger_kind, trigger_data::json, org_data::json, \
-     inputs::json, ending::json \
+     inputs::json, ending::json, coalesce(tag, 'default') \
      from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], \
      $10::timestamptz[], $11::timestamptz[], $12::uuid[], $13::timestamptz[], $14::uuid[], $15::text[], $16::text[], $17::bytea[], \
-     $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[]) \
+     $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) \
      as v (id, plan_id, user_id, status, epoch, plan_version, created_ms, due_at, started_at, finished_at, slot_schedule, slot_due, \
-     parent_id, parent_path, idempotency_key, seed, plan_name, environment, trigger_kind, trigger_data, org_data, inputs, ending) \
+     parent_id, parent_path, idempotency_key, seed, plan_name, environment, trigger_kind, trigger_data, org_data, inputs, ending, tag) \
      on conflict do nothing returning id";
 
 /// Inserts what is not there yet and says what it made. All are of one organization, and in the order of what they may meet each
@@ -71,6 +71,7 @@ pub(super) async fn insert(
         .bind(all().map(|n| &*n.birth.org_data).bind_iter())
         .bind(all().map(|n| &*n.birth.inputs).bind_iter())
         .bind(all().map(|n| n.stand.ending.as_deref()).bind_iter())
+        .bind(all().map(|n| n.stand.tag.as_deref()).bind_iter())
         .fetch_all(connection)
         .await?;
     Ok(rows.iter().map(|row| Ok(RunId(row.try_get(0)?))).collect::<Result<_, sqlx::Error>>()?)

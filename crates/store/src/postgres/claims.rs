@@ -2,7 +2,7 @@
 
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, RunId};
-use mainspring_model::run::RunStatus;
+use mainspring_model::run::{RunStatus, UNTAGGED};
 use mainspring_model::store::{Claimed, StoreError};
 use sqlx::Row;
 use uuid::Uuid;
@@ -55,20 +55,23 @@ impl Floor {
 /// Queued runs whatever the clock says, for their times are places in a line ([`crate::shared::turns`]); waiting ones when they
 /// are due; of both the oldest, in turn, so that many of one kind do not hold up the other. The one place that decides whose
 /// turn it is: $1 the node's epoch, $2 now, $3 how many, $4 where the queued ones begin, $5 where those begin whose place is now
-/// while the first lies in the future.
-const CLAIM: &str = "with near as materialized (select org_id, id, due_at from runs where status = 'queued' and due_at >= $5 \
-     and due_at <= $2 and due_at < $4 order by due_at, id limit $3 for update skip locked), \
-     far as materialized (select org_id, id, due_at from runs where status = 'queued' and due_at >= $4 \
-     order by due_at, id limit $3 for update skip locked), \
+/// while the first lies in the future, $6 the tags of the node. Waits are taken up by nodes that serve what has no tag: what a run
+/// needs next is known only when it has been read. A run that is held has no tag, so that anybody goes on with a dead node's.
+const CLAIM: &str = "with near as materialized (select q.org_id, q.id, q.due_at from unnest($6::text[]) as served (tag) \
+     cross join lateral (select org_id, id, due_at from runs where status = 'queued' and runs.tag = served.tag and due_at >= $5 \
+     and due_at <= $2 and due_at < $4 order by due_at, id limit $3 for update skip locked) as q), \
+     far as materialized (select q.org_id, q.id, q.due_at from unnest($6::text[]) as served (tag) \
+     cross join lateral (select org_id, id, due_at from runs where status = 'queued' and runs.tag = served.tag and due_at >= $4 \
+     order by due_at, id limit $3 for update skip locked) as q), \
      queued as (select org_id, id, due_at from near union all select org_id, id, due_at from far), \
-     waiting as materialized (select org_id, id, due_at from runs where status = 'waiting' and due_at <= $2 \
+     waiting as materialized (select org_id, id, due_at from runs where status = 'waiting' and due_at <= $2 and 'default' = any($6) \
      order by due_at, id limit $3 for update skip locked), \
      chosen as (select org_id, id, due_at, was_queued from (select org_id, id, due_at, true as was_queued, \
      row_number() over (order by due_at, id) as place from queued \
      union all select org_id, id, due_at, false, row_number() over (order by due_at, id) from waiting) as both_kinds \
      order by place, due_at, id limit $3), \
      taken as (update runs as r set status = 'running', epoch = $1, due_at = null, signalled = false, \
-     started_at = coalesce(r.started_at, $2) from chosen as c where r.org_id = c.org_id and r.id = c.id \
+     tag = 'default', started_at = coalesce(r.started_at, $2) from chosen as c where r.org_id = c.org_id and r.id = c.id \
      returning r.org_id, r.id, c.due_at, c.was_queued, r.cancel_asked, r.crashes, r.crashes_alone, r.parent_id, r.plan_id) \
      select t.org_id, t.id, t.due_at, t.was_queued, t.cancel_asked, t.crashes::bigint, t.crashes_alone::bigint, t.parent_id, \
      (select r.started_at is not null from runs as r where r.org_id = t.org_id and r.id = t.id) \
@@ -113,7 +116,7 @@ impl PostgresStore {
         }
         let query = session.query(CLAIM).bind(epoch).bind(Stamp(session.now())).bind(i64::from(size));
         let from = began.unwrap_or(Millis::MIN);
-        let rows = query.bind(Stamp(from)).bind(Stamp(from.min(session.now() - SLACK))).fetch_all(&mut *session).await?;
+        let rows = query.bind(Stamp(from)).bind(Stamp(from.min(session.now() - SLACK))).bind(&self.tags).fetch_all(&mut *session).await?;
         let mut taken = Vec::with_capacity(rows.len());
         let mut last = None;
         for row in &rows {
@@ -177,6 +180,9 @@ impl PostgresStore {
     }
 
     pub(super) async fn earliest_wait(&self) -> Result<Option<Millis>, Fail> {
+        if !self.tags.iter().any(|tag| tag == UNTAGGED) {
+            return Ok(None);
+        }
         let mut session = self.steps.open(Scope::Queue, false, None).await?;
         let query = session.query("select min(due_at) from runs where status = 'waiting' and due_at is not null");
         let row = query.fetch_one(&mut *session).await?;
@@ -193,7 +199,8 @@ impl PostgresStore {
         Ok(done.rows_affected() > 0)
     }
 
-    /// The first who asks is remembered. A run that waits is due now; one that is held learns it at its next wait at the latest.
+    /// The first who asks is remembered. A run that waits is due now; one that is held learns it at its next wait at the latest; one
+    /// that waits for a tag that nobody serves is ended by any node.
     pub(super) async fn note_cancel(&self, org: OrgId, run: RunId, by: &str) -> Result<bool, Fail> {
         let mut session = self.write(Scope::Org(org)).await?;
         let query = session.query("select status from runs where org_id = $1 and id = $2 for no key update").bind(org.0).bind(run.0);
@@ -209,7 +216,8 @@ impl PostgresStore {
             .query(
                 "update runs set cancel_by = coalesce(cancel_by, $3), cancel_asked = true, \
                  signalled = case status when 'running' then true else signalled end, \
-                 due_at = case status when 'waiting' then least(coalesce(due_at, $4), $4) when 'paused' then $4 else due_at end, \
+                 tag = 'default', \
+             due_at = case status when 'waiting' then least(coalesce(due_at, $4), $4) when 'paused' then $4 else due_at end, \
                  status = case status when 'paused' then 'queued' else status end where org_id = $1 and id = $2",
             )
             .bind(org.0)

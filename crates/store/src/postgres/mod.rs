@@ -76,6 +76,8 @@ pub struct PostgresStore {
     notices: Arc<Notices>,
     keeper: Mutex<Option<Keeper>>,
     warnings: Vec<String>,
+    /// What this node serves.
+    tags: Vec<String>,
     floor: Mutex<Floor>,
     /// The next two digits of blobs' addresses that pruning looks at.
     blob_prefix: AtomicU8,

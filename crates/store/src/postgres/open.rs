@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring_model::clock::Clock;
+use mainspring_model::run::UNTAGGED;
 use mainspring_model::store::{Migrations, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -35,6 +36,8 @@ pub struct OpenOptions {
     pub auto_migrate: bool,
     /// This process will drive runs: it registers as a node and renews its lease.
     pub drives: bool,
+    /// What the node serves: it claims runs that were queued for one of these.
+    pub tags: Vec<String>,
     /// Refuse a login role that owns the schema, instead of a warning.
     pub production: bool,
     /// How long a silent node counts as alive, by the database's clock. Renewed every third of it.
@@ -64,6 +67,7 @@ impl OpenOptions {
             migrate_url: None,
             auto_migrate: true,
             drives: true,
+            tags: vec![UNTAGGED.to_owned()],
             production: false,
             lease: Duration::from_secs(10),
             sweep: Some(Duration::from_secs(1)),
@@ -145,6 +149,7 @@ impl PostgresStore {
         Ok(Arc::new(PostgresStore {
             api: Lane::new(&terms, options.api),
             steps: Lane::new(&terms, options.steps),
+            tags: options.tags,
             terms,
             writers,
             node,

@@ -105,11 +105,12 @@ const UPDATE_RUNS: &str = "with locked as materialized (select id from runs wher
      update runs as r set status = coalesce(v.status, r.status), \
      due_at = case when v.status is null then r.due_at when v.status = 'waiting' and r.signalled then $8 else v.due_at end, \
      epoch = case when v.status = 'queued' then 0 else r.epoch end, \
+     tag = case when v.status = 'queued' then coalesce(v.tag, 'default') else r.tag end, \
      signalled = case when v.status is null or v.status = 'running' then r.signalled else false end, \
      started_at = coalesce(r.started_at, v.started_at), finished_at = v.finished_at, ending = v.ending::json, \
      crashes = case when v.calms then 0 else r.crashes end, crashes_alone = case when v.calms then 0 else r.crashes_alone end \
-     from locked, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $9::boolean[]) \
-     as v (id, status, due_at, started_at, finished_at, ending, calms) \
+     from locked, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $9::boolean[], $10::text[]) \
+     as v (id, status, due_at, started_at, finished_at, ending, calms, tag) \
      where r.org_id = $1 and r.id = v.id and locked.id = v.id returning coalesce(r.due_at <= $8, false)";
 
 fn changed(entries: &[Entry]) -> impl Iterator<Item = (&Entry, &Change)> {
@@ -149,6 +150,7 @@ pub(super) async fn update_runs(
         .bind(all().map(|(_, stand, _)| stand.and_then(|stand| stand.ending.as_deref())).bind_iter())
         .bind(Stamp(now))
         .bind(all().map(|(_, _, calms)| calms).bind_iter())
+        .bind(all().map(|(_, stand, _)| stand.and_then(|stand| stand.tag.as_deref())).bind_iter())
         .fetch_all(connection)
         .await?;
     let mut due = false;

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, UserId};
-use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
+use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary, UNTAGGED};
 use mainspring_model::store::{Claimed, Committed, Page, Paging, RunFilter, RunStore, RunWrite, Standing, StoreError};
 use serde_json::Value;
 use sqlx::Row;
@@ -196,7 +196,7 @@ pub(super) fn header(row: &PgRow) -> Result<RunHeader, Fail> {
 macro_rules! select_summaries {
     ($rest:literal) => {
         concat!(
-            "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text \
+            "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text, tag \
              from runs where org_id = $1 and ",
             $rest
         )
@@ -223,6 +223,7 @@ fn summary(row: &PgRow) -> Result<RunSummary, Fail> {
         started_at: at_or_none(row, 7)?,
         finished_at: at_or_none(row, 8)?,
         wake_at: if status == RunStatus::Waiting { at_or_none(row, 9)? } else { None },
+        tag: if status == RunStatus::Queued { Some(text(row, 11)?).filter(|tag| tag != UNTAGGED) } else { None },
         output,
         error,
     })

@@ -67,7 +67,12 @@ pub(crate) struct Stand {
     /// Only of a wait.
     pub(crate) until: Option<Millis>,
     pub(crate) ending: Option<Arc<str>>,
+    /// Of a queued run, where it is not the default one.
+    pub(crate) tag: Option<Arc<str>>,
 }
+
+/// A run that its process goes on holding; the standing of a new one whose first batch leaves it as it is.
+pub(crate) const HELD: Stand = Stand { status: RunStatus::Running, until: None, ending: None, tag: None };
 
 impl Draft {
     /// # Errors
@@ -91,12 +96,13 @@ impl Draft {
             return Err(failed(write.run, "the events of one write do not follow one another"));
         }
         let stand = match write.standing {
-            Standing::Queued => Stand { status: RunStatus::Queued, until: None, ending: None },
-            Standing::Running => Stand { status: RunStatus::Running, until: None, ending: None },
-            Standing::Waiting(until) => Stand { status: RunStatus::Waiting, until, ending: None },
+            Standing::Queued => Stand { status: RunStatus::Queued, ..HELD },
+            Standing::QueuedFor(tag) => Stand { status: RunStatus::Queued, tag: Some(tag.into()), ..HELD },
+            Standing::Running => HELD,
+            Standing::Waiting(until) => Stand { status: RunStatus::Waiting, until, ..HELD },
             Standing::Ended(ending) if ending.status.is_terminal() => {
                 note(&mut blobs, ending.blob.as_ref().map(|blob| blob.sha256.as_str().into()));
-                Stand { status: ending.status, until: None, ending: Some(text_of(&ending)?.into()) }
+                Stand { status: ending.status, ending: Some(text_of(&ending)?.into()), ..HELD }
             }
             Standing::Ended(_) => return Err(failed(write.run, "its ending has a status that is not terminal")),
         };

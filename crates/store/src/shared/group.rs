@@ -6,14 +6,11 @@ use mainspring_model::id::RunId;
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{Committed, StoreError};
 
-use super::draft::{Birth, Draft, Stand};
+use super::draft::{Birth, Draft, HELD, Stand};
 use super::judge::{Change, Known, Verdict, judge};
 
 /// A verdict for each draft of a group, in their order.
 pub(crate) type Verdicts = Vec<Result<Committed, StoreError>>;
-
-/// The standing of a new run that its first batch leaves as it is.
-pub(crate) const HELD: Stand = Stand { status: RunStatus::Running, until: None, ending: None };
 
 /// One run's part in the group.
 pub(crate) struct Entry<P> {

@@ -74,7 +74,7 @@ pub(crate) fn judge<P>(known: &mut Known<P>, change: &mut Change, draft: &Draft)
 mod tests {
     use std::sync::Arc;
 
-    use super::super::draft::DraftRow;
+    use super::super::draft::{DraftRow, HELD};
     use super::*;
 
     fn known(status: RunStatus) -> Known<()> {
@@ -83,7 +83,7 @@ mod tests {
 
     fn draft(epoch: i64, seqs: &[u32], status: RunStatus) -> Draft {
         let rows = seqs.iter().map(|seq| DraftRow { seq: *seq, at: 0, attempt: None, body: Arc::from("{}") }).collect();
-        let stand = Stand { status, until: None, ending: None };
+        let stand = Stand { status, ..HELD };
         Draft { run: RunId(uuid::Uuid::nil()), epoch, birth: None, rows, blobs: vec![], stand, calms: true, size: 0 }
     }
 

@@ -205,6 +205,8 @@ fn summary(row: &SqliteRow) -> Result<RunSummary, Fail> {
         started_at: row.try_get(7)?,
         finished_at: row.try_get(8)?,
         wake_at: if status == RunStatus::Waiting { row.try_get(9)? } else { None },
+        // The one process that uses this database serves everything.
+        tag: None,
         output,
         error,
     })

@@ -8,6 +8,7 @@ mod nodes;
 mod opening;
 mod pooler;
 mod proxy;
+mod tags;
 mod view;
 mod writers;
 

@@ -116,7 +116,8 @@ async fn lists_walk_their_index_and_sort_nothing() {
             "runs_by_org",
         ),
         (
-            "select id from runs where status = 'queued' and due_at >= '-infinity' order by due_at, id limit 50 for update skip locked",
+            "select id from runs where status = 'queued' and tag = 'default' and due_at >= '-infinity' order by due_at, id limit 50 \
+             for update skip locked",
             "runs_queued",
         ),
         (
