@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod child;
+mod claims;
 mod concurrent;
 mod fanout;
 mod growth;
@@ -43,11 +44,11 @@ impl Options {
     }
 }
 
-/// What is measured over PostgreSQL: the rest is the same there.
-const OVER_POSTGRES: [&str; 2] = ["steps", "webhook"];
+/// What is measured over PostgreSQL: the rest is the same there. `claims` is measured nowhere else.
+const OVER_POSTGRES: [&str; 3] = ["steps", "claims", "webhook"];
 
 /// Every row's name, in the order they run.
-pub const NAMES: [&str; 6] = ["startup", "steps", "webhook", "fanout", "concurrent", "growth"];
+pub const NAMES: [&str; 7] = ["startup", "steps", "claims", "webhook", "fanout", "concurrent", "growth"];
 
 /// Measures and prints; `false` when a figure was missed.
 ///
@@ -69,6 +70,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         let more = match name {
             "startup" => runtime.block_on(startup::measure(options))?,
             "steps" => runtime.block_on(steps::measure(options))?,
+            "claims" => runtime.block_on(claims::measure(options))?,
             "webhook" => runtime.block_on(webhook::measure(options))?,
             "fanout" => runtime.block_on(fanout::measure(options))?,
             "concurrent" => runtime.block_on(concurrent::measure(options))?,

@@ -70,14 +70,14 @@ pub async fn measure(options: &Options) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-async fn save(app: &Arc<App>) -> anyhow::Result<LoadedPlan> {
+pub(super) async fn save(app: &Arc<App>) -> anyhow::Result<LoadedPlan> {
     let checked = plan::load_value(plans::ten_steps(), &*app.catalog, &Owner::LOCAL).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     let record = crate::plans::create(app, Owner::LOCAL, PlanSource::Api, &checked).await?;
     Ok(app.engine.plan(&Owner::LOCAL, record.id, record.version).await?)
 }
 
 /// Makes the runs as a full server makes them: on disk, for whoever claims them.
-async fn queue(app: &Arc<App>, plan: &LoadedPlan, runs: u32) -> anyhow::Result<()> {
+pub(super) async fn queue(app: &Arc<App>, plan: &LoadedPlan, runs: u32) -> anyhow::Result<()> {
     let start = Start::manual(Owner::LOCAL, plan.clone(), json!({"n": 1}));
     let now = app.clock.now();
     let mut tasks = Vec::new();

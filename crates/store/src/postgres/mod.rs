@@ -31,6 +31,7 @@ mod runs;
 mod schedules;
 mod secrets;
 mod session;
+mod snapshot;
 mod sweep;
 mod values;
 mod writer;
@@ -59,6 +60,7 @@ use writer::Writers;
 pub use ceiling::commit_rate;
 pub use open::{OpenOptions, migrate, migration_state};
 pub use pools::PoolFigures;
+pub use snapshot::Snapshot;
 
 use crate::shared;
 
