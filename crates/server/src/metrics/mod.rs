@@ -61,6 +61,8 @@ pub struct Metrics {
     started: Family<Trigger, Counter>,
     ended: Family<Status, Counter>,
     steps: Family<Step, Counter>,
+    late: Counter,
+    withheld: Counter,
     step_seconds: Histogram,
     requests: Family<Request, Counter>,
     request_seconds: Histogram,
@@ -81,6 +83,8 @@ impl Default for Metrics {
             started: Family::default(),
             ended: Family::default(),
             steps: Family::default(),
+            late: Counter::default(),
+            withheld: Counter::default(),
             step_seconds: Histogram::new(STEP_SECONDS),
             requests: Family::default(),
             request_seconds: Histogram::new(REQUEST_SECONDS),
@@ -104,6 +108,12 @@ impl Metrics {
         registry.register("runs_started", "Runs that this process was asked to start, by kind of trigger", self.started.clone());
         registry.register("runs_ended", "Runs that ended in this process, by status", self.ended.clone());
         registry.register("step_attempts", "Attempts of steps, by provider and status", self.steps.clone());
+        registry.register("stale_writes", "Writes of runs that were refused because another node has the run by now", self.late.clone());
+        registry.register(
+            "attempts_withheld",
+            "Attempts that did not begin, or waited, because this node's lease was in doubt",
+            self.withheld.clone(),
+        );
         registry.register_with_unit("step_duration", "How long attempts took", Unit::Seconds, self.step_seconds.clone());
         registry.register("http_requests", "Requests that were answered, by method and status", self.requests.clone());
         registry.register_with_unit("http_request_duration", "How long answers took", Unit::Seconds, self.request_seconds.clone());
@@ -177,5 +187,13 @@ impl Meter for EngineMeter {
         let provider = if provider.starts_with("custom_") { "custom" } else { provider };
         self.0.steps.get_or_create(&Step { provider: provider.to_owned(), status: status.as_str() }).inc();
         self.0.step_seconds.observe(latency_us as f64 / 1e6);
+    }
+
+    fn late(&self) {
+        self.0.late.inc();
+    }
+
+    fn withheld(&self) {
+        self.0.withheld.inc();
     }
 }

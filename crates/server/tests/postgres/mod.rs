@@ -3,4 +3,5 @@
 pub mod database;
 mod node;
 mod nodes;
+mod pauses;
 mod refusals;

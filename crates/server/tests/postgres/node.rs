@@ -12,6 +12,9 @@ use crate::cli::program::{Done, Place, signal};
 /// One key for all nodes, as operators give it.
 const KEY: &str = "wk/tYeWin4b+rEWqGqlchfxxzJgpPuxS0jHyNkDKbs8=";
 
+/// Opens the figures.
+const TOKEN: &str = "a-token-for-the-monitor";
+
 pub struct Node {
     child: Child,
     pub url: String,
@@ -30,7 +33,7 @@ impl Node {
         let mut command = place.command(&["serve", "--dev", "--listen", &address.to_string(), "--roles", roles]);
         command.args(flags);
         command.env("DATABASE_URL", database.url()).env("MIGRATE_DATABASE_URL", database.migrate_url());
-        command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").stdout(Stdio::null());
+        command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").env("MAINSPRING_METRICS_TOKEN", TOKEN).stdout(Stdio::null());
         command.stderr(std::fs::File::create(place.path("log")).unwrap());
         let node = Node { child: command.spawn().unwrap(), url: format!("http://{address}"), place };
         let began = now();
@@ -77,6 +80,23 @@ impl Node {
             }
             assert!(began.elapsed() < within, "the run did not end: {run}");
         }
+    }
+
+    /// A figure as the node's monitoring reads it, at this moment; `NaN` when the node does not answer or has no such series.
+    pub fn figure(&self, series: &str) -> f64 {
+        let mut command = std::process::Command::new("curl");
+        command.args(["-s", "-m", "30", "-H", &format!("authorization: Bearer {TOKEN}"), &format!("{}/metrics", self.url)]);
+        let text = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok()).unwrap_or(f64::NAN)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.place.path("log")).unwrap()
+    }
+
+    /// A signal to the process, by name.
+    pub fn send(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// As a crash.

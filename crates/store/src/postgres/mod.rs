@@ -32,6 +32,7 @@ mod schedules;
 mod secrets;
 mod session;
 mod sweep;
+mod trust;
 mod values;
 mod writer;
 

@@ -39,6 +39,14 @@ impl RunStore for PostgresStore {
         self.node.epoch()
     }
 
+    fn trusts(&self, epoch: i64) -> bool {
+        self.node.trust.holds(epoch)
+    }
+
+    async fn trusted(&self, epoch: i64) -> bool {
+        self.node.trust.settled(epoch).await
+    }
+
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
         let draft = Draft::of(write)?;
         self.writers.commit(draft).await

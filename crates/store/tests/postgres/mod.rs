@@ -4,6 +4,7 @@ mod bypass;
 mod catalogue;
 mod database;
 mod days;
+mod leases;
 mod nodes;
 mod opening;
 mod pooler;

@@ -112,6 +112,7 @@ delegate!(RunStore {
     fn claim(max: u32) -> Result<Vec<Claimed>, StoreError>;
     fn next_wake() -> Result<Option<Millis>, StoreError>;
     fn work_arrived();
+    fn trusted(epoch: i64) -> bool;
     fn recover(in_flight: &[RunId], alone: Option<RunId>) -> Result<u64, StoreError>;
     fn release(run: RunId, epoch: i64) -> Result<(), StoreError>;
     fn wake(run: RunId) -> Result<(), StoreError>;
@@ -125,6 +126,9 @@ delegate!(RunStore {
     =
     fn epoch(&self) -> i64 {
         self.inner.epoch()
+    }
+    fn trusts(&self, epoch: i64) -> bool {
+        self.inner.trusts(epoch)
     }
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
         self.committed(write).await
