@@ -292,5 +292,12 @@ fn next_u64(state: &mut [u8; 32]) -> u64 {
 
 /// A failure that may be over the next time. A closed store is none: nothing of this process is recorded any more.
 pub(crate) fn passes(error: &StoreError) -> bool {
-    matches!(error, StoreError::Failed(_) | StoreError::Full { .. } | StoreError::ReadOnly { .. })
+    matches!(
+        error,
+        StoreError::Failed(_)
+            | StoreError::Full { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Busy { .. }
+    )
 }

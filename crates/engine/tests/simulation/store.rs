@@ -32,8 +32,13 @@ pub struct NodeStore {
     pub unanswered: Arc<Mutex<Vec<RunId>>>,
 }
 
+/// As the store of many nodes says it.
+fn unreachable(reason: &str) -> StoreError {
+    StoreError::Unreachable { place: "the model store".to_owned(), reason: reason.to_owned() }
+}
+
 fn lost() -> StoreError {
-    StoreError::Failed("the connection to the database was lost".to_owned())
+    unreachable("the connection was lost")
 }
 
 impl NodeStore {
@@ -71,7 +76,7 @@ impl NodeStore {
                 return answer(world, now + GIVE_UP, Err(lost()));
             }
             if world.weather().is_out(arrival) {
-                return answer(world, arrival + journey.back, Err(StoreError::Failed("the database is not available".to_owned())));
+                return answer(world, arrival + journey.back, Err(unreachable("it is not available")));
             }
             let (result, wrote) = {
                 let mut database = world.database();
