@@ -18,6 +18,8 @@ pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunW
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 
+use std::time::Duration;
+
 use crate::id::OrgId;
 
 /// One page of a list, and where the next one begins.
@@ -71,6 +73,37 @@ impl Pool {
     }
 }
 
+/// Whether callers are let through to the store's server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Circuit {
+    #[default]
+    Closed,
+    /// It could not be reached several times in a row: callers are refused at once.
+    Open,
+    /// One caller may find out whether it can be reached again.
+    HalfOpen,
+}
+
+impl Circuit {
+    pub const ALL: [Circuit; 3] = [Circuit::Closed, Circuit::Open, Circuit::HalfOpen];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Circuit::Closed => "closed",
+            Circuit::Open => "open",
+            Circuit::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// Whether the store's server can be reached, by what the last attempts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    pub circuit: Circuit,
+    /// How long every attempt has failed; `None` when the last one did not.
+    pub lost_for: Option<Duration>,
+}
+
 /// How the store is.
 #[async_trait::async_trait]
 pub trait Health: Send + Sync {
@@ -78,6 +111,8 @@ pub trait Health: Send + Sync {
     async fn probe(&self) -> Result<(), StoreError>;
     /// Which migrations the database has and lacks; `ChangedMigration` and `Newer` when it is not of this version's making.
     async fn migrations(&self) -> Result<Migrations, StoreError>;
+    /// Asks nobody, and waits for nothing. A store without a server is always within reach.
+    fn reach(&self) -> Reach;
     /// The connections that callers share, now.
     fn pool(&self) -> Pool;
     /// Waits for every accepted write, then closes. Further calls fail.

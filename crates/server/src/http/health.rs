@@ -61,6 +61,26 @@ pub struct Readiness {
     #[schema(example = "ready")]
     status: &'static str,
     checks: Checks,
+    database: Database,
+}
+
+/// Whether the database is within reach, by what the last attempts came to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DatabaseReach)]
+pub struct Database {
+    /// `closed`; `open` while callers are refused at once, since it could not be reached several times in a row; `half_open` when
+    /// one caller may find out whether it can be.
+    #[schema(example = "closed")]
+    circuit: &'static str,
+    /// How long every attempt has failed; not there when the last one did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreachable_for_s: Option<u64>,
+}
+
+impl From<store::Reach> for Database {
+    fn from(reach: store::Reach) -> Database {
+        Database { circuit: reach.circuit.as_str(), unreachable_for_s: reach.lost_for.map(|lost_for| lost_for.as_secs()) }
+    }
 }
 
 /// `ok`, `warning` or `error` each; an `error` makes the server not ready.
@@ -122,7 +142,8 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
     };
     let ready = checks.none_failed();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Reply::json(status, &Readiness { status: if ready { "ready" } else { "not_ready" }, checks })
+    let readiness = Readiness { status: if ready { "ready" } else { "not_ready" }, checks, database: Database::from(api.store.reach()) };
+    Reply::json(status, &readiness)
 }
 
 fn turning(api: &Api, engine: Loop) -> &'static str {

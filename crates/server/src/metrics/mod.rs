@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use mainspring_engine::{Loop, Meter};
 use mainspring_model::event::AttemptStatus;
 use mainspring_model::run::RunStatus;
+use mainspring_model::store::Circuit;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -51,6 +52,11 @@ struct Request {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Loops {
     name: &'static str,
 }
@@ -71,6 +77,8 @@ pub struct Metrics {
     pool_open: Gauge,
     pool_idle: Gauge,
     pool_waiting: Gauge,
+    circuit: Family<State, Gauge>,
+    unreachable: Gauge<f64, AtomicU64>,
     stuck: Family<Loops, Gauge>,
     free_bytes: Gauge,
     uptime: Gauge<f64, AtomicU64>,
@@ -93,6 +101,8 @@ impl Default for Metrics {
             pool_open: Gauge::default(),
             pool_idle: Gauge::default(),
             pool_waiting: Gauge::default(),
+            circuit: Family::default(),
+            unreachable: Gauge::default(),
             stuck: Family::default(),
             free_bytes: Gauge::default(),
             uptime: Gauge::default(),
@@ -124,6 +134,13 @@ impl Metrics {
         registry.register("database_connections_waiting", "Callers that wait for a connection", self.pool_waiting.clone());
         registry.register("loop_stuck", "1 when a loop of the engine has not turned for 30 s", self.stuck.clone());
         registry.register_with_unit("data_free", "Free space where the data lies; 0 over PostgreSQL", Unit::Bytes, self.free_bytes.clone());
+        registry.register("database_circuit", "1 for the state that the circuit to the database is in", self.circuit.clone());
+        registry.register_with_unit(
+            "database_unreachable",
+            "How long every attempt to reach the database has failed",
+            Unit::Seconds,
+            self.unreachable.clone(),
+        );
         registry.register_with_unit("uptime", "Since the start", Unit::Seconds, self.uptime.clone());
     }
 
@@ -136,6 +153,11 @@ impl Metrics {
     /// All figures as text.
     pub fn text(&self, app: &App) -> String {
         let pool = app.store.pool();
+        let reach = app.store.reach();
+        for circuit in Circuit::ALL {
+            self.circuit.get_or_create(&State { state: circuit.as_str() }).set(i64::from(circuit == reach.circuit));
+        }
+        self.unreachable.set(reach.lost_for.unwrap_or_default().as_secs_f64());
         self.live.set(i64::try_from(app.engine.live()).unwrap_or(i64::MAX));
         self.pool_most.set(pool.most.into());
         self.pool_open.set(pool.open.into());

@@ -91,7 +91,7 @@ fn a_node_that_was_stopped_for_twice_its_lease_begins_nothing_and_writes_nothing
     };
     let start = |node: &Node, plan: &str, n: usize| {
         let (status, answer) = node.ask("POST", "/api/execute", &json!({"plan_id": plan, "inputs": {"n": n}, "wait": false}));
-        assert_eq!(status, 202, "{answer}");
+        assert!(matches!(status, 200 | 202), "{answer}");
         answer["execution"]["id"].as_str().unwrap().to_owned()
     };
     let inputs = json!({"n": {"type": "integer", "required": true}});

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mainspring_model::store::{Health, Migrations, Pool, StoreError};
+use mainspring_model::store::{Health, Migrations, Pool, Reach, StoreError};
 
 use super::session::Scope;
 use super::{PoolFigures, PostgresStore, migrations, sweep};
@@ -35,7 +35,11 @@ impl Health for PostgresStore {
             session.end().await?;
             Ok(state)
         };
-        self.said(state.await)
+        self.within(state).await
+    }
+
+    fn reach(&self) -> Reach {
+        self.terms.breaker.reach()
     }
 
     /// The interface's pool: the one that runs dry first when requests pile up. [`PostgresStore::pools`] has all.

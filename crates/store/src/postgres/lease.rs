@@ -49,19 +49,26 @@ impl Keeper {
     }
 }
 
+/// Between renewals when the last one failed: the lease is running out, and whoever waits for the database waits for this.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// A connection that is made when it is needed and given up when it fails.
 struct Line<'a> {
     terms: &'a Terms,
     deadline: Duration,
+    /// It asks even when callers are not let through: by it everybody learns that the database is there again.
+    probes: bool,
     open: Option<PgConnection>,
 }
 
 impl<'a> Line<'a> {
     fn new(terms: &'a Terms) -> Line<'a> {
-        Line { terms, deadline: terms.deadline, open: None }
+        Line { terms, deadline: terms.deadline, probes: false, open: None }
     }
 
     async fn with<T>(&mut self, body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>) -> Result<T, Fail> {
+        let pass = if self.probes { None } else { Some(self.terms.breaker.pass()?) };
+        let kept = self.open.is_some();
         let done = async {
             if self.open.is_none() {
                 self.open = Some(self.terms.connect().await?);
@@ -75,6 +82,11 @@ impl<'a> Line<'a> {
         if done.is_err() {
             self.open = None;
         }
+        // That a connection broke says nothing yet: the next attempt makes a new one.
+        if !(kept && matches!(done, Err(Fail::Sql(_)))) {
+            self.terms.breaker.note(done.as_ref().err());
+        }
+        drop(pass);
         done
     }
 }
@@ -91,7 +103,7 @@ async fn renew(terms: &Terms, node: &Node) {
     }
     let period = (node.lease / 3).max(Duration::from_millis(10));
     // A connection that leads nowhere must not cost more than one beat.
-    let mut line = Line { deadline: period.min(terms.deadline), ..Line::new(terms) };
+    let mut line = Line { deadline: period.min(terms.deadline), probes: true, ..Line::new(terms) };
     let mut beat = every(period);
     loop {
         beat.tick().await;
@@ -104,6 +116,7 @@ async fn renew(terms: &Terms, node: &Node) {
         });
         if let Err(fail) = renewed.await {
             tracing::warn!(error = %fail.stored(&terms.place), "the lease could not be renewed; trying again");
+            beat.reset_after(AGAIN.min(period));
         }
     }
 }

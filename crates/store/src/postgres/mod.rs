@@ -6,6 +6,7 @@
 mod access;
 mod births;
 mod blobs;
+mod breaker;
 mod ceiling;
 mod claims;
 mod commit;
@@ -95,6 +96,17 @@ impl PostgresStore {
     /// What went wrong, in the callers' words.
     fn said<T>(&self, done: Result<T, Fail>) -> Result<T, StoreError> {
         done.map_err(|fail| fail.stored(&self.terms.place))
+    }
+
+    /// The same for a whole call, which ends although the server has gone silent: its own timeout of statements is of no use then.
+    /// Three times the deadline: one each for a connection, for the longest statement, and for the end.
+    async fn within<T>(&self, call: impl Future<Output = Result<T, Fail>>) -> Result<T, StoreError> {
+        let done = tokio::time::timeout(self.terms.deadline * 3, call).await;
+        self.said(done.unwrap_or_else(|_| {
+            let fail = Fail::from(self.terms.late());
+            self.terms.breaker.note(Some(&fail));
+            Err(fail)
+        }))
     }
 
     async fn read(&self, scope: Scope) -> Result<Session, Fail> {

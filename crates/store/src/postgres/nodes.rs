@@ -137,6 +137,6 @@ impl PostgresStore {
             query.execute(&mut *session).await?;
             session.commit().await
         };
-        self.said(noted.await)
+        self.within(noted).await
     }
 }

@@ -11,6 +11,7 @@ use mainspring_model::store::{Migrations, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
+use super::breaker::Breaker;
 use super::claims::Floor;
 use super::error::Fail;
 use super::lease::Keeper;
@@ -20,7 +21,7 @@ use super::pools::Lane;
 use super::rights::{self, Roles};
 use super::session::Terms;
 use super::writer::Writers;
-use super::{PostgresStore, days, migrations};
+use super::{PostgresStore, days, migrations, trust};
 
 /// Migrations may take long, and several nodes take turns; but not for ever.
 const PREPARING: Duration = Duration::from_secs(600);
@@ -130,6 +131,7 @@ impl PostgresStore {
             deadline: options.deadline,
             // No longer than a lease: what a stopped node held is free when it is declared dead.
             idle: options.deadline.min(options.lease),
+            breaker: Breaker::new(&target.place, trust::monotonic()),
             clock: options.clock,
         });
         let node = Arc::new(Node::new(&terms, options.lease));

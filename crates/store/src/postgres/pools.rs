@@ -53,7 +53,13 @@ impl Lane {
     }
 
     /// Begins a transaction. Nothing was done yet when a connection turns out to be dead, so another is taken.
+    /// Nobody is asked while nobody can be.
     pub(super) async fn open(&self, scope: Scope, writes: bool, fence: Option<i64>) -> Result<Session, Fail> {
+        let pass = self.terms.breaker.pass()?;
+        pass.ended(self.begin(scope, writes, fence).await)
+    }
+
+    async fn begin(&self, scope: Scope, writes: bool, fence: Option<i64>) -> Result<Session, Fail> {
         let mut broken = 0;
         loop {
             let mut lease = self.acquire().await?;

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Row};
 
+use super::breaker::Breaker;
 use super::error::Fail;
 
 /// On whose behalf a statement runs. It holds until the transaction ends, so that a pooler may hand the connection on.
@@ -38,6 +39,8 @@ pub(super) struct Terms {
     pub(super) deadline: Duration,
     /// A transaction that says nothing for this long ends, so that a stopped client holds no lock.
     pub(super) idle: Duration,
+    /// Whether the server can be reached, over all connections.
+    pub(super) breaker: Breaker,
     /// Instead of the database's, in tests. Never for leases.
     pub(super) clock: Option<Arc<dyn Clock>>,
 }

@@ -18,7 +18,7 @@ pub(super) fn margin(lease: Duration) -> Duration {
 }
 
 /// Microseconds of a monotonic clock.
-type Monotonic = Box<dyn Fn() -> u64 + Send + Sync>;
+pub(super) type Monotonic = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// The epoch of this process and until when it is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -224,6 +224,15 @@ impl Desk {
     }
 
     async fn transaction(&mut self, drafts: &[&Draft]) -> Result<Effects, Fail> {
+        let terms = Arc::clone(&self.terms);
+        let pass = terms.breaker.pass()?;
+        let kept = self.connection.is_some();
+        let done = self.transact(drafts).await;
+        // That a connection broke says nothing yet: the next attempt makes a new one.
+        if kept && matches!(done, Err(Fail::Sql(_))) { done } else { pass.ended(done) }
+    }
+
+    async fn transact(&mut self, drafts: &[&Draft]) -> Result<Effects, Fail> {
         let deadline = self.terms.deadline * 2;
         let written = match tokio::time::timeout(deadline, self.write(drafts)).await {
             Ok(written) => written?,

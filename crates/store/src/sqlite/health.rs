@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mainspring_model::id::OrgId;
-use mainspring_model::store::{Blobs, Health, Migrations, Pool, StoreError};
+use mainspring_model::store::{Blobs, Health, Migrations, Pool, Reach, StoreError};
 use sqlx::Row;
 
 use super::{SqliteStore, migrations};
@@ -40,6 +40,10 @@ impl Health for SqliteStore {
 
     async fn migrations(&self) -> Result<Migrations, StoreError> {
         self.read(|connection| Box::pin(migrations::state(connection))).await
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::default()
     }
 
     fn pool(&self) -> Pool {

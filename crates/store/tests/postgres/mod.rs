@@ -7,6 +7,7 @@ mod days;
 mod leases;
 mod nodes;
 mod opening;
+mod outages;
 mod pooler;
 mod proxy;
 mod tags;

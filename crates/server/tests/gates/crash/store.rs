@@ -11,8 +11,8 @@ use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
     IntegrationStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
-    PlanSummary, Pool, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store,
-    StoreError, WebhookRoute,
+    PlanSummary, Pool, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing,
+    Store, StoreError, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -194,6 +194,9 @@ delegate!(Health {
     fn migrations() -> Result<Migrations, StoreError>;
     fn close();
     =
+    fn reach(&self) -> Reach {
+        self.inner.reach()
+    }
     fn pool(&self) -> Pool {
         self.inner.pool()
     }
