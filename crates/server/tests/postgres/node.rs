@@ -28,12 +28,18 @@ impl Node {
     }
 
     pub fn start_with(database: &Database, roles: &str, flags: &[&str]) -> Node {
+        Node::start_in(database, roles, flags, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub fn start_in(database: &Database, roles: &str, flags: &[&str], environment: &[(&str, &str)]) -> Node {
         let place = Place::new();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = place.command(&["serve", "--dev", "--listen", &address.to_string(), "--roles", roles]);
         command.args(flags);
         command.env("DATABASE_URL", database.url()).env("MIGRATE_DATABASE_URL", database.migrate_url());
         command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").env("MAINSPRING_METRICS_TOKEN", TOKEN).stdout(Stdio::null());
+        command.envs(environment.iter().copied());
         command.stderr(std::fs::File::create(place.path("log")).unwrap());
         let node = Node { child: command.spawn().unwrap(), url: format!("http://{address}"), place };
         let began = now();
@@ -109,6 +115,11 @@ impl Node {
     pub fn stop(mut self) -> i32 {
         signal(&self.child, "TERM");
         self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub fn ended_by_itself(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
     }
 
     /// A command in this node's place and environment.
