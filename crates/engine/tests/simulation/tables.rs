@@ -134,8 +134,8 @@ not_kept!(Health {
     fn reach(&self) -> Reach {
         Reach::default()
     }
-    fn pool(&self) -> Pool {
-        Pool::default()
+    fn pools(&self) -> Vec<Pool> {
+        Vec::new()
     }
     async fn close(&self) {}
 });

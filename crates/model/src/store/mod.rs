@@ -53,6 +53,10 @@ pub struct Migrations {
 /// A pool of connections at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pool {
+    /// As monitoring and readiness call it.
+    pub name: &'static str,
+    /// Callers take turns at it; otherwise each connection has one task of its own, which may well use it all the time.
+    pub shared: bool,
     pub most: u32,
     pub open: u32,
     pub idle: u32,
@@ -65,11 +69,9 @@ impl Pool {
         self.open.saturating_sub(self.idle)
     }
 
-    /// It ran dry and somebody waits, or nine tenths are in use: look at it before it runs dry. A pool of a few is all in use
-    /// whenever a few callers come at once, so there only waiting counts; and who waits for a new connection to open does not.
+    /// Nine tenths are in use: look at it before callers wait. Who waits for a new connection to open strains nothing.
     pub fn is_strained(&self) -> bool {
-        let dry = self.in_use() >= self.most && self.waiting > 0;
-        dry || (self.most >= 10 && self.in_use() * 10 >= self.most * 9)
+        self.shared && self.in_use() * 10 >= self.most * 9
     }
 }
 
@@ -113,8 +115,8 @@ pub trait Health: Send + Sync {
     async fn migrations(&self) -> Result<Migrations, StoreError>;
     /// Asks nobody, and waits for nothing. A store without a server is always within reach.
     fn reach(&self) -> Reach;
-    /// The connections that callers share, now.
-    fn pool(&self) -> Pool;
+    /// The connections by who uses them, now.
+    fn pools(&self) -> Vec<Pool>;
     /// Waits for every accepted write, then closes. Further calls fail.
     async fn close(&self);
 }
@@ -126,4 +128,17 @@ pub trait Blobs: Send + Sync {
     async fn put_blob(&self, org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError>;
     /// The bytes, checked against the address.
     async fn get_blob(&self, org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_pool_is_strained_at_nine_tenths() {
+        let pool = |shared, most, open, idle| Pool { name: "api", shared, most, open, idle, waiting: 0 };
+        assert!(pool(true, 10, 9, 0).is_strained() && pool(true, 4, 4, 0).is_strained());
+        assert!(!pool(true, 10, 9, 1).is_strained() && !pool(true, 4, 3, 0).is_strained() && !pool(true, 4, 4, 1).is_strained());
+        assert!(!pool(false, 3, 3, 0).is_strained(), "each has a task of its own, which may use it all the time");
+    }
 }

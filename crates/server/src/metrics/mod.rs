@@ -57,6 +57,11 @@ struct State {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Pools {
+    pool: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Loops {
     name: &'static str,
 }
@@ -73,10 +78,11 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     request_seconds: Histogram,
     live: Gauge,
-    pool_most: Gauge,
-    pool_open: Gauge,
-    pool_idle: Gauge,
-    pool_waiting: Gauge,
+    pool_most: Family<Pools, Gauge>,
+    pool_open: Family<Pools, Gauge>,
+    pool_idle: Family<Pools, Gauge>,
+    pool_waiting: Family<Pools, Gauge>,
+    pool_in_use: Family<Pools, Gauge>,
     circuit: Family<State, Gauge>,
     unreachable: Gauge<f64, AtomicU64>,
     stuck: Family<Loops, Gauge>,
@@ -97,10 +103,11 @@ impl Default for Metrics {
             requests: Family::default(),
             request_seconds: Histogram::new(REQUEST_SECONDS),
             live: Gauge::default(),
-            pool_most: Gauge::default(),
-            pool_open: Gauge::default(),
-            pool_idle: Gauge::default(),
-            pool_waiting: Gauge::default(),
+            pool_most: Family::default(),
+            pool_open: Family::default(),
+            pool_idle: Family::default(),
+            pool_waiting: Family::default(),
+            pool_in_use: Family::default(),
             circuit: Family::default(),
             unreachable: Gauge::default(),
             stuck: Family::default(),
@@ -128,9 +135,10 @@ impl Metrics {
         registry.register("http_requests", "Requests that were answered, by method and status", self.requests.clone());
         registry.register_with_unit("http_request_duration", "How long answers took", Unit::Seconds, self.request_seconds.clone());
         registry.register("runs_live", "Runs that this process drives now", self.live.clone());
-        registry.register("database_connections_most", "Size of the pool of connections", self.pool_most.clone());
-        registry.register("database_connections_open", "Open connections of the pool", self.pool_open.clone());
+        registry.register("database_connections_most", "Size of each pool of connections", self.pool_most.clone());
+        registry.register("database_connections_open", "Open connections of each pool", self.pool_open.clone());
         registry.register("database_connections_idle", "Open connections that nobody uses", self.pool_idle.clone());
+        registry.register("database_connections_in_use", "Connections that somebody uses", self.pool_in_use.clone());
         registry.register("database_connections_waiting", "Callers that wait for a connection", self.pool_waiting.clone());
         registry.register("loop_stuck", "1 when a loop of the engine has not turned for 30 s", self.stuck.clone());
         registry.register_with_unit("data_free", "Free space where the data lies; 0 over PostgreSQL", Unit::Bytes, self.free_bytes.clone());
@@ -152,17 +160,22 @@ impl Metrics {
 
     /// All figures as text.
     pub fn text(&self, app: &App) -> String {
-        let pool = app.store.pool();
         let reach = app.store.reach();
         for circuit in Circuit::ALL {
             self.circuit.get_or_create(&State { state: circuit.as_str() }).set(i64::from(circuit == reach.circuit));
         }
         self.unreachable.set(reach.lost_for.unwrap_or_default().as_secs_f64());
         self.live.set(i64::try_from(app.engine.live()).unwrap_or(i64::MAX));
-        self.pool_most.set(pool.most.into());
-        self.pool_open.set(pool.open.into());
-        self.pool_idle.set(pool.idle.into());
-        self.pool_waiting.set(pool.waiting.into());
+        for pool in app.store.pools() {
+            let of = |figures: &Family<Pools, Gauge>, value: u32| {
+                figures.get_or_create(&Pools { pool: pool.name }).set(value.into());
+            };
+            of(&self.pool_most, pool.most);
+            of(&self.pool_open, pool.open);
+            of(&self.pool_idle, pool.idle);
+            of(&self.pool_in_use, pool.in_use());
+            of(&self.pool_waiting, pool.waiting);
+        }
         for (name, state) in [("queue", app.engine.queue_loop()), ("schedules", app.engine.schedule_loop())] {
             self.stuck.get_or_create(&Loops { name }).set(i64::from(matches!(state, Loop::Stuck(_))));
         }

@@ -29,6 +29,8 @@ impl Keeper {
         let (stop, stopped) = oneshot::channel();
         let failed = |error: std::io::Error| StoreError::Failed(format!("the keeper of the lease could not start: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let lines = if node.epoch() == 0 { 1 } else { 2 + u32::from(sweep.is_some()) };
+        terms.leases.expect(lines);
         let work = async move {
             let keeping = async {
                 tokio::join!(
@@ -69,6 +71,7 @@ impl<'a> Line<'a> {
     async fn with<T>(&mut self, body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>) -> Result<T, Fail> {
         let pass = if self.probes { None } else { Some(self.terms.breaker.pass()?) };
         let kept = self.open.is_some();
+        let used = self.terms.leases.use_one(kept);
         let done = async {
             if self.open.is_none() {
                 self.open = Some(self.terms.connect().await?);
@@ -86,6 +89,7 @@ impl<'a> Line<'a> {
         if !(kept && matches!(done, Err(Fail::Sql(_)))) {
             self.terms.breaker.note(done.as_ref().err());
         }
+        used.kept(self.open.is_some());
         drop(pass);
         done
     }
@@ -144,6 +148,8 @@ async fn make_days(terms: &Terms) {
             tracing::warn!(error = %fail.stored(&terms.place), "the journal's next days could not be made; its rows go to journal_rest");
         }
         // Not kept for an hour of nothing.
-        line.open = None;
+        if line.open.take().is_some() {
+            terms.leases.closed();
+        }
     }
 }

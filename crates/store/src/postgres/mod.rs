@@ -60,7 +60,6 @@ use writer::Writers;
 
 pub use ceiling::commit_rate;
 pub use open::{OpenOptions, migrate, migration_state};
-pub use pools::PoolFigures;
 
 use crate::shared;
 

@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Row};
 
 use super::breaker::Breaker;
 use super::error::Fail;
+use super::pools::Tally;
 
 /// On whose behalf a statement runs. It holds until the transaction ends, so that a pooler may hand the connection on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub(super) struct Terms {
     pub(super) idle: Duration,
     /// Whether the server can be reached, over all connections.
     pub(super) breaker: Breaker,
+    /// Connections for the lease, the sweep and the days.
+    pub(super) leases: Tally,
+    /// Connections of the writers.
+    pub(super) writers: Tally,
     /// Instead of the database's, in tests. Never for leases.
     pub(super) clock: Option<Arc<dyn Clock>>,
 }

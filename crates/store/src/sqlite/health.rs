@@ -46,13 +46,15 @@ impl Health for SqliteStore {
         Reach::default()
     }
 
-    fn pool(&self) -> Pool {
-        Pool {
+    fn pools(&self) -> Vec<Pool> {
+        vec![Pool {
+            name: "readers",
+            shared: true,
             most: self.readers.options().get_max_connections(),
             open: self.readers.size(),
             idle: u32::try_from(self.readers.num_idle()).unwrap_or(u32::MAX),
             waiting: self.waiting.load(Ordering::Relaxed),
-        }
+        }]
     }
 
     async fn close(&self) {

@@ -197,8 +197,8 @@ delegate!(Health {
     fn reach(&self) -> Reach {
         self.inner.reach()
     }
-    fn pool(&self) -> Pool {
-        self.inner.pool()
+    fn pools(&self) -> Vec<Pool> {
+        self.inner.pools()
     }
 });
 
