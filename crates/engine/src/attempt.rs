@@ -15,6 +15,7 @@ use mainspring_model::run::RunHeader;
 
 use crate::engine::Inner;
 use crate::run::{Call, Tried};
+use crate::trust::within_trust;
 
 /// Time for one attempt when neither the plan nor the action says.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,19 +52,21 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
     Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child: None }
 }
 
-/// An attempt with an outside effect or a wait.
-pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, sent: Arc<AtomicBool>) -> Tried {
+/// An attempt with an outside effect or a wait, for a run that is held under `epoch`. `None` when that is over: the run is somebody
+/// else's, and there is nothing to record.
+pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoch: i64, sent: Arc<AtomicBool>) -> Option<Tried> {
     let began = inner.clock.monotonic_us();
     let mut effect = Effect::Read;
     let mut child = None;
-    let mut result = attempt(&inner, &header, &call, &sent, &mut effect).await;
+    let work = attempt(&inner, &header, &call, &sent, &mut effect);
+    let mut result = within_trust(&inner, epoch, &sent, work).await?;
     if let Ok(Outcome::Call { plan, inputs, .. }) = &result {
-        match inner.start_child(&header, &call.path, plan, inputs.clone()).await {
+        match inner.start_child(&header, epoch, &call.path, plan, inputs.clone()).await? {
             Ok(run) => child = Some(run),
             Err(fault) => result = Err(fault),
         }
     }
-    Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child }
+    Some(Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child })
 }
 
 async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc<AtomicBool>, effect: &mut Effect) -> ActionResult {

@@ -82,8 +82,15 @@ impl Inner {
     /// Makes the run durable for whoever claims it.
     pub(crate) async fn enqueue(&self, id: RunId, new: Arc<NewRun>, tag: Option<String>, progress: watch::Sender<Progress>) {
         let standing = tag.map_or(Standing::Queued, Standing::QueuedFor);
-        let write = RunWrite { run: id, epoch: self.store.epoch(), create: Some(new), events: Arc::default(), standing };
-        let result = self.store.commit(write).await;
+        let result = loop {
+            let epoch = self.store.epoch();
+            let write = RunWrite { run: id, epoch, create: Some(new.clone()), events: Arc::default(), standing: standing.clone() };
+            match self.store.commit(write).await {
+                // Declared dead meanwhile: nothing was written, and under the new epoch it may be.
+                Ok(mainspring_model::store::Committed::Late) if self.store.epoch() != epoch => {}
+                result => break result,
+            }
+        };
         progress.send_modify(|progress| match result {
             Ok(mainspring_model::store::Committed::Exists(run)) => {
                 progress.exists = Some(run);
@@ -148,17 +155,28 @@ impl Inner {
     }
 
     /// Starts the plan that a `logic.call` step names, once per step path. That the store was away for a while is no failure of the
-    /// step: it is asked until it answers.
-    pub(crate) async fn start_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: Value) -> Result<RunId, Fault> {
+    /// step: it is asked until it answers. `None`: the parent's `epoch` is over, and whoever holds it now calls the plan.
+    pub(crate) async fn start_child(
+        self: &Arc<Self>,
+        parent: &RunHeader,
+        epoch: i64,
+        path: &str,
+        plan: &str,
+        inputs: Value,
+    ) -> Option<Result<RunId, Fault>> {
         loop {
+            // The child would be made under this process's present epoch, whatever became of the parent's: it is asked here.
+            if !self.store.trusted(epoch).await {
+                return None;
+            }
             match Box::pin(self.try_child(parent, path, plan, &inputs)).await {
-                Ok(run) => return Ok(run),
-                Err(StartError::Fault(fault)) => return Err(fault),
+                Ok(run) => return Some(Ok(run)),
+                Err(StartError::Fault(fault)) => return Some(Err(fault)),
                 Err(StartError::Store(error)) if passes(&error) => {
                     tracing::error!(run = %parent.id, step = path, %error, "a plan could not be called; trying again");
                     self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
                 }
-                Err(error) => return Err(Fault::internal(error.to_string())),
+                Err(error) => return Some(Err(Fault::internal(error.to_string()))),
             }
         }
     }
@@ -274,5 +292,12 @@ fn next_u64(state: &mut [u8; 32]) -> u64 {
 
 /// A failure that may be over the next time. A closed store is none: nothing of this process is recorded any more.
 pub(crate) fn passes(error: &StoreError) -> bool {
-    matches!(error, StoreError::Failed(_) | StoreError::Full { .. } | StoreError::ReadOnly { .. })
+    matches!(
+        error,
+        StoreError::Failed(_)
+            | StoreError::Full { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Busy { .. }
+    )
 }

@@ -20,6 +20,7 @@ mod scheduler;
 mod store_clock;
 mod suspects;
 pub mod triggers;
+mod trust;
 
 pub use credentials::{Credentials, SealError};
 pub use driver::{Progress, Report};

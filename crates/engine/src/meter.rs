@@ -15,6 +15,10 @@ pub trait Meter: Send + Sync {
     fn ended(&self, status: RunStatus);
     /// An attempt of a step ended.
     fn attempted(&self, provider: &str, status: AttemptStatus, latency_us: u64);
+    /// A write of a run was refused because the run is somebody else's by now.
+    fn late(&self);
+    /// An attempt did not begin, or not yet: this process was not sure that the run is still its own.
+    fn withheld(&self);
 }
 
 #[derive(Default)]
@@ -36,6 +40,18 @@ impl Told {
     pub(crate) fn attempted(&self, attempt: &Attempted) {
         if let Some(meter) = self.0.get() {
             meter.attempted(&attempt.provider, attempt.status, attempt.latency_us);
+        }
+    }
+
+    pub(crate) fn late(&self) {
+        if let Some(meter) = self.0.get() {
+            meter.late();
+        }
+    }
+
+    pub(crate) fn withheld(&self) {
+        if let Some(meter) = self.0.get() {
+            meter.withheld();
         }
     }
 }

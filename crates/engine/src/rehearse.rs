@@ -75,7 +75,10 @@ impl Engine {
                         let tried = if call.computes {
                             attempt::compute(inner, &header, *call)
                         } else {
-                            attempt::perform(inner.clone(), header.clone(), *call, Arc::new(AtomicBool::new(false))).await
+                            let sent = Arc::new(AtomicBool::new(false));
+                            let tried = attempt::perform(inner.clone(), header.clone(), *call, inner.store.epoch(), sent).await;
+                            tried
+                                .ok_or_else(|| Fault::internal("this node lost its place among the others meanwhile; try the step again"))?
                         };
                         run.outcome(addr, attempt, tried, inner.clock.now()).ok_or_else(|| Fault::internal("the step is gone"))?
                     }

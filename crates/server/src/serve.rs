@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mainspring_model::id::Owner;
 use mainspring_model::plan::{self, Format};
@@ -18,7 +19,10 @@ use crate::{http, metrics, plans, webhooks};
 /// How long attempts in flight may take to end at shutdown, in milliseconds; service managers lose patience soon after.
 const DRAIN_FOR: i64 = 8_000;
 
-/// Why the server did not start.
+/// Between looks at whether the database is within reach, in milliseconds.
+const LOOK: i64 = 500;
+
+/// Why the server did not start, or could not go on.
 #[derive(Debug, Error)]
 pub enum ServeError {
     #[error("{0}")]
@@ -27,6 +31,11 @@ pub enum ServeError {
     PortInUse { address: SocketAddr },
     #[error("{address} cannot be listened on: {reason}")]
     Listen { address: SocketAddr, reason: String },
+    #[error(
+        "the database has not answered for {after} s, so this node ends and leaves its runs to whoever reaches it; see that the \
+         database runs and can be reached from here, and let a service manager start the node again"
+    )]
+    Lost { after: u64 },
     #[error("--dev trusts every caller on this machine, so it listens on loopback only; {address} is not loopback")]
     DevAddress { address: SocketAddr },
 }
@@ -38,6 +47,7 @@ impl ServeError {
             ServeError::Open(error) => error.code(),
             ServeError::PortInUse { .. } => "PORT_IN_USE",
             ServeError::Listen { .. } => "LISTEN_FAILED",
+            ServeError::Lost { .. } => "STORE_LOST",
             ServeError::DevAddress { .. } => "DEV_ADDRESS",
         }
     }
@@ -54,7 +64,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 /// Serves until `stop` resolves.
 ///
 /// # Errors
-/// [`ServeError`]: nothing was started.
+/// [`ServeError`]: nothing was started; or `Lost`: what was started is given up, since nothing of it can be recorded.
 pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let address = settings.listen;
     if settings.dev && !address.ip().is_loopback() {
@@ -76,7 +86,6 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         say_where(&settings);
     }
     banner(&settings);
-    let engine = app.engine.clone();
     // Readiness does not wait for recovery: what a dead process left is taken up beside the first requests.
     let driving = tokio::spawn({
         let app = app.clone();
@@ -96,18 +105,45 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         }
     });
     let metering = figures.map(|listener| tokio::spawn(metrics::listen(app.clone(), listener)));
-    http::serve(app.clone(), listener, stop).await;
-    tracing::info!(live = engine.live(), "stopping: runs record where they are");
-    engine.drain(DRAIN_FOR).await;
+    let serving = serve_in_order(&app, listener, stop);
+    let lost = tokio::select! {
+        biased;
+        () = serving => None,
+        after = without_database(&app, settings.patience) => Some(after),
+    };
     driving.abort();
     if let Some(metering) = metering {
         metering.abort();
     }
-    app.store.close().await;
+    if let Some(after) = lost {
+        let lost = ServeError::Lost { after: after.as_secs() };
+        tracing::error!(code = lost.code(), live = app.engine.live(), "{lost}");
+        return Err(lost);
+    }
     if settings.postgres.is_none() {
         drop(std::fs::remove_file(settings.data.join(ADDRESS_FILE)));
     }
     Ok(())
+}
+
+/// Answers until `stop`, and then lets every run record where it is.
+async fn serve_in_order(app: &Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    http::serve(app.clone(), listener, stop).await;
+    tracing::info!(live = app.engine.live(), "stopping: runs record where they are");
+    app.engine.drain(DRAIN_FOR).await;
+    app.store.close().await;
+}
+
+/// Resolves when the database has been out of reach for `patience`, in any state of the process: one that hangs in its last write
+/// must end too. A node that cannot write is of no use to anybody, and a fresh process may find what this one does not (a name
+/// that means another address now, a renewed certificate). Until then what is in memory is worth keeping.
+async fn without_database(app: &App, patience: Duration) -> Duration {
+    loop {
+        if let Some(lost_for) = app.store.reach().lost_for.filter(|lost_for| *lost_for >= patience) {
+            return lost_for;
+        }
+        app.clock.sleep_until(app.clock.now() + LOOK).await;
+    }
 }
 
 async fn when(wanted: bool, work: impl Future<Output = ()>) {

@@ -32,6 +32,8 @@ pub struct Settings {
     pub migrate_url: Option<Secret>,
     /// How long a silent node counts as alive.
     pub lease: Duration,
+    /// How long a node goes on without its database before it ends, for its service manager to start it again.
+    pub patience: Duration,
     /// Apply migrations at the start; without it a database that lacks one is refused.
     pub auto_migrate: bool,
     /// Plan files loaded at start.
@@ -67,6 +69,7 @@ impl Default for Settings {
             postgres: None,
             migrate_url: None,
             lease: Duration::from_secs(10),
+            patience: Duration::from_secs(60),
             auto_migrate: true,
             plans: None,
             egress: EgressMode::Strict,
@@ -171,6 +174,9 @@ impl Settings {
         }
         if let Some((name, text)) = first(&["MAINSPRING_LEASE"]) {
             settings.lease = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_DATABASE_PATIENCE"]) {
+            settings.patience = mainspring_model::duration::parse_text(&text).map_err(|reason| BadSetting { name, reason })?;
         }
         Ok(settings)
     }

@@ -20,9 +20,16 @@ impl Driver {
                 RunWrite { run: id, epoch: self.epoch, create: self.create.clone(), events: left.clone(), standing: standing.clone() };
             match self.inner.store.commit(write).await {
                 Ok(Committed::Done) => break,
+                // Declared dead before the run was made: nothing of it was written or began, so it is made under the new epoch.
+                Ok(Committed::Late) if self.create.is_some() && self.epoch != self.inner.store.epoch() => {
+                    self.epoch = self.inner.store.epoch();
+                }
                 // Nobody may make runs under this epoch any more: nothing was accepted, and the caller must not believe so.
                 Ok(Committed::Late) if self.create.is_some() => return Err(Stop::Refused(StoreError::Closed)),
-                Ok(Committed::Late) => return Err(Stop::Late),
+                Ok(Committed::Late) => {
+                    self.inner.meter.late();
+                    return Err(Stop::Late);
+                }
                 Ok(Committed::Exists(run)) => return Err(Stop::Exists(run)),
                 Err(error) if self.create.is_some() => {
                     self.find_out_whether_made(error).await?;

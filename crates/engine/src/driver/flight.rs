@@ -34,9 +34,9 @@ impl Driver {
         }
         let (addr, attempt) = (call.addr, call.attempt);
         let sent = Arc::new(AtomicBool::new(false));
-        let (inner, flag) = (self.inner.clone(), sent.clone());
+        let (inner, epoch, flag) = (self.inner.clone(), self.epoch, sent.clone());
         let began_us = self.inner.clock.monotonic_us();
-        let abort = self.tasks.spawn(async move { (addr, attempt, attempt::perform(inner, header, call, flag).await) });
+        let abort = self.tasks.spawn(async move { (addr, attempt, attempt::perform(inner, header, call, epoch, flag).await) });
         self.flying.insert(addr, Flying { attempt, sent, abort, began_us });
     }
 
@@ -91,7 +91,7 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) async fn landed(&mut self, done: Result<(Addr, u32, Tried), tokio::task::JoinError>) -> Result<(), Stop> {
+    pub(super) async fn landed(&mut self, done: Result<(Addr, u32, Option<Tried>), tokio::task::JoinError>) -> Result<(), Stop> {
         let (addr, attempt, tried) = match done {
             Ok(tried) => tried,
             // A panic of the action is a fault already; this one is our own, and ends the driver.
@@ -104,7 +104,10 @@ impl Driver {
             _ => return Ok(()),
         }
         self.flying.remove(&addr);
-        self.settle(addr, attempt, tried).await
+        match tried {
+            Some(tried) => self.settle(addr, attempt, tried).await,
+            None => Err(Stop::Late),
+        }
     }
 
     pub(super) async fn on_signal(&mut self, signal: Signal) -> Result<(), Stop> {

@@ -92,7 +92,8 @@ pub(crate) struct Driver {
     /// Calls that wait for the journal.
     queue: VecDeque<Box<Call>>,
     flying: HashMap<Addr, Flying>,
-    tasks: JoinSet<(Addr, u32, Tried)>,
+    /// `None` of one that began nothing because the run is somebody else's.
+    tasks: JoinSet<(Addr, u32, Option<Tried>)>,
     ending: Option<Ending>,
     /// The process is this run's alone, until its first finished step.
     alone: Option<Alone>,

@@ -29,6 +29,8 @@ pub enum Sabotage {
     ClaimsForgotten,
     /// The engine reads the machine's clock instead of the store's.
     MachineClock,
+    /// A node trusts its lease for as long as it lives.
+    NoSelfFencing,
 }
 
 /// A registration: its number is the epoch of all that the node writes.

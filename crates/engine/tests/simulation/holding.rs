@@ -9,6 +9,8 @@ use super::database::{Database, Registration, Sabotage};
 
 /// How long a registration holds after it was renewed.
 pub const LEASE: Millis = 10_000;
+/// A node trusts its registration for so much less, from when it asked for it.
+pub const MARGIN: Millis = 2_000;
 
 impl Database {
     pub fn register(&mut self, now: Millis) -> i64 {

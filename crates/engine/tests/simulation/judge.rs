@@ -186,6 +186,13 @@ impl Judge {
             return self.broke(format!("effect before its grounds: {} of {} was called and the run is not on disk", call.path, call.run));
         };
         let mut broken = Vec::new();
+        // Whoever took the run calls it by itself: a node that was stopped or cut off must know that it may be too late.
+        if seen.holder != epoch {
+            broken.push(format!(
+                "effect of a stranger: {} of {} was called by registration {epoch} and {} holds it",
+                call.path, call.run, seen.holder
+            ));
+        }
         // Who holds the run no more cannot know what the holder has recorded since.
         if let Some(until) = seen.not_before.get(&call.path)
             && now < *until

@@ -142,6 +142,11 @@ fn claims_that_are_forgotten_are_found() {
 }
 
 #[test]
+fn nodes_that_trust_a_lease_that_is_over_are_found() {
+    is_found(Sabotage::NoSelfFencing, &["effect of a stranger"]);
+}
+
+#[test]
 fn timers_by_the_clocks_of_nodes_are_found() {
     is_found(Sabotage::MachineClock, &["early"]);
 }

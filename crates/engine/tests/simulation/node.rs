@@ -97,6 +97,8 @@ async fn serve(world: Arc<World>, node: usize, life: u32, entropy: Arc<SeededEnt
         node,
         life,
         epoch: AtomicI64::new(0),
+        sure_until: AtomicI64::new(0),
+        renewed: Arc::default(),
         skew,
         arrived: Arc::default(),
         unanswered: Arc::default(),

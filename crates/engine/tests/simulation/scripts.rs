@@ -136,3 +136,25 @@ fn a_process_that_drains_begins_no_once_step() {
         }));
     }
 }
+
+#[test]
+fn a_process_that_was_stopped_for_longer_than_its_lease_begins_nothing() {
+    // Between two attempts, in one, or in the pause before the next: whoever took the run over makes its calls alone.
+    for after in (0..12_000).step_by(500) {
+        let outcome = scripted(request(FLOW), move |world| {
+            when(
+                world,
+                |_| true,
+                after,
+                |world, holder| {
+                    let until = world.agenda.now() + 2 * LEASE;
+                    world.pause(holder, until);
+                    world.disturb(Some(holder), until + LEASE);
+                    world.agenda.at(until, move |world| world.touch(holder));
+                },
+            );
+        });
+        assert!(outcome.count.sweeps > 0, "nobody took it for dead");
+        kept(&outcome);
+    }
+}

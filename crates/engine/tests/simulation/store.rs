@@ -12,6 +12,7 @@ use mainspring_model::store::{Claimed, Committed, Page, Paging, RunFilter, RunSt
 use tokio::sync::{Notify, oneshot};
 
 use super::database::{Database, Sabotage};
+use super::holding::{LEASE, MARGIN};
 use super::weather::{GIVE_UP, Met};
 use super::world::World;
 
@@ -20,6 +21,10 @@ pub struct NodeStore {
     pub node: usize,
     pub life: u32,
     pub epoch: AtomicI64,
+    /// Until when the node trusts its registration, by true time: its monotonic clock counts truly.
+    pub sure_until: AtomicI64,
+    /// Told when it was registered or renewed.
+    pub renewed: Arc<Notify>,
     /// How far the node's clock is off, for the sabotage that lets it judge leases.
     pub skew: Arc<AtomicI64>,
     pub arrived: Arc<Notify>,
@@ -27,8 +32,13 @@ pub struct NodeStore {
     pub unanswered: Arc<Mutex<Vec<RunId>>>,
 }
 
+/// As the store of many nodes says it.
+fn unreachable(reason: &str) -> StoreError {
+    StoreError::Unreachable { place: "the model store".to_owned(), reason: reason.to_owned() }
+}
+
 fn lost() -> StoreError {
-    StoreError::Failed("the connection to the database was lost".to_owned())
+    unreachable("the connection was lost")
 }
 
 impl NodeStore {
@@ -66,7 +76,7 @@ impl NodeStore {
                 return answer(world, now + GIVE_UP, Err(lost()));
             }
             if world.weather().is_out(arrival) {
-                return answer(world, arrival + journey.back, Err(StoreError::Failed("the database is not available".to_owned())));
+                return answer(world, arrival + journey.back, Err(unreachable("it is not available")));
             }
             let (result, wrote) = {
                 let mut database = world.database();
@@ -101,8 +111,14 @@ impl NodeStore {
         move |database, now| if database.is(Sabotage::NodeClockLeases) { now + skew } else { now }
     }
 
+    /// A registration or a renewal that left then was answered.
+    fn trust_from(&self, sent: Millis) {
+        self.sure_until.store(sent + LEASE - MARGIN, Ordering::SeqCst);
+        self.renewed.notify_waiters();
+    }
+
     pub async fn register(&self) -> Result<i64, StoreError> {
-        let (node, life, time) = (self.node, self.life, self.lease_time());
+        let (node, life, time, sent) = (self.node, self.life, self.lease_time(), self.world.agenda.now());
         let epoch = self
             .ask(false, move |world, database, now| {
                 let epoch = database.register(time(database, now));
@@ -112,12 +128,17 @@ impl NodeStore {
             })
             .await?;
         self.epoch.store(epoch, Ordering::SeqCst);
+        self.trust_from(sent);
         Ok(epoch)
     }
 
     pub async fn renew(&self) -> Result<bool, StoreError> {
-        let (epoch, time) = (self.epoch(), self.lease_time());
-        self.ask(false, move |_, database, now| Ok(database.renew(epoch, time(database, now)))).await
+        let (epoch, time, sent) = (self.epoch(), self.lease_time(), self.world.agenda.now());
+        let there = self.ask(false, move |_, database, now| Ok(database.renew(epoch, time(database, now)))).await?;
+        if there {
+            self.trust_from(sent);
+        }
+        Ok(there)
     }
 
     pub async fn sign_off(&self) -> Result<(), StoreError> {
@@ -152,6 +173,21 @@ impl RunStore for NodeStore {
 
     fn epoch(&self) -> i64 {
         self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn trusts(&self, epoch: i64) -> bool {
+        let sure = self.epoch() == epoch && self.world.agenda.now() < self.sure_until.load(Ordering::SeqCst);
+        sure || self.world.sabotage == Some(Sabotage::NoSelfFencing)
+    }
+
+    async fn trusted(&self, epoch: i64) -> bool {
+        loop {
+            let renewed = self.renewed.notified();
+            if self.trusts(epoch) || self.epoch() != epoch {
+                return self.trusts(epoch);
+            }
+            renewed.await;
+        }
     }
 
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {

@@ -6,7 +6,7 @@ use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, 
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
     LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, Pool,
-    Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, WebhookRoute,
+    Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, WebhookRoute,
 };
 use serde_json::Value;
 
@@ -131,8 +131,11 @@ not_kept!(Health {
     async fn probe(&self) -> Result<(), StoreError> {
         self.ask(false, |_, _, _| Ok(())).await
     }
-    fn pool(&self) -> Pool {
-        Pool::default()
+    fn reach(&self) -> Reach {
+        Reach::default()
+    }
+    fn pools(&self) -> Vec<Pool> {
+        Vec::new()
     }
     async fn close(&self) {}
 });

@@ -18,6 +18,8 @@ pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunW
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 
+use std::time::Duration;
+
 use crate::id::OrgId;
 
 /// One page of a list, and where the next one begins.
@@ -51,6 +53,10 @@ pub struct Migrations {
 /// A pool of connections at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pool {
+    /// As monitoring and readiness call it.
+    pub name: &'static str,
+    /// Callers take turns at it; otherwise each connection has one task of its own, which may well use it all the time.
+    pub shared: bool,
     pub most: u32,
     pub open: u32,
     pub idle: u32,
@@ -63,12 +69,41 @@ impl Pool {
         self.open.saturating_sub(self.idle)
     }
 
-    /// It ran dry and somebody waits, or nine tenths are in use: look at it before it runs dry. A pool of a few is all in use
-    /// whenever a few callers come at once, so there only waiting counts; and who waits for a new connection to open does not.
+    /// Nine tenths are in use: look at it before callers wait. Who waits for a new connection to open strains nothing.
     pub fn is_strained(&self) -> bool {
-        let dry = self.in_use() >= self.most && self.waiting > 0;
-        dry || (self.most >= 10 && self.in_use() * 10 >= self.most * 9)
+        self.shared && self.in_use() * 10 >= self.most * 9
     }
+}
+
+/// Whether callers are let through to the store's server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Circuit {
+    #[default]
+    Closed,
+    /// It could not be reached several times in a row: callers are refused at once.
+    Open,
+    /// One caller may find out whether it can be reached again.
+    HalfOpen,
+}
+
+impl Circuit {
+    pub const ALL: [Circuit; 3] = [Circuit::Closed, Circuit::Open, Circuit::HalfOpen];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Circuit::Closed => "closed",
+            Circuit::Open => "open",
+            Circuit::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// Whether the store's server can be reached, by what the last attempts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    pub circuit: Circuit,
+    /// How long every attempt has failed; `None` when the last one did not.
+    pub lost_for: Option<Duration>,
 }
 
 /// How the store is.
@@ -78,8 +113,10 @@ pub trait Health: Send + Sync {
     async fn probe(&self) -> Result<(), StoreError>;
     /// Which migrations the database has and lacks; `ChangedMigration` and `Newer` when it is not of this version's making.
     async fn migrations(&self) -> Result<Migrations, StoreError>;
-    /// The connections that callers share, now.
-    fn pool(&self) -> Pool;
+    /// Asks nobody, and waits for nothing. A store without a server is always within reach.
+    fn reach(&self) -> Reach;
+    /// The connections by who uses them, now.
+    fn pools(&self) -> Vec<Pool>;
     /// Waits for every accepted write, then closes. Further calls fail.
     async fn close(&self);
 }
@@ -91,4 +128,17 @@ pub trait Blobs: Send + Sync {
     async fn put_blob(&self, org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError>;
     /// The bytes, checked against the address.
     async fn get_blob(&self, org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_pool_is_strained_at_nine_tenths() {
+        let pool = |shared, most, open, idle| Pool { name: "api", shared, most, open, idle, waiting: 0 };
+        assert!(pool(true, 10, 9, 0).is_strained() && pool(true, 4, 4, 0).is_strained());
+        assert!(!pool(true, 10, 9, 1).is_strained() && !pool(true, 4, 3, 0).is_strained() && !pool(true, 4, 4, 1).is_strained());
+        assert!(!pool(false, 3, 3, 0).is_strained(), "each has a task of its own, which may use it all the time");
+    }
 }

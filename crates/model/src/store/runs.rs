@@ -101,6 +101,13 @@ pub trait RunStore: Send + Sync {
     /// The epoch with which this process creates runs that it drives at once.
     fn epoch(&self) -> i64;
 
+    /// Whether this process may begin, for a run that it holds under `epoch`, what others than the store see: by its own monotonic
+    /// clock nobody can have taken the run. Asked before each effect, so it must cost next to nothing.
+    fn trusts(&self, epoch: i64) -> bool;
+
+    /// Resolves when `epoch` is trusted: `true`; or when it is over and its runs are somebody else's: `false`.
+    async fn trusted(&self, epoch: i64) -> bool;
+
     /// Durable when this returns `Done`; many callers share one commit. An error leaves open whether the write happened, but not
     /// whether it still will: what has not happened by then never does.
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError>;

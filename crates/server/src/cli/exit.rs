@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Conflict = 6,
     Timeout = 7,
     Unreachable = 9,
+    /// `serve` gave up: its database was out of reach for too long. Start it again.
+    DatabaseLost = 10,
     Interrupted = 130,
 }
 
@@ -28,8 +30,8 @@ Exit codes:
   1  the run failed     6  conflict
   2  wrong usage        7  timeout
   3  invalid plan or    9  server unreachable
-     configuration    130  interrupted
-  4  not allowed";
+     configuration     10  database lost while serving
+  4  not allowed      130  interrupted";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {

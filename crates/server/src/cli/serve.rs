@@ -161,6 +161,7 @@ impl From<ServeError> for Failure {
         match error {
             ServeError::Open(error) => error.into(),
             ServeError::PortInUse { .. } => Failure::new(Exit::Conflict, code, message),
+            ServeError::Lost { .. } => Failure::new(Exit::DatabaseLost, code, message),
             ServeError::Listen { .. } | ServeError::DevAddress { .. } => Failure::new(Exit::Invalid, code, message),
         }
     }

@@ -61,6 +61,47 @@ pub struct Readiness {
     #[schema(example = "ready")]
     status: &'static str,
     checks: Checks,
+    database: Database,
+    pools: Vec<Pool>,
+}
+
+/// Connections to the database, by who uses them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectionPool)]
+pub struct Pool {
+    #[schema(example = "api")]
+    name: &'static str,
+    /// The most that are opened.
+    size: u32,
+    idle: u32,
+    in_use: u32,
+    /// Callers that have none yet.
+    waiting: u32,
+}
+
+impl From<store::Pool> for Pool {
+    fn from(pool: store::Pool) -> Pool {
+        Pool { name: pool.name, size: pool.most, idle: pool.idle, in_use: pool.in_use(), waiting: pool.waiting }
+    }
+}
+
+/// Whether the database is within reach, by what the last attempts came to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DatabaseReach)]
+pub struct Database {
+    /// `closed`; `open` while callers are refused at once, since it could not be reached several times in a row; `half_open` when
+    /// one caller may find out whether it can be.
+    #[schema(example = "closed")]
+    circuit: &'static str,
+    /// How long every attempt has failed; not there when the last one did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreachable_for_s: Option<u64>,
+}
+
+impl From<store::Reach> for Database {
+    fn from(reach: store::Reach) -> Database {
+        Database { circuit: reach.circuit.as_str(), unreachable_for_s: reach.lost_for.map(|lost_for| lost_for.as_secs()) }
+    }
 }
 
 /// `ok`, `warning` or `error` each; an `error` makes the server not ready.
@@ -76,7 +117,7 @@ pub struct Checks {
     /// Queued and due runs are taken up; `warning` until they are for the first time. Only of a node that does this.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<&'static str>,
-    /// `warning` when nine tenths of the connections are in use or somebody waits for one.
+    /// `warning` when nine tenths of a shared pool's connections are in use.
     database_pool: &'static str,
     /// Free space for the data; `warning` under 1 GiB, `error` when nothing can be written.
     disk: &'static str,
@@ -103,7 +144,8 @@ impl Checks {
 ))]
 pub async fn check_readiness(State(api): Shared) -> Reply {
     // First: the probe takes a connection itself.
-    let database_pool = if api.store.pool().is_strained() { WARNING } else { OK };
+    let pools = api.store.pools();
+    let database_pool = if pools.iter().any(store::Pool::is_strained) { WARNING } else { OK };
     let probe = in_time(&api, api.store.probe()).await;
     let migrations = match in_time(&api, api.store.migrations()).await {
         Ok(migrations) if migrations.pending.is_empty() => OK,
@@ -122,7 +164,13 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
     };
     let ready = checks.none_failed();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Reply::json(status, &Readiness { status: if ready { "ready" } else { "not_ready" }, checks })
+    let readiness = Readiness {
+        status: if ready { "ready" } else { "not_ready" },
+        checks,
+        database: Database::from(api.store.reach()),
+        pools: pools.into_iter().map(Pool::from).collect(),
+    };
+    Reply::json(status, &readiness)
 }
 
 fn turning(api: &Api, engine: Loop) -> &'static str {

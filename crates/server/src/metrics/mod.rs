@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use mainspring_engine::{Loop, Meter};
 use mainspring_model::event::AttemptStatus;
 use mainspring_model::run::RunStatus;
+use mainspring_model::store::Circuit;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -51,6 +52,16 @@ struct Request {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Pools {
+    pool: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Loops {
     name: &'static str,
 }
@@ -61,14 +72,19 @@ pub struct Metrics {
     started: Family<Trigger, Counter>,
     ended: Family<Status, Counter>,
     steps: Family<Step, Counter>,
+    late: Counter,
+    withheld: Counter,
     step_seconds: Histogram,
     requests: Family<Request, Counter>,
     request_seconds: Histogram,
     live: Gauge,
-    pool_most: Gauge,
-    pool_open: Gauge,
-    pool_idle: Gauge,
-    pool_waiting: Gauge,
+    pool_most: Family<Pools, Gauge>,
+    pool_open: Family<Pools, Gauge>,
+    pool_idle: Family<Pools, Gauge>,
+    pool_waiting: Family<Pools, Gauge>,
+    pool_in_use: Family<Pools, Gauge>,
+    circuit: Family<State, Gauge>,
+    unreachable: Gauge<f64, AtomicU64>,
     stuck: Family<Loops, Gauge>,
     free_bytes: Gauge,
     uptime: Gauge<f64, AtomicU64>,
@@ -81,14 +97,19 @@ impl Default for Metrics {
             started: Family::default(),
             ended: Family::default(),
             steps: Family::default(),
+            late: Counter::default(),
+            withheld: Counter::default(),
             step_seconds: Histogram::new(STEP_SECONDS),
             requests: Family::default(),
             request_seconds: Histogram::new(REQUEST_SECONDS),
             live: Gauge::default(),
-            pool_most: Gauge::default(),
-            pool_open: Gauge::default(),
-            pool_idle: Gauge::default(),
-            pool_waiting: Gauge::default(),
+            pool_most: Family::default(),
+            pool_open: Family::default(),
+            pool_idle: Family::default(),
+            pool_waiting: Family::default(),
+            pool_in_use: Family::default(),
+            circuit: Family::default(),
+            unreachable: Gauge::default(),
             stuck: Family::default(),
             free_bytes: Gauge::default(),
             uptime: Gauge::default(),
@@ -104,16 +125,30 @@ impl Metrics {
         registry.register("runs_started", "Runs that this process was asked to start, by kind of trigger", self.started.clone());
         registry.register("runs_ended", "Runs that ended in this process, by status", self.ended.clone());
         registry.register("step_attempts", "Attempts of steps, by provider and status", self.steps.clone());
+        registry.register("stale_writes", "Writes of runs that were refused because another node has the run by now", self.late.clone());
+        registry.register(
+            "attempts_withheld",
+            "Attempts that did not begin, or waited, because this node's lease was in doubt",
+            self.withheld.clone(),
+        );
         registry.register_with_unit("step_duration", "How long attempts took", Unit::Seconds, self.step_seconds.clone());
         registry.register("http_requests", "Requests that were answered, by method and status", self.requests.clone());
         registry.register_with_unit("http_request_duration", "How long answers took", Unit::Seconds, self.request_seconds.clone());
         registry.register("runs_live", "Runs that this process drives now", self.live.clone());
-        registry.register("database_connections_most", "Size of the pool of connections", self.pool_most.clone());
-        registry.register("database_connections_open", "Open connections of the pool", self.pool_open.clone());
+        registry.register("database_connections_most", "Size of each pool of connections", self.pool_most.clone());
+        registry.register("database_connections_open", "Open connections of each pool", self.pool_open.clone());
         registry.register("database_connections_idle", "Open connections that nobody uses", self.pool_idle.clone());
+        registry.register("database_connections_in_use", "Connections that somebody uses", self.pool_in_use.clone());
         registry.register("database_connections_waiting", "Callers that wait for a connection", self.pool_waiting.clone());
         registry.register("loop_stuck", "1 when a loop of the engine has not turned for 30 s", self.stuck.clone());
         registry.register_with_unit("data_free", "Free space where the data lies; 0 over PostgreSQL", Unit::Bytes, self.free_bytes.clone());
+        registry.register("database_circuit", "1 for the state that the circuit to the database is in", self.circuit.clone());
+        registry.register_with_unit(
+            "database_unreachable",
+            "How long every attempt to reach the database has failed",
+            Unit::Seconds,
+            self.unreachable.clone(),
+        );
         registry.register_with_unit("uptime", "Since the start", Unit::Seconds, self.uptime.clone());
     }
 
@@ -125,12 +160,22 @@ impl Metrics {
 
     /// All figures as text.
     pub fn text(&self, app: &App) -> String {
-        let pool = app.store.pool();
+        let reach = app.store.reach();
+        for circuit in Circuit::ALL {
+            self.circuit.get_or_create(&State { state: circuit.as_str() }).set(i64::from(circuit == reach.circuit));
+        }
+        self.unreachable.set(reach.lost_for.unwrap_or_default().as_secs_f64());
         self.live.set(i64::try_from(app.engine.live()).unwrap_or(i64::MAX));
-        self.pool_most.set(pool.most.into());
-        self.pool_open.set(pool.open.into());
-        self.pool_idle.set(pool.idle.into());
-        self.pool_waiting.set(pool.waiting.into());
+        for pool in app.store.pools() {
+            let of = |figures: &Family<Pools, Gauge>, value: u32| {
+                figures.get_or_create(&Pools { pool: pool.name }).set(value.into());
+            };
+            of(&self.pool_most, pool.most);
+            of(&self.pool_open, pool.open);
+            of(&self.pool_idle, pool.idle);
+            of(&self.pool_in_use, pool.in_use());
+            of(&self.pool_waiting, pool.waiting);
+        }
         for (name, state) in [("queue", app.engine.queue_loop()), ("schedules", app.engine.schedule_loop())] {
             self.stuck.get_or_create(&Loops { name }).set(i64::from(matches!(state, Loop::Stuck(_))));
         }
@@ -177,5 +222,13 @@ impl Meter for EngineMeter {
         let provider = if provider.starts_with("custom_") { "custom" } else { provider };
         self.0.steps.get_or_create(&Step { provider: provider.to_owned(), status: status.as_str() }).inc();
         self.0.step_seconds.observe(latency_us as f64 / 1e6);
+    }
+
+    fn late(&self) {
+        self.0.late.inc();
+    }
+
+    fn withheld(&self) {
+        self.0.withheld.inc();
     }
 }

@@ -40,7 +40,9 @@ async fn what_happens_is_counted() {
     assert_eq!(value(&text, "mainspring_step_duration_seconds_count"), 3.0);
     assert_eq!(value(&text, "mainspring_http_requests_total{method=\"POST\",status=\"201\"}"), 2.0);
     assert_eq!(value(&text, "mainspring_loop_stuck{name=\"queue\"}"), 0.0);
-    assert!(value(&text, "mainspring_database_connections_most") >= 1.0 && value(&text, "mainspring_data_free_bytes") > 0.0);
+    assert!(
+        value(&text, "mainspring_database_connections_most{pool=\"readers\"}") >= 1.0 && value(&text, "mainspring_data_free_bytes") > 0.0
+    );
     assert!(text.ends_with("# EOF\n"));
 }
 

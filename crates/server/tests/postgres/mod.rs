@@ -3,4 +3,7 @@
 pub mod database;
 mod node;
 mod nodes;
+mod outages;
+mod pauses;
 mod refusals;
+mod relay;

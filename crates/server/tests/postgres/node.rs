@@ -12,6 +12,9 @@ use crate::cli::program::{Done, Place, signal};
 /// One key for all nodes, as operators give it.
 const KEY: &str = "wk/tYeWin4b+rEWqGqlchfxxzJgpPuxS0jHyNkDKbs8=";
 
+/// Opens the figures.
+const TOKEN: &str = "a-token-for-the-monitor";
+
 pub struct Node {
     child: Child,
     pub url: String,
@@ -25,12 +28,18 @@ impl Node {
     }
 
     pub fn start_with(database: &Database, roles: &str, flags: &[&str]) -> Node {
+        Node::start_in(database, roles, flags, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub fn start_in(database: &Database, roles: &str, flags: &[&str], environment: &[(&str, &str)]) -> Node {
         let place = Place::new();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = place.command(&["serve", "--dev", "--listen", &address.to_string(), "--roles", roles]);
         command.args(flags);
         command.env("DATABASE_URL", database.url()).env("MIGRATE_DATABASE_URL", database.migrate_url());
-        command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").stdout(Stdio::null());
+        command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").env("MAINSPRING_METRICS_TOKEN", TOKEN).stdout(Stdio::null());
+        command.envs(environment.iter().copied());
         command.stderr(std::fs::File::create(place.path("log")).unwrap());
         let node = Node { child: command.spawn().unwrap(), url: format!("http://{address}"), place };
         let began = now();
@@ -79,6 +88,23 @@ impl Node {
         }
     }
 
+    /// A figure as the node's monitoring reads it, at this moment; `NaN` when the node does not answer or has no such series.
+    pub fn figure(&self, series: &str) -> f64 {
+        let mut command = std::process::Command::new("curl");
+        command.args(["-s", "-m", "30", "-H", &format!("authorization: Bearer {TOKEN}"), &format!("{}/metrics", self.url)]);
+        let text = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok()).unwrap_or(f64::NAN)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.place.path("log")).unwrap()
+    }
+
+    /// A signal to the process, by name.
+    pub fn send(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
     /// As a crash.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -89,6 +115,11 @@ impl Node {
     pub fn stop(mut self) -> i32 {
         signal(&self.child, "TERM");
         self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub fn ended_by_itself(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
     }
 
     /// A command in this node's place and environment.

@@ -36,7 +36,7 @@ impl AccessStore for PostgresStore {
             }
             session.commit().await
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn api_key_by_hash(&self, hash: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError> {
@@ -53,7 +53,7 @@ impl AccessStore for PostgresStore {
             session.end().await?;
             row.map(|row| record(&row)).transpose()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn list_api_keys(&self, org: OrgId) -> Result<Vec<ApiKeyRecord>, StoreError> {
@@ -63,7 +63,7 @@ impl AccessStore for PostgresStore {
             session.end().await?;
             rows.iter().map(record).collect()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn delete_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<bool, StoreError> {
@@ -74,7 +74,7 @@ impl AccessStore for PostgresStore {
             session.commit().await?;
             Ok(done.rows_affected() > 0)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn begin_idempotent(&self, org: OrgId, key: &str, fingerprint: &[u8]) -> Result<Remembered, StoreError> {
@@ -89,7 +89,7 @@ impl AccessStore for PostgresStore {
                 }
             }
         };
-        self.said(begun.await)
+        self.within(begun).await
     }
 
     async fn finish_idempotent(&self, org: OrgId, key: &str, answer: &IdempotentAnswer) -> Result<(), StoreError> {
@@ -110,7 +110,7 @@ impl AccessStore for PostgresStore {
                 .await?;
             session.commit().await
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn forget_idempotent(&self, org: OrgId, key: &str) -> Result<(), StoreError> {
@@ -120,7 +120,7 @@ impl AccessStore for PostgresStore {
             query.bind(org.0).bind(super::values::key(key)).execute(&mut *session).await?;
             session.commit().await
         };
-        self.said(done.await)
+        self.within(done).await
     }
 }
 

@@ -39,7 +39,7 @@ impl Blobs for PostgresStore {
             }
             session.commit().await
         };
-        self.said(done.await)?;
+        self.within(done).await?;
         Ok(sha256)
     }
 
@@ -54,7 +54,7 @@ impl Blobs for PostgresStore {
             session.end().await?;
             Ok(row.map(|row| row.try_get::<Vec<u8>, _>(0)).transpose()?)
         };
-        let Some(bytes) = self.said(found.await)? else { return Err(StoreError::NotFound { what: format!("the blob {sha256}") }) };
+        let Some(bytes) = self.within(found).await? else { return Err(StoreError::NotFound { what: format!("the blob {sha256}") }) };
         if hex(&Sha256::digest(&bytes)) == sha256 {
             Ok(bytes)
         } else {

@@ -64,6 +64,18 @@ impl Fail {
         }
     }
 
+    /// Whether the server was not reached: it refused or ended the connection, said nothing in time, or is starting or stopping. What
+    /// it answers otherwise, however unwelcome, it answers.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        match self {
+            Fail::Store(error) => matches!(error, StoreError::Unreachable { .. }),
+            Fail::Sql(sqlx::Error::Database(_)) => self.state().is_some_and(|state| state.starts_with("08") || state.starts_with("57P")),
+            Fail::Sql(error) => {
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
+            }
+        }
+    }
+
     /// Whether every other write would meet the same: then nothing of a batch is tried again.
     pub(super) fn is_everyones(&self) -> bool {
         if self.is_the_connections() {

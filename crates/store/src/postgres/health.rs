@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mainspring_model::store::{Health, Migrations, Pool, StoreError};
+use mainspring_model::store::{Health, Migrations, Pool, Reach, StoreError};
 
 use super::session::Scope;
-use super::{PoolFigures, PostgresStore, migrations, sweep};
+use super::{PostgresStore, migrations, sweep};
 
 /// A probe that takes longer than this says that the store is ill.
 const PROBE: Duration = Duration::from_secs(5);
@@ -35,12 +35,15 @@ impl Health for PostgresStore {
             session.end().await?;
             Ok(state)
         };
-        self.said(state.await)
+        self.within(state).await
     }
 
-    /// The interface's pool: the one that runs dry first when requests pile up. [`PostgresStore::pools`] has all.
-    fn pool(&self) -> Pool {
-        self.api.figures()
+    fn reach(&self) -> Reach {
+        self.terms.breaker.reach()
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        vec![self.terms.leases.figures("leases"), self.terms.writers.figures("writers"), self.api.figures(), self.steps.figures()]
     }
 
     async fn close(&self) {
@@ -54,11 +57,6 @@ impl Health for PostgresStore {
 }
 
 impl PostgresStore {
-    /// The pools that callers share, by name.
-    pub fn pools(&self) -> Vec<PoolFigures> {
-        vec![PoolFigures { name: "api", pool: self.api.figures() }, PoolFigures { name: "steps", pool: self.steps.figures() }]
-    }
-
     /// Gives back what this node holds, so that the others need not wait for its lease. What fails here is left to their sweep.
     async fn sign_off(&self) {
         let epoch = self.node.epoch();

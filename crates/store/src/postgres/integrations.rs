@@ -27,7 +27,7 @@ impl IntegrationStore for PostgresStore {
             put(record, &mut session).await?;
             session.commit().await
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn list_integrations(&self, org: OrgId) -> Result<Vec<IntegrationRecord>, StoreError> {
@@ -37,7 +37,7 @@ impl IntegrationStore for PostgresStore {
             session.end().await?;
             Ok(records)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     /// Definitions are their organizations' own: each is read as its own.
@@ -55,7 +55,7 @@ impl IntegrationStore for PostgresStore {
             all.sort_by_key(|record| std::cmp::Reverse((record.created_at, record.id.0)));
             Ok(all)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn delete_integration(&self, org: OrgId, id: IntegrationId) -> Result<bool, StoreError> {
@@ -67,7 +67,7 @@ impl IntegrationStore for PostgresStore {
             session.commit().await?;
             Ok(done.rows_affected() > 0)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 }
 

@@ -29,6 +29,8 @@ impl Keeper {
         let (stop, stopped) = oneshot::channel();
         let failed = |error: std::io::Error| StoreError::Failed(format!("the keeper of the lease could not start: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let lines = if node.epoch() == 0 { 1 } else { 2 + u32::from(sweep.is_some()) };
+        terms.leases.expect(lines);
         let work = async move {
             let keeping = async {
                 tokio::join!(
@@ -49,19 +51,27 @@ impl Keeper {
     }
 }
 
+/// Between renewals when the last one failed: the lease is running out, and whoever waits for the database waits for this.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// A connection that is made when it is needed and given up when it fails.
 struct Line<'a> {
     terms: &'a Terms,
     deadline: Duration,
+    /// It asks even when callers are not let through: by it everybody learns that the database is there again.
+    probes: bool,
     open: Option<PgConnection>,
 }
 
 impl<'a> Line<'a> {
     fn new(terms: &'a Terms) -> Line<'a> {
-        Line { terms, deadline: terms.deadline, open: None }
+        Line { terms, deadline: terms.deadline, probes: false, open: None }
     }
 
     async fn with<T>(&mut self, body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>) -> Result<T, Fail> {
+        let pass = if self.probes { None } else { Some(self.terms.breaker.pass()?) };
+        let kept = self.open.is_some();
+        let used = self.terms.leases.use_one(kept);
         let done = async {
             if self.open.is_none() {
                 self.open = Some(self.terms.connect().await?);
@@ -75,6 +85,12 @@ impl<'a> Line<'a> {
         if done.is_err() {
             self.open = None;
         }
+        // That a connection broke says nothing yet: the next attempt makes a new one.
+        if !(kept && matches!(done, Err(Fail::Sql(_)))) {
+            self.terms.breaker.note(done.as_ref().err());
+        }
+        used.kept(self.open.is_some());
+        drop(pass);
         done
     }
 }
@@ -91,7 +107,7 @@ async fn renew(terms: &Terms, node: &Node) {
     }
     let period = (node.lease / 3).max(Duration::from_millis(10));
     // A connection that leads nowhere must not cost more than one beat.
-    let mut line = Line { deadline: period.min(terms.deadline), ..Line::new(terms) };
+    let mut line = Line { deadline: period.min(terms.deadline), probes: true, ..Line::new(terms) };
     let mut beat = every(period);
     loop {
         beat.tick().await;
@@ -104,6 +120,7 @@ async fn renew(terms: &Terms, node: &Node) {
         });
         if let Err(fail) = renewed.await {
             tracing::warn!(error = %fail.stored(&terms.place), "the lease could not be renewed; trying again");
+            beat.reset_after(AGAIN.min(period));
         }
     }
 }
@@ -131,6 +148,8 @@ async fn make_days(terms: &Terms) {
             tracing::warn!(error = %fail.stored(&terms.place), "the journal's next days could not be made; its rows go to journal_rest");
         }
         // Not kept for an hour of nothing.
-        line.open = None;
+        if line.open.take().is_some() {
+            terms.leases.closed();
+        }
     }
 }

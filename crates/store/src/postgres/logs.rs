@@ -23,7 +23,7 @@ impl LogStore for PostgresStore {
             session.end().await?;
             Ok(page)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn monitoring(&self, org: OrgId) -> Result<Monitoring, StoreError> {
@@ -33,11 +33,11 @@ impl LogStore for PostgresStore {
             session.end().await?;
             Ok(found)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn prune(&self, retention: &Retention, batch: u32) -> Result<u64, StoreError> {
-        self.said(self.prune_batch(retention, batch).await)
+        self.within(self.prune_batch(retention, batch)).await
     }
 }
 

@@ -6,6 +6,7 @@
 mod access;
 mod births;
 mod blobs;
+mod breaker;
 mod ceiling;
 mod claims;
 mod commit;
@@ -33,6 +34,7 @@ mod secrets;
 mod session;
 mod snapshot;
 mod sweep;
+mod trust;
 mod values;
 mod writer;
 
@@ -59,7 +61,6 @@ use writer::Writers;
 
 pub use ceiling::commit_rate;
 pub use open::{OpenOptions, migrate, migration_state};
-pub use pools::PoolFigures;
 pub use snapshot::Snapshot;
 
 use crate::shared;
@@ -96,6 +97,17 @@ impl PostgresStore {
     /// What went wrong, in the callers' words.
     fn said<T>(&self, done: Result<T, Fail>) -> Result<T, StoreError> {
         done.map_err(|fail| fail.stored(&self.terms.place))
+    }
+
+    /// The same for a whole call, which ends although the server has gone silent: its own timeout of statements is of no use then.
+    /// Three times the deadline: one each for a connection, for the longest statement, and for the end.
+    async fn within<T>(&self, call: impl Future<Output = Result<T, Fail>>) -> Result<T, StoreError> {
+        let done = tokio::time::timeout(self.terms.deadline * 3, call).await;
+        self.said(done.unwrap_or_else(|_| {
+            let fail = Fail::from(self.terms.late());
+            self.terms.breaker.note(Some(&fail));
+            Err(fail)
+        }))
     }
 
     async fn read(&self, scope: Scope) -> Result<Session, Fail> {

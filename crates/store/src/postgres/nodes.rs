@@ -1,7 +1,6 @@
 //! This process among the nodes: its row, its epoch, and its lease by the database's clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mainspring_model::id::RunId;
@@ -10,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::error::Fail;
 use super::session::{Opened, Scope, Session, Terms};
+use super::trust::{self, Trust};
 use super::{PostgresStore, roll_back};
 
 /// The epoch of a process that signed off: no row has it, so nothing is written with it.
@@ -19,19 +19,23 @@ const GONE: i64 = -1;
 pub(super) struct Node {
     terms: Arc<Terms>,
     pub(super) lease: Duration,
-    /// The `no` of its row; 0 in a process that drives nothing.
-    epoch: AtomicI64,
+    /// The `no` of its row, 0 in a process that drives nothing, and for how long that is sure.
+    pub(super) trust: Trust,
     /// Held while the process registers anew, so that its connections do it once.
     turn: Mutex<()>,
 }
 
 impl Node {
     pub(super) fn new(terms: &Arc<Terms>, lease: Duration) -> Node {
-        Node { terms: Arc::clone(terms), lease, epoch: AtomicI64::new(0), turn: Mutex::default() }
+        let monotonic = match terms.clock.clone() {
+            Some(clock) => Box::new(move || clock.monotonic_us()),
+            None => trust::monotonic(),
+        };
+        Node { terms: Arc::clone(terms), lease, trust: Trust::new(lease, monotonic), turn: Mutex::default() }
     }
 
     pub(super) fn epoch(&self) -> i64 {
-        self.epoch.load(Ordering::Acquire)
+        self.trust.epoch()
     }
 
     fn lease_text(&self) -> String {
@@ -44,8 +48,9 @@ impl Node {
             "insert into public.nodes (node_id, lease_until) values (gen_random_uuid(), clock_timestamp() + {}) returning no",
             self.lease_text()
         );
+        let sent = self.trust.now();
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await?;
-        self.epoch.store(row.try_get(0)?, Ordering::Release);
+        self.trust.joined(row.try_get(0)?, sent);
         Ok(())
     }
 
@@ -62,15 +67,20 @@ impl Node {
     /// Signs off: whoever looks for the dead finds nobody.
     pub(super) async fn leave(&self, no: i64, connection: &mut PgConnection) -> Result<(), Fail> {
         sqlx::raw_sql(AssertSqlSafe(format!("delete from public.nodes where no = {no}"))).execute(connection).await?;
-        self.epoch.store(GONE, Ordering::Release);
+        self.trust.left(GONE);
         Ok(())
     }
 
     /// `false` when the row is gone.
     pub(super) async fn renew(&self, no: i64, connection: &mut PgConnection) -> Result<bool, Fail> {
         let sql = format!("update public.nodes set lease_until = clock_timestamp() + {} where no = {no}", self.lease_text());
+        let sent = self.trust.now();
         let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
-        Ok(done.rows_affected() > 0)
+        let there = done.rows_affected() > 0;
+        if there {
+            self.trust.renewed(no, sent);
+        }
+        Ok(there)
     }
 
     /// Begins a transaction that holds the fence of `no`; `None` when this node was declared dead, and then nothing is open.
@@ -127,6 +137,6 @@ impl PostgresStore {
             query.execute(&mut *session).await?;
             session.commit().await
         };
-        self.said(noted.await)
+        self.within(noted).await
     }
 }

@@ -11,16 +11,17 @@ use mainspring_model::store::{Migrations, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
+use super::breaker::Breaker;
 use super::claims::Floor;
 use super::error::Fail;
 use super::lease::Keeper;
 use super::nodes::Node;
 use super::notices::Notices;
-use super::pools::Lane;
+use super::pools::{Lane, Tally};
 use super::rights::{self, Roles};
 use super::session::Terms;
 use super::writer::Writers;
-use super::{PostgresStore, days, migrations};
+use super::{PostgresStore, days, migrations, trust};
 
 /// Migrations may take long, and several nodes take turns; but not for ever.
 const PREPARING: Duration = Duration::from_secs(600);
@@ -130,6 +131,9 @@ impl PostgresStore {
             deadline: options.deadline,
             // No longer than a lease: what a stopped node held is free when it is declared dead.
             idle: options.deadline.min(options.lease),
+            breaker: Breaker::new(&target.place, trust::monotonic()),
+            leases: Tally::default(),
+            writers: Tally::default(),
             clock: options.clock,
         });
         let node = Arc::new(Node::new(&terms, options.lease));
@@ -147,8 +151,8 @@ impl PostgresStore {
         let writers = Writers::start(options.writers, &terms, &node, &notices)?;
         let keeper = Keeper::start(Arc::clone(&terms), Arc::clone(&node), Arc::clone(&notices), options.sweep)?;
         Ok(Arc::new(PostgresStore {
-            api: Lane::new(&terms, options.api),
-            steps: Lane::new(&terms, options.steps),
+            api: Lane::new("api", &terms, options.api),
+            steps: Lane::new("steps", &terms, options.steps),
             tags: options.tags,
             terms,
             writers,

@@ -33,7 +33,7 @@ impl PlanStore for PostgresStore {
             session.commit().await?;
             Ok(record)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn update_plan(&self, id: PlanId, expected: Option<u32>, plan: NewPlan) -> Result<PlanRecord, StoreError> {
@@ -48,7 +48,7 @@ impl PlanStore for PostgresStore {
             session.commit().await?;
             Ok(record)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn delete_plan(&self, org: OrgId, id: PlanId) -> Result<(), StoreError> {
@@ -57,7 +57,7 @@ impl PlanStore for PostgresStore {
             delete(org, id, &mut session).await?;
             session.commit().await
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn get_plan(&self, org: OrgId, id: PlanId) -> Result<Option<PlanRecord>, StoreError> {
@@ -67,7 +67,7 @@ impl PlanStore for PostgresStore {
             session.end().await?;
             Ok(record)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn plan_by_name(&self, org: OrgId, name: &str) -> Result<Option<PlanRecord>, StoreError> {
@@ -77,7 +77,7 @@ impl PlanStore for PostgresStore {
             session.end().await?;
             row.map(|row| record(&row)).transpose()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn list_plans(&self, org: OrgId, paging: &Paging) -> Result<Page<PlanSummary>, StoreError> {
@@ -93,7 +93,7 @@ impl PlanStore for PostgresStore {
             });
             Ok(cursor::page(found.collect::<Result<_, Fail>>()?, paging))
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn plan_version(&self, id: PlanId, version: u32) -> Result<Option<Value>, StoreError> {
@@ -109,7 +109,7 @@ impl PlanStore for PostgresStore {
             session.end().await?;
             row.map(|row| json(&row, 0)).transpose()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn webhook_routes(&self) -> Result<Vec<WebhookRoute>, StoreError> {
@@ -119,7 +119,7 @@ impl PlanStore for PostgresStore {
             session.end().await?;
             Ok(routes)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn plans_revision(&self) -> Result<i64, StoreError> {
@@ -129,7 +129,7 @@ impl PlanStore for PostgresStore {
             session.end().await?;
             Ok(row.try_get(0)?)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 }
 

@@ -32,11 +32,19 @@ impl RunStore for PostgresStore {
             session.end().await?;
             Ok(now)
         };
-        self.said(now.await)
+        self.within(now).await
     }
 
     fn epoch(&self) -> i64 {
         self.node.epoch()
+    }
+
+    fn trusts(&self, epoch: i64) -> bool {
+        self.node.trust.holds(epoch)
+    }
+
+    async fn trusted(&self, epoch: i64) -> bool {
+        self.node.trust.settled(epoch).await
     }
 
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
@@ -48,11 +56,11 @@ impl RunStore for PostgresStore {
         if self.node.epoch() == 0 {
             return Err(StoreError::Failed("only a process that drives runs claims them".to_owned()));
         }
-        self.said(self.claim_batch(max).await)
+        self.within(self.claim_batch(max)).await
     }
 
     async fn next_wake(&self) -> Result<Option<Millis>, StoreError> {
-        self.said(self.earliest_wait().await)
+        self.within(self.earliest_wait()).await
     }
 
     async fn work_arrived(&self) {
@@ -72,14 +80,14 @@ impl RunStore for PostgresStore {
     }
 
     async fn wake(&self, run: RunId) -> Result<(), StoreError> {
-        if self.said(self.cut_wait_short(run).await)? {
+        if self.within(self.cut_wait_short(run)).await? {
             self.notices.tell();
         }
         Ok(())
     }
 
     async fn request_cancel(&self, org: OrgId, run: RunId, by: &str) -> Result<bool, StoreError> {
-        let going = self.said(self.note_cancel(org, run, by).await)?;
+        let going = self.within(self.note_cancel(org, run, by)).await?;
         if going {
             self.notices.tell();
         }
@@ -87,7 +95,7 @@ impl RunStore for PostgresStore {
     }
 
     async fn cancel_requests(&self) -> Result<Vec<(RunId, String)>, StoreError> {
-        self.said(self.asked_to_cancel().await)
+        self.within(self.asked_to_cancel()).await
     }
 
     async fn header(&self, run: RunId) -> Result<Option<RunHeader>, StoreError> {
@@ -97,7 +105,7 @@ impl RunStore for PostgresStore {
             session.end().await?;
             row.map(|row| header(&row)).transpose()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn history(&self, run: RunId) -> Result<Vec<Event>, StoreError> {
@@ -115,7 +123,7 @@ impl RunStore for PostgresStore {
             session.end().await?;
             Ok(events)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn ending(&self, run: RunId) -> Result<Option<Ending>, StoreError> {
@@ -126,7 +134,7 @@ impl RunStore for PostgresStore {
             session.end().await?;
             row.map(|row| json_or_none(&row, 0)).transpose().map(Option::flatten)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn get_run(&self, org: OrgId, run: RunId) -> Result<Option<RunSummary>, StoreError> {
@@ -136,7 +144,7 @@ impl RunStore for PostgresStore {
             session.end().await?;
             row.map(|row| summary(&row)).transpose()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn list_runs(&self, org: OrgId, filter: &RunFilter, paging: &Paging) -> Result<Page<RunSummary>, StoreError> {
@@ -147,7 +155,7 @@ impl RunStore for PostgresStore {
             session.end().await?;
             Ok(page)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 }
 

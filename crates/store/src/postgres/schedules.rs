@@ -22,7 +22,7 @@ impl ScheduleStore for PostgresStore {
             session.end().await?;
             rows.iter().map(record).collect()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
@@ -33,7 +33,7 @@ impl ScheduleStore for PostgresStore {
             session.end().await?;
             at_or_none(&row, 0)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn skip_slots(
@@ -65,7 +65,7 @@ impl ScheduleStore for PostgresStore {
             session.commit().await?;
             Ok(done.rows_affected() > 0)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
@@ -75,7 +75,7 @@ impl ScheduleStore for PostgresStore {
             session.end().await?;
             rows.iter().map(record).collect()
         };
-        self.said(found.await)
+        self.within(found).await
     }
 }
 

@@ -42,7 +42,7 @@ impl SecretStore for PostgresStore {
             session.end().await?;
             Ok(keys)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn put_data_key(&self, key: &DataKeyRecord) -> Result<DataKeyRecord, StoreError> {
@@ -63,7 +63,7 @@ impl SecretStore for PostgresStore {
             session.commit().await?;
             data_key(&row)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn canary(&self) -> Result<Option<Vec<u8>>, StoreError> {
@@ -73,7 +73,7 @@ impl SecretStore for PostgresStore {
             session.end().await?;
             Ok(row.try_get(0)?)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn put_canary(&self, sealed: &[u8]) -> Result<(), StoreError> {
@@ -82,7 +82,7 @@ impl SecretStore for PostgresStore {
             session.query("update store_state set canary = $1").bind(sealed).execute(&mut *session).await?;
             session.commit().await
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn put_credential(&self, credential: &NewCredential) -> Result<CredentialRecord, StoreError> {
@@ -92,7 +92,7 @@ impl SecretStore for PostgresStore {
             session.commit().await?;
             Ok(record)
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn list_credentials(&self, owner: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
@@ -102,7 +102,7 @@ impl SecretStore for PostgresStore {
             session.end().await?;
             Ok(records)
         };
-        self.said(found.await)
+        self.within(found).await
     }
 
     async fn find_credential(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError> {
@@ -132,7 +132,7 @@ impl SecretStore for PostgresStore {
             session.commit().await?;
             Ok(done.rows_affected())
         };
-        self.said(done.await)
+        self.within(done).await
     }
 
     async fn touch_credential(&self, id: CredentialId) -> Result<(), StoreError> {
@@ -150,7 +150,7 @@ impl SecretStore for PostgresStore {
             }
             session.commit().await
         };
-        self.said(noted.await)
+        self.within(noted).await
     }
 }
 

@@ -12,7 +12,9 @@ use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, Row};
 
+use super::breaker::Breaker;
 use super::error::Fail;
+use super::pools::Tally;
 
 /// On whose behalf a statement runs. It holds until the transaction ends, so that a pooler may hand the connection on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,12 @@ pub(super) struct Terms {
     pub(super) deadline: Duration,
     /// A transaction that says nothing for this long ends, so that a stopped client holds no lock.
     pub(super) idle: Duration,
+    /// Whether the server can be reached, over all connections.
+    pub(super) breaker: Breaker,
+    /// Connections for the lease, the sweep and the days.
+    pub(super) leases: Tally,
+    /// Connections of the writers.
+    pub(super) writers: Tally,
     /// Instead of the database's, in tests. Never for leases.
     pub(super) clock: Option<Arc<dyn Clock>>,
 }

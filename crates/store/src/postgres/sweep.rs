@@ -105,7 +105,7 @@ impl PostgresStore {
                 Err(_) => Err(self.terms.late().into()),
             }
         };
-        let queued = self.said(swept.await)?;
+        let queued = self.within(swept).await?;
         if queued > 0 {
             self.notices.tell();
         }

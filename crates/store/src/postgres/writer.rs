@@ -54,6 +54,7 @@ impl Writers {
     /// are dropped and the queues are empty.
     pub(super) fn start(count: u32, terms: &Arc<Terms>, node: &Arc<Node>, notices: &Arc<Notices>) -> Result<Writers, StoreError> {
         let failed = |error: std::io::Error| StoreError::Failed(format!("a writer of the store could not start: {error}"));
+        terms.writers.expect(count.max(1));
         let mut queues = Vec::new();
         for number in 0..i64::from(count.max(1)) {
             let (queue, jobs) = mpsc::unbounded_channel();
@@ -136,6 +137,7 @@ impl Desk {
             }
         };
         if let Some(connection) = self.connection.take() {
+            self.terms.writers.closed();
             let _ = connection.close().await;
         }
         if let Some(closed) = closed {
@@ -198,7 +200,9 @@ impl Desk {
                 Err(fail) => fail,
             };
             if fail.is_the_connections() {
-                self.connection = None;
+                if self.connection.take().is_some() {
+                    self.terms.writers.closed();
+                }
             } else if let Some(connection) = &mut self.connection {
                 roll_back(connection).await;
             }
@@ -224,6 +228,17 @@ impl Desk {
     }
 
     async fn transaction(&mut self, drafts: &[&Draft]) -> Result<Effects, Fail> {
+        let terms = Arc::clone(&self.terms);
+        let pass = terms.breaker.pass()?;
+        let kept = self.connection.is_some();
+        let used = terms.writers.use_one(kept);
+        let done = self.transact(drafts).await;
+        used.kept(self.connection.is_some());
+        // That a connection broke says nothing yet: the next attempt makes a new one.
+        if kept && matches!(done, Err(Fail::Sql(_))) { done } else { pass.ended(done) }
+    }
+
+    async fn transact(&mut self, drafts: &[&Draft]) -> Result<Effects, Fail> {
         let deadline = self.terms.deadline * 2;
         let written = match tokio::time::timeout(deadline, self.write(drafts)).await {
             Ok(written) => written?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mainspring_model::id::OrgId;
-use mainspring_model::store::{Blobs, Health, Migrations, Pool, StoreError};
+use mainspring_model::store::{Blobs, Health, Migrations, Pool, Reach, StoreError};
 use sqlx::Row;
 
 use super::{SqliteStore, migrations};
@@ -42,13 +42,19 @@ impl Health for SqliteStore {
         self.read(|connection| Box::pin(migrations::state(connection))).await
     }
 
-    fn pool(&self) -> Pool {
-        Pool {
+    fn reach(&self) -> Reach {
+        Reach::default()
+    }
+
+    fn pools(&self) -> Vec<Pool> {
+        vec![Pool {
+            name: "readers",
+            shared: true,
             most: self.readers.options().get_max_connections(),
             open: self.readers.size(),
             idle: u32::try_from(self.readers.num_idle()).unwrap_or(u32::MAX),
             waiting: self.waiting.load(Ordering::Relaxed),
-        }
+        }]
     }
 
     async fn close(&self) {

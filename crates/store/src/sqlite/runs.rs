@@ -28,6 +28,15 @@ impl RunStore for SqliteStore {
         self.epoch
     }
 
+    /// The process holds `engine.lock` for as long as it lives: nobody takes its runs before that.
+    fn trusts(&self, epoch: i64) -> bool {
+        epoch == self.epoch
+    }
+
+    async fn trusted(&self, epoch: i64) -> bool {
+        epoch == self.epoch
+    }
+
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
         let draft = Draft::of(write)?;
         self.writer.commit(draft).await

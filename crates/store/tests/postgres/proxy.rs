@@ -1,11 +1,14 @@
-//! A proxy that breaks a connection at its commit, before the server hears it or before the client hears the answer.
+//! A proxy that breaks a connection at its commit, before the server hears it or before the client hears the answer, that cuts
+//! all of them, and that becomes a black hole: it accepts, and nothing comes back.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::database::Database;
 
@@ -19,6 +22,17 @@ pub struct Proxy {
     port: u16,
     armed: Arc<AtomicU8>,
     cuts: Arc<AtomicU32>,
+    path: watch::Sender<Path>,
+}
+
+/// What the proxy does with all connections, old and new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    Open,
+    /// Accepted and carried nowhere.
+    BlackHole,
+    /// Ended at once.
+    Cut,
 }
 
 /// A commit as the store sends it: the simple query of that one word.
@@ -31,13 +45,31 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (armed, cuts) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU32::new(0)));
-        let proxy = Proxy { port, armed: Arc::clone(&armed), cuts: Arc::clone(&cuts) };
+        let path = watch::Sender::new(Path::Open);
+        let ways = path.subscribe();
+        let proxy = Proxy { port, armed: Arc::clone(&armed), cuts: Arc::clone(&cuts), path };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if *ways.borrow() == Path::Cut {
+                    continue;
+                }
                 let Ok(server) = TcpStream::connect(&server).await else { continue };
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
                 let (armed, cuts) = (Arc::clone(&armed), Arc::clone(&cuts));
-                tokio::spawn(carry(from_client, to_client, from_server, to_server, armed, cuts));
+                let mut ways = ways.clone();
+                tokio::spawn(async move {
+                    let mut carrying = pin!(carry(from_client, to_client, from_server, to_server, armed, cuts));
+                    loop {
+                        let path = *ways.borrow_and_update();
+                        tokio::select! {
+                            () = &mut carrying, if path == Path::Open => return,
+                            changed = ways.changed() => if changed.is_err() { return },
+                        }
+                        if *ways.borrow() == Path::Cut {
+                            return;
+                        }
+                    }
+                });
             }
         });
         proxy
@@ -46,6 +78,11 @@ impl Proxy {
     pub fn in_place_of(&self, url: &str) -> String {
         let (login, rest) = url.rsplit_once('@').unwrap();
         format!("{login}@127.0.0.1:{}/{}", self.port, rest.rsplit_once('/').unwrap().1)
+    }
+
+    /// From now on, for connections that are open and those that come.
+    pub fn turn(&self, path: Path) {
+        self.path.send_replace(path);
     }
 
     /// The next commit meets this.

@@ -174,7 +174,11 @@ async fn one_connection_of_each_kind_is_enough_and_prepared_statements_are_not_n
     assert!(logs.iter().all(Result::is_ok) && wakes.iter().all(Result::is_ok));
     assert_eq!(writes, [Committed::Done; 20]);
     let figures = store.pools();
-    assert!(figures.iter().all(|figures| figures.pool.most == 1 && figures.pool.open <= 1 && figures.pool.waiting == 0), "{figures:?}");
+    assert_eq!(
+        figures.iter().map(|pool| (pool.name, pool.most)).collect::<Vec<_>>(),
+        [("leases", 3), ("writers", 1), ("api", 1), ("steps", 1)]
+    );
+    assert!(figures.iter().all(|pool| pool.open <= pool.most && pool.in_use() <= pool.open && pool.waiting == 0), "{figures:?}");
     let mut server = database.beside().await;
     let sql = format!("select count(*) from pg_stat_activity where usename = '{}'", database.runtime);
     let connections: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut server).await.unwrap();

@@ -51,13 +51,13 @@ async fn what_becomes_of_the_migrations_under_an_open_store_is_seen() {
 #[tokio::test]
 async fn the_pool_is_counted() {
     let world = fresh().await;
-    assert_eq!(world.store.pool().in_use(), 0);
+    assert_eq!(world.store.pools()[0].in_use(), 0);
     world.store.probe().await.unwrap();
     // A connection goes back to its pool a moment after its user is done.
-    while world.store.pool().idle == 0 {
+    while world.store.pools()[0].idle == 0 {
         tokio::task::yield_now().await;
     }
-    let pool = world.store.pool();
+    let pool = world.store.pools()[0];
     assert!(pool.open == pool.idle && pool.waiting == 0 && !pool.is_strained(), "{pool:?}");
 }
 

@@ -147,6 +147,14 @@ pub async fn a_gap_is_refused_alone(world: &World) {
     assert_eq!(world.store.header(id).await.unwrap(), None);
 }
 
+pub async fn only_the_present_epoch_is_trusted(world: &World) {
+    let epoch = world.store.epoch();
+    assert!(world.store.trusts(epoch) && world.store.trusted(epoch).await);
+    for other in [epoch - 1, epoch + 1] {
+        assert!(!world.store.trusts(other) && !world.store.trusted(other).await, "{other} is not {epoch}");
+    }
+}
+
 pub async fn a_second_create_of_the_same_run_exists(world: &World) {
     let header = world.header();
     let (create, append) =

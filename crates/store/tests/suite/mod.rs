@@ -41,7 +41,7 @@ macro_rules! suite {
                 a_create_with_its_end_in_one_write, totals_count_what_ended, large_inputs_stay;
             fences: another_epoch_is_late, an_unknown_run_is_late, nothing_follows_the_end, a_key_gives_the_first_run,
                 a_slot_is_filled_once, duplicates_inside_one_batch, writes_of_one_run_keep_their_order, a_gap_is_refused_alone,
-                a_second_create_of_the_same_run_exists, a_slot_of_a_removed_schedule_is_late;
+                a_second_create_of_the_same_run_exists, only_the_present_epoch_is_trusted, a_slot_of_a_removed_schedule_is_late;
             claims: oldest_due_first, a_claimed_run_is_held, a_wait_ends_at_its_moment, release_gives_back, work_arrives,
                 cancelling, a_cancel_while_held_is_not_lost, recovery_leaves_the_living_alone, wake_cuts_a_wait_short,
                 claims_never_overlap, a_flood_stands_behind_who_comes_later, many_waits_that_are_due_do_not_hold_up_the_queue;

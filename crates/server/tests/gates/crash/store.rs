@@ -11,8 +11,8 @@ use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
     IntegrationStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
-    PlanSummary, Pool, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store,
-    StoreError, WebhookRoute,
+    PlanSummary, Pool, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing,
+    Store, StoreError, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -112,6 +112,7 @@ delegate!(RunStore {
     fn claim(max: u32) -> Result<Vec<Claimed>, StoreError>;
     fn next_wake() -> Result<Option<Millis>, StoreError>;
     fn work_arrived();
+    fn trusted(epoch: i64) -> bool;
     fn recover(in_flight: &[RunId], alone: Option<RunId>) -> Result<u64, StoreError>;
     fn release(run: RunId, epoch: i64) -> Result<(), StoreError>;
     fn wake(run: RunId) -> Result<(), StoreError>;
@@ -125,6 +126,9 @@ delegate!(RunStore {
     =
     fn epoch(&self) -> i64 {
         self.inner.epoch()
+    }
+    fn trusts(&self, epoch: i64) -> bool {
+        self.inner.trusts(epoch)
     }
     async fn commit(&self, write: RunWrite) -> Result<Committed, StoreError> {
         self.committed(write).await
@@ -190,8 +194,11 @@ delegate!(Health {
     fn migrations() -> Result<Migrations, StoreError>;
     fn close();
     =
-    fn pool(&self) -> Pool {
-        self.inner.pool()
+    fn reach(&self) -> Reach {
+        self.inner.reach()
+    }
+    fn pools(&self) -> Vec<Pool> {
+        self.inner.pools()
     }
 });
 
