@@ -1,6 +1,6 @@
 //! The program as one of many nodes: real processes over a PostgreSQL of the tests' own.
 
 pub mod database;
-mod node;
+pub mod node;
 mod nodes;
 mod refusals;
