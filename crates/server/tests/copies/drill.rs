@@ -1,4 +1,4 @@
-//! The drill: a backup of a server under load, restored elsewhere with the key that was kept apart, and served there.
+//! R17, the drill: a backup of a server under load, restored elsewhere with the key that was kept apart, and served there.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::home::{Home, ask, now};
+use crate::gates::clock::asked;
 
 const SECRET: &str = "drill-secret-4711";
 
@@ -71,6 +72,13 @@ fn load(url: String, plans: [String; 2], accepted: Arc<Mutex<Vec<String>>>, stop
             let runs = answer["runs"].as_array().unwrap();
             accepted.lock().unwrap().extend(runs.iter().map(|run| run["id"].as_str().unwrap().to_owned()));
         }
+    }
+}
+
+/// One each in the tests, `--drills` of them from folder to folder in the long form.
+fn drills(from: fn() -> Home, to: fn() -> Home) {
+    for _ in 0..asked("MAINSPRING_DRILLS").unwrap_or(1) {
+        drill(from(), to());
     }
 }
 
@@ -138,20 +146,20 @@ fn ticks(home: &Home, plan: &str) -> usize {
 
 #[test]
 fn from_a_folder_into_a_folder() {
-    drill(Home::in_folder(), Home::in_folder());
+    drills(Home::in_folder, Home::in_folder);
 }
 
 #[test]
 fn from_a_database_into_a_database() {
-    drill(Home::in_database(), Home::in_database());
+    drills(Home::in_database, Home::in_database);
 }
 
 #[test]
 fn from_a_folder_into_a_database() {
-    drill(Home::in_folder(), Home::in_database());
+    drills(Home::in_folder, Home::in_database);
 }
 
 #[test]
 fn from_a_database_into_a_folder() {
-    drill(Home::in_database(), Home::in_folder());
+    drills(Home::in_database, Home::in_folder);
 }

@@ -22,11 +22,15 @@ pub fn now() -> Instant {
 
 impl Home {
     pub fn in_folder() -> Home {
-        Home { place: Place::new(), database: None, key: None, server: None }
+        Home::over(None)
     }
 
     pub fn in_database() -> Home {
-        Home { database: Some(Database::make()), ..Home::in_folder() }
+        Home::over(Some(Database::make()))
+    }
+
+    fn over(database: Option<Database>) -> Home {
+        Home { place: Place::new(), database, key: None, server: None }
     }
 
     /// What `--from` and `--to` call it.
