@@ -29,7 +29,7 @@ fn a_killed_move_goes_on_and_the_source_is_left_behind() {
     let dry = to.run(&["move", "--from", &source, "--to", &target, "--dry-run", "-o", "json"]).expect(0).json();
     assert!(dry["rows"].as_u64().unwrap() > 10_000, "{dry}");
     let mut kills = 0;
-    while kills < 3 {
+    while kills < 2 {
         let mut child = to.start(&["move", "--from", &source, "--to", &target]);
         let (arrived, began) = (arrived(&to), now());
         while self::arrived(&to) <= arrived && child.try_wait().unwrap().is_none() {
