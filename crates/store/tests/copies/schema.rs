@@ -35,6 +35,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("runs.cancel_asked", "made from cancel_by"),
     ("runs.created_at", "made from created_ms"),
     ("runs.epoch", "of a process"),
+    ("runs.tag", "a node that takes the run up finds it again in the plan"),
     ("runs.trigger_kind", "made from trigger_data"),
     ("schedules.plan_name", "made from the plan"),
     ("schema_migrations.*", "the database's own"),
