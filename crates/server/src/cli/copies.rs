@@ -43,7 +43,7 @@ impl Spot {
     pub(super) async fn source(&self) -> Result<Box<dyn Source>, StoreError> {
         Ok(match self {
             Spot::Folder(folder) => Box::new(SqliteSnapshot::open(folder).await?),
-            Spot::Database(options) => Box::new(postgres::Snapshot::open(options).await?),
+            Spot::Database(options) => Box::new(postgres::Whole::open(options).await?),
         })
     }
 

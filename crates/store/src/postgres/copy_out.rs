@@ -20,19 +20,19 @@ use super::values::{Stamp, given};
 use crate::copy::batch::Batch;
 
 /// A database as it was at one moment.
-pub struct Snapshot {
+pub struct Whole {
     connection: PgConnection,
     terms: Terms,
     head: Head,
     organizations: Vec<OrgId>,
 }
 
-impl Snapshot {
+impl Whole {
     /// Logs in as a node does, registers nothing and changes nothing.
     ///
     /// # Errors
     /// Those of opening; `Pending`: the version that wrote it can read it.
-    pub async fn open(options: &OpenOptions) -> Result<Snapshot, StoreError> {
+    pub async fn open(options: &OpenOptions) -> Result<Whole, StoreError> {
         let target = Target::of(options)?;
         let opened = async {
             let mut connection = target.log_in(&target.connect).await?;
@@ -70,7 +70,7 @@ impl Snapshot {
             Ok::<_, Fail>((connection, terms, Head { place: target.place.to_string(), canary, key_ids, part_of }, organizations))
         };
         let (connection, terms, head, organizations) = opened.await.map_err(|fail| fail.stored(&target.place))?;
-        Ok(Snapshot { connection, terms, head, organizations })
+        Ok(Whole { connection, terms, head, organizations })
     }
 
     async fn read_table(&mut self, table: &'static Table, org: OrgId, to: &mut dyn Sink) -> Result<(), StoreError> {
@@ -86,7 +86,7 @@ impl Snapshot {
 }
 
 #[async_trait]
-impl Source for Snapshot {
+impl Source for Whole {
     fn head(&self) -> &Head {
         &self.head
     }

@@ -63,7 +63,7 @@ use writer::Writers;
 
 pub use ceiling::commit_rate;
 pub use copy_in::Import;
-pub use copy_out::Snapshot;
+pub use copy_out::Whole;
 pub use departure::{Departing, reopen};
 pub use open::{OpenOptions, migrate, migration_state};
 pub use pools::PoolFigures;

@@ -20,7 +20,7 @@ use crate::copy::batch::Batch;
 use crate::shared::texts::{FIRST, LAST, short};
 
 /// A folder's database as it was at one moment. The write-ahead log keeps growing while it is open.
-pub struct Snapshot {
+pub struct Whole {
     connection: SqliteConnection,
     folder: std::path::PathBuf,
     head: Head,
@@ -30,12 +30,12 @@ pub struct Snapshot {
     pruned: HashSet<Vec<u8>>,
 }
 
-impl Snapshot {
+impl Whole {
     /// Needs no lock and changes nothing.
     ///
     /// # Errors
     /// `NotFound`, `Pending` (the version that wrote it can read it), `Newer`, `ChangedMigration`, `Failed`.
-    pub async fn open(folder: &Path) -> Result<Snapshot, StoreError> {
+    pub async fn open(folder: &Path) -> Result<Whole, StoreError> {
         let file = existing(folder)?;
         let opened = async {
             let mut connection = base(&file).read_only(true).row_buffer_size(64).connect().await?;
@@ -55,7 +55,7 @@ impl Snapshot {
         };
         let (connection, head, organizations) = opened.await.map_err(|fail| fail.stored(&file.display().to_string()))?;
         let blobs = BlobFolder::new(folder);
-        Ok(Snapshot { connection, folder: folder.to_owned(), head, organizations, blobs, pruned: HashSet::new() })
+        Ok(Whole { connection, folder: folder.to_owned(), head, organizations, blobs, pruned: HashSet::new() })
     }
 
     async fn read_table(&mut self, table: &'static Table, org: &[u8], to: &mut dyn Sink) -> Result<(), StoreError> {
@@ -114,7 +114,7 @@ impl Snapshot {
 }
 
 #[async_trait]
-impl Source for Snapshot {
+impl Source for Whole {
     fn head(&self) -> &Head {
         &self.head
     }

@@ -48,7 +48,7 @@ use error::Fail;
 use writer::Writer;
 
 pub use copy_in::Import as SqliteImport;
-pub use copy_out::Snapshot as SqliteSnapshot;
+pub use copy_out::Whole as SqliteSnapshot;
 pub use departure::{Departing as SqliteDeparture, reopen};
 pub use open::{DATABASE_FILE, OpenOptions, migration_state};
 

@@ -31,8 +31,8 @@ async fn of_folder(folder: &Path) -> SqliteSnapshot {
     SqliteSnapshot::open(folder).await.unwrap()
 }
 
-async fn of_database(options: &OpenOptions) -> postgres::Snapshot {
-    postgres::Snapshot::open(options).await.unwrap()
+async fn of_database(options: &OpenOptions) -> postgres::Whole {
+    postgres::Whole::open(options).await.unwrap()
 }
 
 async fn counted(mut source: impl Source) -> Tally {
