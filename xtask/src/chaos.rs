@@ -26,6 +26,14 @@ const GATES: &[Gate] = &[
         options: &[("--kills", "MAINSPRING_CHAOS_KILLS"), ("--seed", "MAINSPRING_CHAOS_SEED")],
         usual: "20000",
     },
+    // `cargo x test` runs one of each direction; this is from a data folder into another.
+    Gate {
+        name: "r17",
+        package: "mainspring-server",
+        test: "copies::drill::from_a_folder_into_a_folder",
+        options: &[("--drills", "MAINSPRING_DRILLS")],
+        usual: "20",
+    },
     // `cargo x test` runs it with 300 seeds. `--seed` replays one world and prints its trace.
     Gate {
         name: "sim",
@@ -35,7 +43,7 @@ const GATES: &[Gate] = &[
         usual: "20000",
     },
 ];
-const USAGE: &str = "cargo x chaos r1 [--kills N] [--seed S] | sim [--seeds N] [--seed S]";
+const USAGE: &str = "cargo x chaos r1 [--kills N] [--seed S] | r17 [--drills N] | sim [--seeds N] [--seed S]";
 
 /// Runs one gate. Both what is tested and the checker are release builds.
 pub(crate) fn chaos(project: &Project, args: &[String]) -> Result<ExitCode> {

@@ -35,6 +35,8 @@ cargo x <command>
                   kill the release build N times (20000) under load, and judge what it kept
   fuzz [expr|plan] [--seconds N]
                   libFuzzer over the expressions and the plan documents, 60 seconds each; needs cargo-fuzz
+  chaos r17 [--drills N]
+                  back up a server under load N times (20), and restore and serve each copy elsewhere
   chaos sim [--seeds N] [--seed S]
                   simulate N worlds (20000) of three nodes and their faults; or replay one seed with its trace
   fmt             format the workspace

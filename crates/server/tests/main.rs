@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod cli;
+mod copies;
 mod examples;
 mod gates;
 mod http;

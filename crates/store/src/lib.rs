@@ -4,10 +4,11 @@
 
 mod blobs;
 pub mod ceiling;
+pub mod copy;
 mod lock;
 pub mod postgres;
 mod shared;
 mod sqlite;
 
 pub use lock::{holder, unwritable};
-pub use sqlite::{DATABASE_FILE, OpenOptions, SqliteStore, migration_state};
+pub use sqlite::{DATABASE_FILE, OpenOptions, SqliteDeparture, SqliteImport, SqliteSnapshot, SqliteStore, migration_state, reopen};

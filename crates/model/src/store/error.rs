@@ -49,6 +49,27 @@ pub enum StoreError {
     /// Migrations are missing and were not to be applied.
     #[error("the database lacks the migrations {}; apply them with `mainspring migrate up`", names.join(", "))]
     Pending { names: Vec<String> },
+    /// A copy is to be written where something is already.
+    #[error("{place} is not empty: it has {found}")]
+    NotEmpty { place: String, found: String },
+    /// A copy into this database did not come to its end.
+    #[error("{place} holds only part of what was to be moved there from {from}")]
+    Incomplete { place: String, from: String },
+    /// Everything went to another database.
+    #[error("{place} was moved to {to}")]
+    Moved { place: String, to: String },
+    /// Processes serve the database right now.
+    #[error("{nodes} nodes serve the database {place}")]
+    InUse { place: String, nodes: u64 },
+    /// Bytes of a backup are not those that were written.
+    #[error("the backup cannot be read: {0}")]
+    BadBackup(String),
+    /// A newer Mainspring wrote the backup.
+    #[error("the backup has form {found}; this version reads forms up to {known}")]
+    NewerBackup { found: u32, known: u32 },
+    /// What arrived is not what was sent.
+    #[error("{0}")]
+    Differs(String),
     #[error("the store was closed")]
     Closed,
     #[error("the store failed: {0}")]
@@ -75,6 +96,13 @@ impl StoreError {
             StoreError::Rights(_) => "STORE_RIGHTS",
             StoreError::TooOld { .. } => "STORE_TOO_OLD",
             StoreError::Pending { .. } => "STORE_PENDING",
+            StoreError::NotEmpty { .. } => "STORE_NOT_EMPTY",
+            StoreError::Incomplete { .. } => "STORE_INCOMPLETE",
+            StoreError::Moved { .. } => "STORE_MOVED",
+            StoreError::InUse { .. } => "STORE_IN_USE",
+            StoreError::BadBackup(_) => "BACKUP_DAMAGED",
+            StoreError::NewerBackup { .. } => "BACKUP_NEWER",
+            StoreError::Differs(_) => "COPY_DIFFERS",
             StoreError::Closed => "STORE_CLOSED",
             StoreError::Failed(_) => "STORE_FAILED",
         }

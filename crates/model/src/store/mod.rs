@@ -3,6 +3,7 @@
 //! Times are Unix milliseconds by the store's own clock ([`RunStore::now`]); lists are newest first and take opaque cursors.
 
 mod access;
+pub mod copy;
 mod error;
 mod logs;
 mod plans;

@@ -57,7 +57,8 @@ impl Exit {
     pub(crate) fn of_code(code: &str) -> Exit {
         match code {
             "NOT_FOUND" => Exit::NotFound,
-            "CONFLICT" | "STALE_VERSION" | "STORE_LOCKED" => Exit::Conflict,
+            "CONFLICT" | "STALE_VERSION" | "STORE_LOCKED" | "STORE_NOT_EMPTY" | "STORE_INCOMPLETE" | "STORE_MOVED" | "STORE_IN_USE"
+            | "COPY_DIFFERS" => Exit::Conflict,
             "TIMEOUT" => Exit::Timeout,
             "STORE_UNREACHABLE" => Exit::Unreachable,
             "STORE_DENIED" => Exit::Auth,

@@ -113,6 +113,17 @@ impl From<StoreError> for Failure {
             StoreError::Newer { .. } => failure.next("`mainspring --version` says which version this is"),
             StoreError::Stale { .. } => failure.next("read the current version and try again"),
             StoreError::NotFound { .. } => failure.next("`mainspring plan list` and `mainspring run list` show what is there"),
+            StoreError::NotEmpty { .. } => failure.next("name an empty folder or database; nothing was changed in this one"),
+            StoreError::Incomplete { .. } => {
+                failure.next("run the same `mainspring move` again, which goes on where it was; or empty this database and begin anew")
+            }
+            StoreError::Moved { .. } => {
+                failure.next("serve the other one; to come back to this one as it was, `mainspring move --reopen URL` with its address")
+            }
+            StoreError::InUse { .. } => failure.next("stop the nodes first; one that was killed counts until its lease is over"),
+            StoreError::BadBackup(_) => failure.next("take another backup; nothing was written"),
+            StoreError::NewerBackup { .. } => failure.next("use the version of Mainspring that made it, or a newer one"),
+            StoreError::Differs(_) => failure.next("empty the destination and begin again; the source is as it was and can be served"),
             _ => failure,
         }
     }

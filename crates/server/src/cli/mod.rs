@@ -2,7 +2,9 @@
 
 mod api;
 mod api_key;
+mod backup;
 mod bench;
+mod copies;
 mod credential;
 mod doctor;
 mod document;
@@ -14,6 +16,7 @@ mod failure;
 mod global;
 mod inputs;
 mod migrate;
+mod moving;
 mod output;
 mod place;
 mod plan;
@@ -21,6 +24,7 @@ mod plan_file;
 mod problems;
 mod prompt;
 mod provider;
+mod restore;
 mod run;
 mod schedule;
 mod schema;
@@ -101,6 +105,12 @@ pub(crate) enum Command {
     /// Look at the database's migrations, and apply them.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
+    /// Copy everything into one file, while the server goes on working.
+    Backup(backup::Backup),
+    /// Put a backup into an empty data folder or database.
+    Restore(restore::Restore),
+    /// Move everything from one database to another, such as from SQLite to PostgreSQL.
+    Move(moving::Move),
     /// Say what an error code means and what to do.
     Explain(explain::Explain),
     /// Check this machine and the data folder, and say what to do.
@@ -145,6 +155,9 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Serve(serve) => serve::run(cx, &serve).await,
         Command::Plan(command) => plan::run(cx, &command).await,
         Command::Migrate(command) => migrate::run(cx, &command).await,
+        Command::Backup(backup) => backup::run(cx, &backup).await,
+        Command::Restore(restore) => restore::run(cx, &restore).await,
+        Command::Move(moving) => moving::run(cx, &moving).await,
         Command::Explain(explain) => explain::run(cx, &explain),
         Command::Credential(command) => credential::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,

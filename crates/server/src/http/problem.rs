@@ -236,6 +236,13 @@ impl From<&StoreError> for Box<Problem> {
             | StoreError::Rights(_)
             | StoreError::TooOld { .. }
             | StoreError::Pending { .. }
+            | StoreError::NotEmpty { .. }
+            | StoreError::Incomplete { .. }
+            | StoreError::Moved { .. }
+            | StoreError::InUse { .. }
+            | StoreError::BadBackup(_)
+            | StoreError::NewerBackup { .. }
+            | StoreError::Differs(_)
             | StoreError::Failed(_) => {
                 let mut problem = Problem::internal(error);
                 problem.code = error.code().into();

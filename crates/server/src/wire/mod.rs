@@ -12,6 +12,7 @@ use mainspring_engine::{CrashMarks, Engine, NoMarks, Parts};
 use mainspring_model::catalog::BuiltIns;
 use mainspring_model::clock::Clock;
 use mainspring_model::id::OrgId;
+use mainspring_model::store::copy::Head;
 use mainspring_model::store::{Store, StoreError};
 use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy};
 use mainspring_store::{OpenOptions, SqliteStore};
@@ -185,6 +186,36 @@ fn key_ring(settings: &Settings, existing: bool) -> Result<KeyRing, VaultError> 
         Some(key) => KeyRing::parse(key.expose()),
         None => KeyRing::open_or_create_file(&settings.data.join("key"), existing, &OsEntropy),
     }
+}
+
+/// Proves that the keys which are at hand open what a copy holds, before anything of it is written. Makes no key. The folders
+/// are those that may have a key file; `ENCRYPTION_KEY` wins.
+///
+/// # Errors
+/// The vault's: no key, another key, or a key list without one that the copy needs.
+pub fn check_keys(settings: &Settings, folders: &[&Path], head: &Head) -> Result<(), VaultError> {
+    let Some(canary) = &head.canary else { return Ok(()) };
+    let wanted = head.key_ids.join(", ");
+    let file = folders.iter().map(|folder| folder.join("key")).find(|file| file.exists());
+    let ring = match (&settings.encryption_key, file) {
+        (Some(key), _) => KeyRing::parse(key.expose())?,
+        (None, Some(file)) => KeyRing::open_or_create_file(&file, true, &OsEntropy)?,
+        (None, None) => {
+            let places: Vec<String> = folders.iter().map(|folder| folder.join("key").display().to_string()).collect();
+            let reason =
+                format!("the secrets are sealed by the key {wanted}; set ENCRYPTION_KEY to it, or put its file at {}", places.join(" or "));
+            return Err(VaultError::KeyMissing { reason });
+        }
+    };
+    ring.check_canary(canary)?;
+    for id in &head.key_ids {
+        let id = id.parse()?;
+        if !ring.contains(id) {
+            let given = ring.ids().map(|id| id.to_string()).collect::<Vec<_>>().join(", ");
+            return Err(VaultError::KeyUnknown { wanted: id, given });
+        }
+    }
+    Ok(())
 }
 
 /// A wrong key beside existing data refuses to start, before anything is sealed with it.

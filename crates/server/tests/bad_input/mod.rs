@@ -7,7 +7,7 @@ mod bodies;
 mod disk;
 mod documents;
 mod expressions;
-mod machine;
+pub mod machine;
 mod network;
 mod running;
 mod services;

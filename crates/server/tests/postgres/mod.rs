@@ -1,7 +1,7 @@
 //! The program as one of many nodes: real processes over a PostgreSQL of the tests' own.
 
 pub mod database;
-mod node;
+pub mod node;
 mod nodes;
 mod outages;
 mod pauses;

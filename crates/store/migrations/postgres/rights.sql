@@ -39,13 +39,14 @@ grant select (org_id, version) on data_keys to {queue};
 grant select (org_id, started_at) on idempotency to {queue};
 grant select (org_id, sha256, touched_at) on blobs to {queue};
 grant select (org_id, run_id, sha256) on run_blobs to {queue};
+grant select (org_id) on organization_totals to {queue};
 
 -- By the role that acts and not by membership alone: a role that inherits from its memberships gains nothing from this one.
 do $$
 declare name text;
 begin
     foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
-            'data_keys', 'idempotency', 'blobs', 'run_blobs'] loop
+            'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals'] loop
         execute format('drop policy if exists queue on %I', name);
         execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',
             name, {queue_text}, {queue_text}, {queue_text});

@@ -23,6 +23,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0003_access", text: include_str!("../../migrations/postgres/0003_access.sql") },
     Migration { name: "0004_days", text: include_str!("../../migrations/postgres/0004_days.sql") },
     Migration { name: "0005_tags", text: include_str!("../../migrations/postgres/0005_tags.sql") },
+    Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.

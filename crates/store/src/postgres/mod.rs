@@ -10,7 +10,11 @@ mod breaker;
 mod ceiling;
 mod claims;
 mod commit;
+mod copy_in;
+mod copy_out;
+mod copy_sql;
 mod days;
+mod departure;
 mod error;
 mod health;
 mod integrations;
@@ -60,6 +64,9 @@ use values::{Stamp, given};
 use writer::Writers;
 
 pub use ceiling::commit_rate;
+pub use copy_in::Import;
+pub use copy_out::Whole;
+pub use departure::{Departing, reopen};
 pub use open::{OpenOptions, migrate, migration_state};
 pub use snapshot::Snapshot;
 

@@ -21,7 +21,7 @@ use super::pools::{Lane, Tally};
 use super::rights::{self, Roles};
 use super::session::Terms;
 use super::writer::Writers;
-use super::{PostgresStore, days, migrations, trust};
+use super::{PostgresStore, days, departure, migrations, trust};
 
 /// Migrations may take long, and several nodes take turns; but not for ever.
 const PREPARING: Duration = Duration::from_secs(600);
@@ -80,6 +80,14 @@ impl OpenOptions {
             clock: None,
         }
     }
+
+    /// Host, port and database.
+    ///
+    /// # Errors
+    /// `Invalid` when the address is none.
+    pub fn place(&self) -> Result<String, StoreError> {
+        Ok(Target::of(self)?.place.to_string())
+    }
 }
 
 /// Applies what is missing and renews the rights of the roles, whatever `auto_migrate` says: `mainspring migrate up`.
@@ -115,27 +123,20 @@ impl PostgresStore {
     /// Opens the store of a database and makes its tables when there are none. Any number of processes may do so at once.
     ///
     /// # Errors
-    /// `Unreachable`, `Denied`, `Busy`, `ReadOnly` (a replica), `TooOld`, `Rights`, `Newer`, `ChangedMigration`, `Pending`, `Full`, `Failed`.
+    /// `Unreachable`, `Denied`, `Busy`, `ReadOnly` (a replica), `TooOld`, `Rights`, `Newer`, `ChangedMigration`, `Pending`,
+    /// `Incomplete`, `Moved`, `Full`, `Failed`.
     pub async fn open(options: OpenOptions) -> Result<Arc<PostgresStore>, StoreError> {
         let target = Target::of(&options)?;
         let prepared = match tokio::time::timeout(PREPARING, target.prepare(&options)).await {
-            Ok(prepared) => prepared,
+            Ok(Ok((roles, warnings, mut connection))) => {
+                let allowed = within(&mut connection, async |connection| departure::refuse(&target.place, connection).await).await;
+                allowed.map(|()| (roles, warnings, connection))
+            }
+            Ok(Err(fail)) => Err(fail),
             Err(_) => Err(target.late(PREPARING)),
         };
         let (roles, warnings, mut connection) = prepared.map_err(|fail| fail.stored(&target.place))?;
-        let terms = Arc::new(Terms {
-            connect: target.connect.clone(),
-            place: target.place.clone(),
-            queue: roles.queue,
-            prepared: options.prepared,
-            deadline: options.deadline,
-            // No longer than a lease: what a stopped node held is free when it is declared dead.
-            idle: options.deadline.min(options.lease),
-            breaker: Breaker::new(&target.place, trust::monotonic()),
-            leases: Tally::default(),
-            writers: Tally::default(),
-            clock: options.clock,
-        });
+        let terms = Arc::new(target.terms(roles.queue, &options));
         let node = Arc::new(Node::new(&terms, options.lease));
         let joined = async {
             if options.drives {
@@ -168,15 +169,15 @@ impl PostgresStore {
 }
 
 /// Where the database is, in its two addresses.
-struct Target {
-    connect: PgConnectOptions,
+pub(super) struct Target {
+    pub(super) connect: PgConnectOptions,
     owner: PgConnectOptions,
-    place: Arc<str>,
+    pub(super) place: Arc<str>,
     deadline: Duration,
 }
 
 impl Target {
-    fn of(options: &OpenOptions) -> Result<Target, StoreError> {
+    pub(super) fn of(options: &OpenOptions) -> Result<Target, StoreError> {
         let connect = address(&options.url)?;
         let owner = options.migrate_url.as_deref().map(address).transpose()?.unwrap_or_else(|| connect.clone());
         let database = connect.get_database().unwrap_or(connect.get_username());
@@ -184,7 +185,23 @@ impl Target {
         Ok(Target { connect, owner, place, deadline: options.deadline })
     }
 
-    async fn log_in(&self, address: &PgConnectOptions) -> Result<PgConnection, Fail> {
+    pub(super) fn terms(&self, queue: String, options: &OpenOptions) -> Terms {
+        Terms {
+            connect: self.connect.clone(),
+            place: self.place.clone(),
+            queue,
+            prepared: options.prepared,
+            deadline: options.deadline,
+            // No longer than a lease: what a stopped node held is free when it is declared dead.
+            idle: options.deadline.min(options.lease),
+            breaker: Breaker::new(&self.place, trust::monotonic()),
+            leases: Tally::default(),
+            writers: Tally::default(),
+            clock: options.clock.clone(),
+        }
+    }
+
+    pub(super) async fn log_in(&self, address: &PgConnectOptions) -> Result<PgConnection, Fail> {
         match tokio::time::timeout(self.deadline, address.connect()).await {
             Ok(connection) => Ok(connection?),
             Err(_) => Err(self.late(self.deadline)),
@@ -197,7 +214,7 @@ impl Target {
     }
 
     /// The roles, what is to be warned of, and the connection of a node.
-    async fn prepare(&self, options: &OpenOptions) -> Result<(Roles, Vec<String>, PgConnection), Fail> {
+    pub(super) async fn prepare(&self, options: &OpenOptions) -> Result<(Roles, Vec<String>, PgConnection), Fail> {
         let mut connection = self.log_in(&self.connect).await?;
         let roles = within(&mut connection, async |connection| rights::look(&self.place, connection).await).await?;
         let mut owner = self.log_in(&self.owner).await?;
@@ -235,7 +252,10 @@ impl Target {
 }
 
 /// In one transaction, so that a pooler keeps one server for all of it.
-async fn within<T>(connection: &mut PgConnection, body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>) -> Result<T, Fail> {
+pub(super) async fn within<T>(
+    connection: &mut PgConnection,
+    body: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fail>,
+) -> Result<T, Fail> {
     sqlx::raw_sql("begin").execute(&mut *connection).await?;
     let done = body(connection).await;
     // An error of the body is the one to tell; whatever it was, there is nothing to keep.

@@ -7,4 +7,5 @@ pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod plans;
 pub(crate) mod queue;
+pub(crate) mod texts;
 pub(crate) mod turns;

@@ -9,6 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{SqliteStore, bytes, json, text_of, uuid};
+use crate::shared::texts::short;
 
 /// How long an answer is remembered.
 pub(super) const ANSWER_KEPT: Millis = 24 * 3_600_000;
@@ -52,12 +53,12 @@ impl AccessStore for SqliteStore {
     }
 
     async fn begin_idempotent(&self, org: OrgId, key: &str, fingerprint: &[u8]) -> Result<Remembered, StoreError> {
-        let (key, fingerprint, now) = (key.to_owned(), fingerprint.to_vec(), self.now_ms());
+        let (key, fingerprint, now) = (short(key).into_owned(), fingerprint.to_vec(), self.now_ms());
         self.write(async move |connection| begin(org, &key, &fingerprint, now, connection).await).await
     }
 
     async fn finish_idempotent(&self, org: OrgId, key: &str, answer: &IdempotentAnswer) -> Result<(), StoreError> {
-        let (key, answer) = (key.to_owned(), answer.clone());
+        let (key, answer) = (short(key).into_owned(), answer.clone());
         self.write(async move |connection| {
             sqlx::query(
                 "update idempotency set fingerprint = ?3, status = ?4, headers = ?5, body = ?6 \
@@ -77,7 +78,7 @@ impl AccessStore for SqliteStore {
     }
 
     async fn forget_idempotent(&self, org: OrgId, key: &str) -> Result<(), StoreError> {
-        let key = key.to_owned();
+        let key = short(key).into_owned();
         self.write(async move |connection| {
             sqlx::query("delete from idempotency where org_id = ?1 and idempotency_key = ?2")
                 .bind(bytes(org.0))

@@ -14,6 +14,7 @@ use super::values::{Bound, Rows, take};
 use super::{bytes, hex_list, uuid};
 use crate::shared::draft::Birth;
 use crate::shared::group;
+use crate::shared::texts::short;
 use crate::shared::turns::Turns;
 
 type Newborn<'a> = group::Newborn<'a, Numbers>;
@@ -58,7 +59,11 @@ fn bind(newborn: &Newborn<'_>, now: Millis, turns: &Turns, bound: &mut Bound) {
     bound.add(bytes(birth.user.0)).add(i64::from(birth.plan_version));
     bound.add(birth.parent.as_ref().map(|(parent, _)| bytes(parent.0))).add(birth.parent.as_ref().map(|(_, path)| path.clone()));
     bound.add(birth.slot.map(|(slot, _)| bytes(slot.schedule.0))).add(birth.slot.map(|(slot, _)| slot.due_at));
-    bound.add(birth.key.clone()).add(birth.seed.to_vec()).add(birth.plan_name.clone()).add(birth.environment.clone());
+    bound
+        .add(birth.key.as_deref().map(|key| short(key).into_owned()))
+        .add(birth.seed.to_vec())
+        .add(birth.plan_name.clone())
+        .add(birth.environment.clone());
     bound.add(birth.trigger.clone()).add(birth.org_data.clone()).add(birth.inputs.clone()).add(stand.ending.clone());
 }
 
@@ -70,7 +75,7 @@ pub(super) async fn in_place_of(run: RunId, birth: &Birth, org_no: i64, connecti
          union all select id, 2 as rank from runs where id = ?5 order by rank limit 1",
     )
     .bind(org_no)
-    .bind(birth.key.as_deref())
+    .bind(birth.key.as_deref().map(short))
     .bind(birth.slot.map(|(slot, _)| bytes(slot.schedule.0)))
     .bind(birth.slot.map(|(slot, _)| slot.due_at))
     .bind(bytes(run.0))

@@ -21,6 +21,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0001_runs", text: include_str!("../../migrations/sqlite/0001_runs.sql") },
     Migration { name: "0002_plans", text: include_str!("../../migrations/sqlite/0002_plans.sql") },
     Migration { name: "0003_access", text: include_str!("../../migrations/sqlite/0003_access.sql") },
+    Migration { name: "0004_copies", text: include_str!("../../migrations/sqlite/0004_copies.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.

@@ -4,6 +4,10 @@ mod access;
 mod births;
 mod claims;
 mod commit;
+mod copy_in;
+mod copy_out;
+mod copy_sql;
+mod departure;
 mod error;
 mod health;
 mod integrations;
@@ -43,6 +47,9 @@ use crate::shared;
 use error::Fail;
 use writer::Writer;
 
+pub use copy_in::Import as SqliteImport;
+pub use copy_out::Whole as SqliteSnapshot;
+pub use departure::{Departing as SqliteDeparture, reopen};
 pub use open::{DATABASE_FILE, OpenOptions, migration_state};
 
 /// A store in one data folder. Cheap to share; dropping the last reference ends the writer after what it has accepted.

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::error::Fail;
 use super::writer::{Beginning, Writer};
-use super::{SqliteStore, migrations};
+use super::{SqliteStore, departure, migrations};
 use crate::blobs::BlobFolder;
 use crate::lock::{EngineLock, unwritable};
 
@@ -67,7 +67,7 @@ impl SqliteStore {
     /// Opens the store of a folder, and makes it when there is none.
     ///
     /// # Errors
-    /// `ReadOnly` (also: not a directory), `Full`, `Locked`, `Newer`, `ChangedMigration`, `Pending`, `Failed`.
+    /// `ReadOnly` (also: not a directory), `Full`, `Locked`, `Newer`, `ChangedMigration`, `Pending`, `Incomplete`, `Moved`, `Failed`.
     pub async fn open(options: OpenOptions) -> Result<Arc<SqliteStore>, StoreError> {
         fs::create_dir_all(&options.folder).map_err(|error| unwritable(&options.folder, &error))?;
         let lock = if options.hold_engine_lock { Some(EngineLock::take(&options.folder)?) } else { None };
@@ -76,8 +76,9 @@ impl SqliteStore {
         // One process at a time: the change to WAL mode and the migrations meet nobody halfway.
         let _turn = turn(options.folder.clone()).await?;
         let mut connection = connect(&file, options.max_pages).await.map_err(|fail| fail.stored(&place))?;
-        let epoch =
-            prepare(&mut connection, lock.is_some(), options.auto_migrate, &*options.clock).await.map_err(|fail| fail.stored(&place))?;
+        let epoch = prepare(&place, lock.is_some(), options.auto_migrate, &*options.clock, &mut connection)
+            .await
+            .map_err(|fail| fail.stored(&place))?;
         let arrived = Arc::new(Notify::new());
         let writer = Writer::start(Beginning {
             connection,
@@ -112,7 +113,7 @@ impl SqliteStore {
 }
 
 /// Waits for others that open the same folder right now.
-async fn turn(folder: PathBuf) -> Result<File, StoreError> {
+pub(super) async fn turn(folder: PathBuf) -> Result<File, StoreError> {
     let taken = tokio::task::spawn_blocking(move || {
         let path = folder.join("open.lock");
         let failed = |error: std::io::Error| unwritable(&path, &error);
@@ -123,7 +124,7 @@ async fn turn(folder: PathBuf) -> Result<File, StoreError> {
     taken.await.unwrap_or(Err(StoreError::Closed))
 }
 
-fn base(file: &Path) -> SqliteConnectOptions {
+pub(super) fn base(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .busy_timeout(BUSY)
@@ -133,7 +134,7 @@ fn base(file: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn connect(file: &Path, max_pages: Option<u32>) -> Result<SqliteConnection, Fail> {
+pub(super) async fn connect(file: &Path, max_pages: Option<u32>) -> Result<SqliteConnection, Fail> {
     let mut options = base(file)
         .create_if_missing(true)
         .auto_vacuum(SqliteAutoVacuum::Incremental)
@@ -153,7 +154,7 @@ async fn connect(file: &Path, max_pages: Option<u32>) -> Result<SqliteConnection
 }
 
 /// Migrates, and begins a generation when this process will drive runs. Gives the epoch.
-async fn prepare(connection: &mut SqliteConnection, drives: bool, migrate: bool, clock: &dyn Clock) -> Result<i64, Fail> {
+async fn prepare(place: &str, drives: bool, migrate: bool, clock: &dyn Clock, connection: &mut SqliteConnection) -> Result<i64, Fail> {
     if !migrate {
         let names = migrations::state(connection).await?.pending;
         if !names.is_empty() {
@@ -161,6 +162,7 @@ async fn prepare(connection: &mut SqliteConnection, drives: bool, migrate: bool,
         }
     }
     migrations::migrate(clock.now(), connection).await?;
+    departure::refuse(place, connection).await?;
     if !drives {
         return Ok(0);
     }

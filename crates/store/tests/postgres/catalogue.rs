@@ -114,6 +114,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "idempotency: org_id started_at",
         "integrations: id org_id",
         "nodes: alone no",
+        "organization_totals: org_id",
         "plan_versions: org_id plan_id retired_at version",
         "plans: id org_id",
         "run_blobs: org_id run_id sha256",

@@ -2,7 +2,7 @@
 
 mod bypass;
 mod catalogue;
-mod database;
+pub mod database;
 mod days;
 mod leases;
 mod nodes;

@@ -24,12 +24,12 @@ async fn fresh() -> World {
     World::new(store, clock, folder)
 }
 
-async fn open(folder: &Path, clock: &FakeClock) -> Result<Arc<SqliteStore>, StoreError> {
+pub async fn open(folder: &Path, clock: &FakeClock) -> Result<Arc<SqliteStore>, StoreError> {
     SqliteStore::open(OpenOptions::new(folder, Arc::new(clock.clone()))).await
 }
 
 /// A connection beside the store, for what no store does: breaking things and looking at them.
-async fn beside(folder: &Path) -> SqliteConnection {
+pub async fn beside(folder: &Path) -> SqliteConnection {
     let file = folder.join(DATABASE_FILE);
     sqlx::sqlite::SqliteConnectOptions::new().filename(file).foreign_keys(false).connect().await.unwrap()
 }

@@ -1,0 +1,275 @@
+//! Filling an empty folder with the rows of another store.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use mainspring_model::clock::Millis;
+use mainspring_model::store::StoreError;
+use mainspring_model::store::copy::{Arrived, Cell, Destination, Head, Row, Sink, Table};
+use sqlx::{Connection, Row as _, SqliteConnection};
+
+use super::copy_sql::{NUMBER_ORG, NUMBER_PLAN, insert};
+use super::departure::marks;
+use super::error::Fail;
+use super::migrations;
+use super::open::{DATABASE_FILE, connect};
+use super::values::Bound;
+use crate::blobs::BlobFolder;
+use crate::copy::arriving::{Arriving, Filling, advance, counted};
+use crate::lock::{EngineLock, unwritable};
+
+/// Where all or nothing is made before it gets its place.
+const STAGE: &str = "restoring";
+
+/// A folder that is being filled, held with its engine lock.
+pub struct Import {
+    /// `None` once it is closed.
+    connection: Option<SqliteConnection>,
+    blobs: BlobFolder,
+    head: Head,
+    arrived: Arrived,
+    /// Organizations and plans that have their numbers.
+    numbered: HashSet<Vec<u8>>,
+    now: Millis,
+    place: String,
+    folder: PathBuf,
+    stage: Option<Stage>,
+    _lock: EngineLock,
+}
+
+/// A folder that goes unless its content got its place.
+struct Stage(PathBuf);
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Best effort: the next one begins by removing it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Import {
+    /// `folder` may have a key and nothing else. `head` is the source's.
+    ///
+    /// # Errors
+    /// `NotEmpty`, `Locked`, `Incomplete` (from another source), `Full`, `ReadOnly`, `Failed`.
+    pub async fn begin(folder: &Path, head: &Head, filling: Filling, now: Millis) -> Result<Import, StoreError> {
+        let failed = |error: std::io::Error| unwritable(folder, &error);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let lock = EngineLock::take(folder)?;
+        let stage = match filling {
+            Filling::Stepwise => None,
+            Filling::Whole => {
+                let stage = folder.join(STAGE);
+                match fs::remove_dir_all(&stage) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+                    _ => fs::create_dir(&stage).map_err(failed)?,
+                }
+                Some(Stage(stage))
+            }
+        };
+        if filling == Filling::Whole && folder.join(DATABASE_FILE).exists() {
+            refuse_rows(folder).await?;
+            let found = format!("the file {DATABASE_FILE}");
+            return Err(StoreError::NotEmpty { place: folder.display().to_string(), found });
+        }
+        let at = stage.as_ref().map_or(folder, |stage| stage.0.as_path());
+        let file = at.join(DATABASE_FILE);
+        let place = file.display().to_string();
+        fs::create_dir_all(at.join("blobs")).map_err(failed)?;
+        let begun = async {
+            let mut connection = connect(&file, None).await?;
+            migrations::migrate(now, &mut connection).await?;
+            let arrived = begin(folder, head, &mut connection).await?;
+            Ok::<_, Fail>((connection, arrived))
+        };
+        let (connection, arrived) = begun.await.map_err(|fail| fail.stored(&place))?;
+        Ok(Import {
+            connection: Some(connection),
+            blobs: BlobFolder::new(at),
+            head: head.clone(),
+            arrived,
+            numbered: HashSet::new(),
+            now,
+            place,
+            folder: folder.to_owned(),
+            stage,
+            _lock: lock,
+        })
+    }
+
+    async fn write(&mut self, table: &Table, rows: &[Row]) -> Result<(), Fail> {
+        let Some(connection) = &mut self.connection else { return Err(StoreError::Closed.into()) };
+        sqlx::query("begin immediate").execute(&mut *connection).await?;
+        let written = async {
+            for row in rows {
+                if table.name == "runs" {
+                    for (sql, id) in [(NUMBER_ORG, &row[0]), (NUMBER_PLAN, &row[2])] {
+                        if let Cell::Bytes(id) = id
+                            && self.numbered.insert(id.clone())
+                        {
+                            sqlx::query(sql).bind(id.clone()).execute(&mut *connection).await?;
+                        }
+                    }
+                }
+                sqlx::query_with(insert(table.name), bound(row).0).execute(&mut *connection).await?;
+            }
+            advance(&mut self.arrived, table, rows);
+            note(&Arriving::new(&self.head.place, &self.arrived), &mut *connection).await
+        };
+        let written = written.await;
+        let end = if written.is_ok() { "commit" } else { "rollback" };
+        let ended = sqlx::query(end).execute(connection).await;
+        written?;
+        ended?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for Import {
+    async fn take(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<(), StoreError> {
+        if table.name == "blobs" {
+            // Durable before it is noted that they arrived; written again they are the same.
+            for row in &rows {
+                let (Cell::Text(address), Cell::Bytes(bytes)) = (&row[1], &row[2]) else {
+                    return Err(StoreError::Invalid("a blob without bytes".to_owned()));
+                };
+                if self.blobs.put(bytes, self.now)? != *address {
+                    return Err(StoreError::Differs(format!("the bytes of the blob {address} are not those of its address")));
+                }
+            }
+            let place = self.place.clone();
+            advance(&mut self.arrived, table, &rows);
+            let Some(connection) = &mut self.connection else { return Err(StoreError::Closed) };
+            return note(&Arriving::new(&self.head.place, &self.arrived), connection).await.map_err(|fail| fail.stored(&place));
+        }
+        let place = self.place.clone();
+        self.write(table, &rows).await.map_err(|fail| fail.stored(&place))
+    }
+}
+
+#[async_trait]
+impl Destination for Import {
+    fn arrived(&self) -> Arrived {
+        self.arrived.clone()
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<(), StoreError> {
+        let place = self.place.clone();
+        let Some(mut connection) = self.connection.take() else { return Err(StoreError::Closed) };
+        let done = async {
+            sqlx::query("update store_state set canary = ?1, arriving = null, plans_revision = plans_revision + 1 where only_row = 1")
+                .bind(self.head.canary.clone())
+                .execute(&mut connection)
+                .await?;
+            // Into the one file, which then stands for itself.
+            sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, Fail>(())
+        };
+        done.await.map_err(|fail| fail.stored(&place))?;
+        let Some(stage) = &self.stage else { return Ok(()) };
+        publish(&stage.0, &self.folder).map_err(|error| unwritable(&self.folder, &error))
+    }
+}
+
+/// Blobs first: the database's file is what makes a folder one that has something.
+fn publish(stage: &Path, folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder.join("blobs"))?;
+    for prefix in fs::read_dir(stage.join("blobs"))? {
+        let prefix = prefix?;
+        let into = folder.join("blobs").join(prefix.file_name());
+        fs::create_dir_all(&into)?;
+        for blob in fs::read_dir(prefix.path())? {
+            let blob = blob?;
+            fs::rename(blob.path(), into.join(blob.file_name()))?;
+        }
+        File::open(&into)?.sync_all()?;
+    }
+    File::open(folder.join("blobs"))?.sync_all()?;
+    File::open(stage.join(DATABASE_FILE))?.sync_all()?;
+    // Left by a database that somebody removed, they would be taken for this one's.
+    for beside in ["-wal", "-shm"] {
+        match fs::remove_file(folder.join(format!("{DATABASE_FILE}{beside}"))) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fs::rename(stage.join(DATABASE_FILE), folder.join(DATABASE_FILE))?;
+    File::open(folder)?.sync_all()
+}
+
+/// Goes on where an interrupted copy of this source was, or begins in an empty database.
+async fn begin(folder: &Path, head: &Head, connection: &mut SqliteConnection) -> Result<Arrived, Fail> {
+    let place = folder.display().to_string();
+    match marks(connection).await? {
+        (Some(arriving), _) if arriving.from == head.place => return Ok(arriving.arrived()),
+        (Some(arriving), _) => return Err(StoreError::Incomplete { place, from: arriving.from }.into()),
+        (None, Some(to)) => return Err(StoreError::Moved { place, to }.into()),
+        (None, None) => {}
+    }
+    let found = rows(connection).await?;
+    if !found.is_empty() {
+        return Err(StoreError::NotEmpty { place, found: counted(&found) }.into());
+    }
+    note(&Arriving::new(&head.place, &Arrived::default()), connection).await?;
+    Ok(Arrived::default())
+}
+
+async fn note(arriving: &Arriving, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    sqlx::query("update store_state set arriving = ?1 where only_row = 1").bind(arriving.text()?).execute(connection).await?;
+    Ok(())
+}
+
+/// What an existing database has, when it can be asked.
+async fn refuse_rows(folder: &Path) -> Result<(), StoreError> {
+    let looked = async {
+        let mut connection = connect(&folder.join(DATABASE_FILE), None).await?;
+        let found = rows(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, Fail>(found)
+    };
+    match looked.await {
+        Ok(found) if !found.is_empty() => Err(StoreError::NotEmpty { place: folder.display().to_string(), found: counted(&found) }),
+        _ => Ok(()),
+    }
+}
+
+/// How many of what, where there is any. A table of numbers alone is none.
+async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i64)>, Fail> {
+    let counts = [
+        ("plans", "select count(*) from plans"),
+        ("runs", "select count(*) from runs"),
+        ("schedules", "select count(*) from schedules"),
+        ("integrations", "select count(*) from integrations"),
+        ("credentials", "select count(*) from credentials"),
+        ("api_keys", "select count(*) from api_keys"),
+        ("data_keys", "select count(*) from data_keys"),
+        ("remembered_answers", "select count(*) from idempotency"),
+        ("plan_versions", "select count(*) from plan_versions"),
+        ("organization_totals", "select count(*) from organization_totals"),
+    ];
+    let mut found = Vec::new();
+    for (name, sql) in counts {
+        let count: i64 = sqlx::query(sql).fetch_one(&mut *connection).await?.try_get(0)?;
+        if count > 0 {
+            found.push((name, count));
+        }
+    }
+    Ok(found)
+}
+
+fn bound(row: &Row) -> Bound {
+    let mut bound = Bound::with_room(row.len());
+    for cell in row {
+        match cell {
+            Cell::Null => bound.add(None::<i64>),
+            Cell::Whole(number) => bound.add(*number),
+            Cell::Text(text) => bound.add(text.clone()),
+            Cell::Bytes(bytes) => bound.add(bytes.clone()),
+        };
+    }
+    bound
+}

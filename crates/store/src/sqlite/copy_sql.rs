@@ -1,0 +1,129 @@
+//! The statements of copies: how each table of the form is read here and written here.
+
+/// An organization is ?1. What is read is in the order of the form's columns, and of rows as they were made.
+pub(super) fn select(table: &str) -> &'static str {
+    match table {
+        "organization_totals" => {
+            "select org_id, total_executions, successful, failed from organization_totals where org_id = ?1 \
+             and (total_executions <> 0 or successful <> 0 or failed <> 0)"
+        }
+        "plans" => "select org_id, id, user_id, name, source, version, created_at, updated_at from plans where org_id = ?1 order by no",
+        // The organization of a version is its plan's; when that was removed, the one of the runs that need the version.
+        "plan_versions" => {
+            "select ?1, v.plan_id, v.version, v.document, v.created_at, v.retired_at from plan_versions as v where \
+             exists (select 1 from plans as p where p.id = v.plan_id and p.org_id = ?1) or (not exists (select 1 from plans as p \
+             where p.id = v.plan_id) and exists (select 1 from plan_numbers as n join runs as r on r.plan_no = n.no \
+             join organization_totals as o on o.no = r.org_no where n.plan_id = v.plan_id and o.org_id = ?1)) \
+             order by v.plan_id, v.version"
+        }
+        "webhook_routes" => {
+            "select org_id, plan_id, row_number() over (partition by plan_id order by rowid) - 1, path, method, trigger_id, exclusive \
+             from webhook_routes where org_id = ?1 order by rowid"
+        }
+        "schedules" => {
+            "select org_id, id, plan_id, user_id, trigger_id, expression, timezone, misfire, next_due, last_due from schedules \
+             where org_id = ?1 order by no"
+        }
+        "integrations" => {
+            "select org_id, id, user_id, name, definition, created_at, updated_at from integrations where org_id = ?1 order by no"
+        }
+        "data_keys" => "select org_id, version, kek_id, wrapped from data_keys where org_id = ?1 order by version",
+        "credentials" => {
+            "select org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at from credentials \
+             where org_id = ?1 order by no"
+        }
+        "api_keys" => {
+            "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where org_id = ?1 order by no"
+        }
+        "idempotency" => {
+            "select org_id, idempotency_key, fingerprint, started_at, status, headers, body from idempotency \
+             where org_id = ?1 and status is not null order by idempotency_key"
+        }
+        // Without their bytes, which are files.
+        "blobs" => {
+            "select distinct b.sha256 from organization_totals as o join runs as r on r.org_no = o.no join run_blobs as b \
+             on b.run_no = r.no where o.org_id = ?1 order by b.sha256"
+        }
+        "runs" => {
+            "select o.org_id, r.id, p.plan_id, r.user_id, case r.status when 'running' then 'queued' else r.status end, r.signalled, \
+             r.crashes, r.crashes_alone, r.plan_version, r.created_at, \
+             case r.status when 'running' then coalesce(r.due_at, r.started_at, r.created_at) else r.due_at end, r.started_at, \
+             r.finished_at, r.slot_schedule, r.slot_due, r.parent_id, r.parent_path, r.cancel_by, r.idempotency_key, r.seed, r.plan_name, \
+             r.environment, r.trigger_data, r.org_data, r.inputs, r.ending from organization_totals as o \
+             cross join runs as r on r.org_no = o.no cross join plan_numbers as p on p.no = r.plan_no \
+             where o.org_id = ?1 order by r.created_at, r.no"
+        }
+        "run_blobs" => {
+            "select o.org_id, r.id, b.sha256 from organization_totals as o cross join runs as r on r.org_no = o.no \
+             cross join run_blobs as b on b.run_no = r.no where o.org_id = ?1 order by r.created_at, r.no, b.sha256"
+        }
+        _ => {
+            "select o.org_id, r.id, j.seq, j.at, p.plan_id, j.provider, j.status, j.body from organization_totals as o \
+             cross join runs as r on r.org_no = o.no cross join journal as j on j.run_no = r.no \
+             cross join plan_numbers as p on p.no = j.plan_no where o.org_id = ?1 order by r.created_at, r.no, j.seq"
+        }
+    }
+}
+
+/// The form's columns are ?1, ?2 and so on.
+pub(super) fn insert(table: &str) -> &'static str {
+    match table {
+        "organization_totals" => "insert into organization_totals (org_id, total_executions, successful, failed) values (?1, ?2, ?3, ?4)",
+        "plans" => {
+            "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
+        // ?1 is named, so that it counts as bound.
+        "plan_versions" => {
+            "insert into plan_versions (plan_id, version, document, created_at, retired_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"
+        }
+        "webhook_routes" => {
+            "insert into webhook_routes (org_id, plan_id, path, method, trigger_id, exclusive) select ?1, ?2, ?4, ?5, ?6, ?7 \
+             where ?3 is not null"
+        }
+        "schedules" => {
+            "insert into schedules (org_id, id, plan_id, user_id, trigger_id, expression, timezone, misfire, next_due, last_due) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        }
+        "integrations" => {
+            "insert into integrations (org_id, id, user_id, name, definition, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        }
+        "data_keys" => "insert into data_keys (org_id, version, kek_id, wrapped) values (?1, ?2, ?3, ?4)",
+        "credentials" => {
+            "insert into credentials (org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        }
+        "api_keys" => {
+            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
+        "idempotency" => {
+            "insert into idempotency (org_id, idempotency_key, fingerprint, started_at, status, headers, body) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        }
+        "runs" => {
+            "insert into runs (org_no, id, plan_no, user_id, status, epoch, signalled, crashes, crashes_alone, plan_version, created_at, \
+             due_at, started_at, finished_at, slot_schedule, slot_due, parent_id, parent_path, cancel_by, idempotency_key, seed, plan_name, \
+             environment, trigger_data, org_data, inputs, ending) values ((select no from organization_totals where org_id = ?1), ?2, \
+             (select no from plan_numbers where plan_id = ?3), ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)"
+        }
+        "run_blobs" => "insert into run_blobs (run_no, sha256) select no, ?3 from runs where id = ?2 and ?1 is not null",
+        _ => {
+            "insert into journal (run_no, seq, at, org_no, plan_no, provider, status, body) select r.no, ?3, ?4, r.org_no, \
+             (select no from plan_numbers where plan_id = ?5), ?6, ?7, ?8 from runs as r where r.id = ?2 and ?1 is not null"
+        }
+    }
+}
+
+/// Numbers for what runs refer to.
+pub(super) const NUMBER_ORG: &str = "insert into organization_totals (org_id) values (?1) on conflict do nothing";
+pub(super) const NUMBER_PLAN: &str = "insert into plan_numbers (plan_id) values (?1) on conflict do nothing";
+
+/// Every organization there is.
+pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals union select org_id from plans \
+     union select org_id from webhook_routes union select org_id from schedules union select org_id from integrations \
+     union select org_id from data_keys union select org_id from credentials union select org_id from api_keys \
+     union select org_id from idempotency order by org_id";
+
+/// Runs that need a blob of this address.
+pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

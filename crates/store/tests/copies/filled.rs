@@ -1,0 +1,130 @@
+//! A store with rows in every table, with the values that copies get wrong: limits, empty and large ones, odd texts.
+
+use std::collections::BTreeMap;
+
+use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner};
+use mainspring_model::run::{RunStatus, Slot};
+use mainspring_model::store::{
+    ApiKeyRecord, Committed, DataKeyRecord, IdempotentAnswer, IntegrationRecord, NewCredential, NewPlan, NewRun, PlanSource, Standing,
+    WebhookRoute,
+};
+use serde_json::json;
+
+use crate::suite::make::{World, attempt, ending, finished, owner, plan_id, rows, success};
+
+pub const CANARY: &[u8] = &[0, 1, 2, 255];
+pub const HOSTILE: &str = "␛0 ␛␛ 'quoted\" \\u0000 \u{1F600} e\u{301} \u{202E}rtl \r\n\t ; drop table runs; -- 😀";
+
+/// Two organizations, each with something in every table.
+pub async fn fill(world: &World) {
+    world.store.put_canary(CANARY).await.unwrap();
+    for (n, who) in [(0, Owner::LOCAL), (10, owner(1))] {
+        of(n, who, world).await;
+    }
+}
+
+async fn of(n: u128, who: Owner, world: &World) {
+    let store = &world.store;
+    let key = DataKeyRecord { org: who.org, version: 1, kek_id: "00ff00ff00ff00ff".to_owned(), wrapped: (0..=255).collect() };
+    store.put_data_key(&key).await.unwrap();
+    let fields = BTreeMap::from([("token".to_owned(), (0..=255).rev().collect()), ("empty".to_owned(), vec![])]);
+    let long = "name ".repeat(100);
+    for name in ["default", HOSTILE, &long] {
+        let id = CredentialId(world.uuid());
+        let (provider, name, fields) = ("github".to_owned(), name.to_owned(), fields.clone());
+        let credential = NewCredential { id, owner: who, provider, name, fields, expires_at: Some(i64::from(u32::MAX)) };
+        store.put_credential(&credential).await.unwrap();
+    }
+    let hash = vec![u8::try_from(n).unwrap(); 32];
+    let (created_at, expires_at) = (world.now(), None);
+    let id = ApiKeyId(world.uuid());
+    store
+        .put_api_key(&ApiKeyRecord { id, owner: who, name: String::new(), hash, created_at, expires_at, last_used_at: Some(1) })
+        .await
+        .unwrap();
+    for key in ["short".to_owned(), "k".repeat(255)] {
+        store.begin_idempotent(who.org, &key, &[1; 32]).await.unwrap();
+        let headers = vec![("Location".to_owned(), HOSTILE.to_owned())];
+        let answer = IdempotentAnswer { fingerprint: vec![1; 32], status: 201, headers, body: vec![0, 255, 0] };
+        store.finish_idempotent(who.org, &key, &answer).await.unwrap();
+    }
+    store.begin_idempotent(who.org, "unanswered", &[2; 32]).await.unwrap();
+    let definition = json!({ "base_url": HOSTILE, "limit": i64::MAX, "least": i64::MIN, "huge": u64::MAX, "tiny": 1e-308, "none": null });
+    let id = IntegrationId(world.uuid());
+    let now = world.now();
+    let integration = IntegrationRecord { id, owner: who, name: HOSTILE.to_owned(), definition, created_at: now, updated_at: now };
+    store.put_integration(&integration).await.unwrap();
+    plans(n, who, world).await;
+    runs(n, who, world).await;
+}
+
+async fn plans(n: u128, who: Owner, world: &World) {
+    let route = |path: &str| WebhookRoute {
+        plan: plan_id(n),
+        org: who.org,
+        path: path.to_owned(),
+        method: "POST".to_owned(),
+        trigger: "hook".to_owned(),
+        exclusive: false,
+    };
+    let mut plan = NewPlan {
+        owner: who,
+        webhooks: vec![route("orders"), route(HOSTILE), route("orders/2")],
+        schedules: vec![world.schedule("nightly", "0 2 * * *", Some(world.now() + 1)), world.schedule("never", HOSTILE, None)],
+        source: PlanSource::File,
+        ..world.plan(HOSTILE)
+    };
+    plan.schedules[1].timezone = Some("Europe/Berlin".to_owned());
+    world.store.create_plan(plan_id(n + 1), plan.clone()).await.unwrap();
+    plan.document = json!({ "name": "changed", "text": "\0 and \u{10FFFF}", "deep": [[[[{}]]]] });
+    world.store.update_plan(plan_id(n + 1), Some(1), plan).await.unwrap();
+    // A plan that is gone, whose version a run still needs.
+    world.store.create_plan(plan_id(n + 2), NewPlan { owner: who, ..world.plan("gone") }).await.unwrap();
+    let header = world.header_of(who, plan_id(n + 2));
+    world.ended_as(&header, RunStatus::Success).await;
+    world.store.delete_plan(who.org, plan_id(n + 2)).await.unwrap();
+}
+
+async fn runs(n: u128, who: Owner, world: &World) {
+    let plan = plan_id(n + 1);
+    let header = || world.header_of(who, plan);
+    for status in [RunStatus::Success, RunStatus::Error, RunStatus::Cancelled] {
+        world.ended_as(&header(), status).await;
+    }
+    let schedule = world.store.list_schedules(who.org).await.unwrap()[0].id;
+    let slot = Some((Slot { schedule, due_at: world.now() + 1 }, Some(i64::MAX)));
+    let mut odd = header();
+    (odd.plan_name, odd.environment, odd.seed) = (HOSTILE.to_owned(), String::new(), [255; 16]);
+    odd.inputs = json!({ "text": "\0␛0", "list": [], "number": i64::MIN, "half": 0.1 });
+    odd.trigger = json!({ "type": "schedule", "due": HOSTILE });
+    odd.parent = Some((header().id, "path/of/it[3]".to_owned()));
+    let key = Some(format!("request/{}", "x".repeat(300)));
+    world.commit(world.creation_of(NewRun { header: odd.into(), slot, key }, Standing::Queued)).await;
+    let waiting = header();
+    let until = Some(world.now() + 10);
+    assert_eq!(world.commit(world.creation(&waiting, Standing::Waiting(until))).await, Committed::Done);
+    world.store.request_cancel(who.org, waiting.id, HOSTILE).await.unwrap();
+    let long = header();
+    world.commit(world.creation(&long, Standing::Waiting(Some(i64::MAX)))).await;
+    // Held, with a journal, a provider whose name is long, and blobs from empty to large.
+    let held = header();
+    world.commit(world.creation(&held, Standing::Running)).await;
+    let named = attempt(1, world.now(), "a", &"provider ".repeat(50), AttemptStatus::Error, json!({ "n": u64::MAX }));
+    world.commit(world.write(held.id, &[named, success(2, world.now())], Standing::Running)).await;
+    for bytes in [Vec::new(), vec![0], vec![b'"'; 3 << 20]] {
+        blob(who.org, bytes, &header(), world).await;
+    }
+}
+
+async fn blob(org: OrgId, bytes: Vec<u8>, header: &mainspring_model::run::RunHeader, world: &World) {
+    let size = bytes.len() as u64;
+    let sha256 = world.store.put_blob(org, bytes).await.unwrap();
+    let mut event = success(1, world.now());
+    if let EventBody::Attempted(body) = &mut event.body {
+        (body.output, body.blob) = (json!(null), Some(BlobRef { sha256, size, preview: HOSTILE.to_owned() }));
+    }
+    let mut write = world.creation(header, Standing::Ended(ending(RunStatus::Success)));
+    write.events = rows(&[event, finished(2, world.now(), RunStatus::Success)]);
+    assert_eq!(world.commit(write).await, Committed::Done);
+}

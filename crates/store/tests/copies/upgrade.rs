@@ -1,0 +1,81 @@
+//! Databases of earlier versions with rows in them come to the latest shape with every row.
+
+use mainspring_model::clock::FakeClock;
+use mainspring_model::store::Health;
+use mainspring_store::postgres::PostgresStore;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use super::filled::fill;
+use super::{archived, counted, of_database, of_folder};
+use crate::postgres::database::Database;
+use crate::sqlite::{beside, open};
+use crate::suite::make::{START, World};
+
+/// How each shape is taken back to the one before it. A migration that changes or moves rows needs a line that puts them as they were.
+const SQLITE: &[(&str, &str)] =
+    &[("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to")];
+
+const POSTGRES: &[(&str, &str)] = &[
+    // Rights on the column go with it, and are given again when they are not known as given.
+    (
+        "0005_tags",
+        "alter table runs drop column tag; create index runs_queued on runs (due_at, id) where status = 'queued'; \
+         delete from schema_rights",
+    ),
+    ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
+];
+
+/// The first shapes that had rows of users: nothing earlier was ever released.
+const FIRST: (usize, usize) = (3, 4);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_of_each_earlier_shape_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = FakeClock::at(START);
+    let world = World::new(open(folder.path(), &clock).await.unwrap(), clock.clone(), folder);
+    fill(&world).await;
+    let all = world.store.migrations().await.unwrap().applied;
+    world.store.close().await;
+    let before = counted(of_folder(world.folder.path()).await).await;
+    assert_eq!(all[FIRST.0..], SQLITE.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>(), "each later shape has its way back");
+    for back in (0..SQLITE.len()).rev() {
+        let mut connection = beside(world.folder.path()).await;
+        for (name, sql) in SQLITE[back..].iter().rev() {
+            connection.execute(AssertSqlSafe((*sql).to_owned())).await.unwrap();
+            sqlx::query("delete from schema_migrations where migration_name = ?1").bind(*name).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        open(world.folder.path(), &clock).await.unwrap().close().await;
+        assert_eq!(before.difference(&counted(of_folder(world.folder.path()).await).await), None, "from {}", SQLITE[back].0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_each_earlier_shape_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = FakeClock::at(START);
+    let world = World::new(open(folder.path(), &clock).await.unwrap(), clock, folder);
+    fill(&world).await;
+    world.store.close().await;
+    let (bytes, before) = archived(&mut of_folder(world.folder.path()).await).await;
+    let database = Database::make().await;
+    super::into_database(&database.options(), &bytes).await.unwrap();
+    let store = PostgresStore::open(database.options()).await.unwrap();
+    let all = store.migrations().await.unwrap().applied;
+    store.close().await;
+    assert_eq!(
+        all[FIRST.1..],
+        POSTGRES.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>(),
+        "each later shape has its way back"
+    );
+    for back in (0..POSTGRES.len()).rev() {
+        let mut connection = PgConnection::connect(&database.url(&database.owner, "owner")).await.unwrap();
+        for (name, sql) in POSTGRES[back..].iter().rev() {
+            connection.execute(AssertSqlSafe((*sql).to_owned())).await.unwrap();
+            sqlx::query("delete from schema_migrations where name = $1").bind(*name).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        PostgresStore::open(database.options()).await.unwrap().close().await;
+        assert_eq!(before.difference(&counted(of_database(&database.options()).await).await), None, "from {}", POSTGRES[back].0);
+    }
+}
