@@ -15,6 +15,7 @@ mod health;
 mod integrations;
 mod lease;
 mod ledger;
+mod live;
 mod logs;
 mod migrations;
 mod monitoring;

@@ -8,6 +8,7 @@ mod error;
 mod health;
 mod integrations;
 mod ledger;
+mod live;
 mod logs;
 mod migrations;
 mod monitoring;
