@@ -95,11 +95,19 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
             );
         }
     });
+    let words = app.redis.clone().filter(|_| !app.mode.embedded).map(|redis| {
+        app.live.tell_by(redis.clone());
+        let live = app.live.clone();
+        tokio::spawn(async move { redis.serve(&live).await })
+    });
     let metering = figures.map(|listener| tokio::spawn(metrics::listen(app.clone(), listener)));
     http::serve(app.clone(), listener, stop).await;
     tracing::info!(live = engine.live(), "stopping: runs record where they are");
     engine.drain(DRAIN_FOR).await;
     driving.abort();
+    if let Some(words) = words {
+        words.abort();
+    }
     if let Some(metering) = metering {
         metering.abort();
     }

@@ -25,12 +25,18 @@ impl Node {
     }
 
     pub fn start_with(database: &Database, roles: &str, flags: &[&str]) -> Node {
+        Node::start_knowing(database, roles, flags, &[])
+    }
+
+    /// With further variables.
+    pub fn start_knowing(database: &Database, roles: &str, flags: &[&str], env: &[(&str, &str)]) -> Node {
         let place = Place::new();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = place.command(&["serve", "--dev", "--listen", &address.to_string(), "--roles", roles]);
         command.args(flags);
         command.env("DATABASE_URL", database.url()).env("MIGRATE_DATABASE_URL", database.migrate_url());
         command.env("ENCRYPTION_KEY", KEY).env("MAINSPRING_LEASE", "2s").stdout(Stdio::null());
+        command.envs(env.iter().copied());
         command.stderr(std::fs::File::create(place.path("log")).unwrap());
         let node = Node { child: command.spawn().unwrap(), url: format!("http://{address}"), place };
         let began = now();
