@@ -34,13 +34,14 @@ const SILENT_PINGS: Millis = 3;
 const REVOKED: u16 = 4_001;
 const SILENT: u16 = 4_008;
 const AWAY: u16 = 1_001;
+const PROTOCOL_ERROR: u16 = 1_002;
 const UNSUPPORTED: u16 = 1_003;
 const POLICY: u16 = 1_008;
 
 /// Follow topics as things happen (WebSocket)
 ///
 /// Topics: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, of the caller's organization. A client sends
-/// `{"op":"subscribe","topic":…,"after"?:…}`, `{"op":"unsubscribe","topic":…}` or `{"op":"ping"}`; docs/http-api.md has the answers. A browser
+/// `{"op":"subscribe","topic":…,"after"?:…}`, `{"op":"unsubscribe","topic":…}` or `{"op":"ping"}`; docs/live-updates.md has the answers. A browser
 /// names the protocols `mainspring.v1` and `bearer.<API key>`.
 #[utoipa::path(get, path = "/api/ws", tag = "live", responses(
     (status = 101, description = "The connection is a WebSocket now."),
@@ -158,8 +159,9 @@ impl Talk<'_> {
                         Some(Ok(Message::Text(text))) => self.obey(socket, &text).await?,
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                         Some(Ok(Message::Binary(_))) => return Err(End::Close(UNSUPPORTED, "messages are texts")),
-                        // A message that is too large or breaks the protocol: its closing was answered below us.
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                        // Of a peer that is gone the word goes nowhere.
+                        Some(Err(_)) => return Err(End::Close(PROTOCOL_ERROR, "the message is too large or breaks the protocol")),
+                        Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
                     }
                 }
                 item = self.reader.next() => self.say(socket, command::frame(&item)).await?,

@@ -40,6 +40,9 @@ pub enum About {
     Notice,
 }
 
+/// An entry's number and event.
+pub type Numbered = (u64, Arc<str>);
+
 /// What was asked for is no longer in the ring; a reader goes on behind this number.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Behind(pub u64);
@@ -66,7 +69,7 @@ impl List {
     }
 
     /// Entries of a topic behind `after`, at most `most`, and up to which number they were looked through.
-    pub fn take(&self, topic: Topic, after: u64, most: usize) -> Result<(Vec<(u64, Arc<str>)>, u64), Behind> {
+    pub fn take(&self, topic: Topic, after: u64, most: usize) -> Result<(Vec<Numbered>, u64), Behind> {
         let ring = self.lock();
         let first = ring.next - ring.entries.len() as u64;
         let from = after.saturating_add(1);

@@ -23,7 +23,9 @@ async fn hostile_messages_are_answered_or_closed_by_their_codes() {
 
     let mut socket = serving.socket().await;
     socket.0.send(Message::text("x".repeat(100_000))).await.unwrap();
-    assert!(socket.next().await.get("closed").is_some(), "too large to be read");
+    // What it sent beyond that can overtake the word about it.
+    let closed = socket.next().await["closed"].take();
+    assert!(closed == 1002 || closed == 0, "too large to be read: {closed}");
 
     let mut socket = serving.socket().await;
     for _ in 0..30 {
