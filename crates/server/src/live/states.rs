@@ -104,6 +104,7 @@ mod tests {
             started_at,
             finished_at,
             wake_at: (status == RunStatus::Waiting).then_some(900),
+            tag: None,
             output: None,
             error: None,
         }
