@@ -13,6 +13,7 @@ mod fuzz;
 mod house;
 mod postgres;
 mod project;
+mod redis;
 mod spdx;
 mod stage;
 mod start;

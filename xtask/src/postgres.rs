@@ -92,6 +92,7 @@ impl Drop for Server {
 /// `cargo x with-postgres <command…>`: runs it with a server of its own beside it.
 pub(crate) fn with(project: &Project, args: &[String]) -> Result<ExitCode> {
     let Some((program, rest)) = args.split_first() else { bail!("`with-postgres` wants a command, such as `cargo nextest run`") };
+    crate::redis::provide();
     let server = Server::start()?;
     let (name, url) = server.variable();
     let status = project.command(program).args(rest).env(name, url).status().with_context(|| format!("cannot start {program}"))?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::finding::Finding;
 use crate::project::Project;
-use crate::{dependencies, deploy, diamond, docs, fixtures, house, postgres};
+use crate::{dependencies, deploy, diamond, docs, fixtures, house, postgres, redis};
 
 type Run = fn(&Project) -> Result<bool>;
 
@@ -72,6 +72,7 @@ fn foreign_code(project: &Project) -> Result<bool> {
 
 /// `cargo-nextest` where it is installed (a process per test, one summary), else cargo's own runner; a PostgreSQL beside it.
 fn tests(project: &Project) -> Result<bool> {
+    redis::provide();
     let server = postgres::Server::start()?;
     let mut command = project.command(crate::project::cargo());
     command.envs([server.variable()]);

@@ -205,7 +205,9 @@ impl Inner {
 
     /// Writes a terminal event for a run that is not driven.
     pub(crate) async fn end_at_once(&self, claimed: &Claimed, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
-        self.end_from_outside(claimed.header.id, claimed.epoch, status, fault).await
+        self.end_from_outside(claimed.header.id, claimed.epoch, status, fault).await?;
+        self.watchers.changed(claimed.header.owner.org, claimed.header.id);
+        Ok(())
     }
 
     /// Writes the terminal event of a run whose driver is gone.

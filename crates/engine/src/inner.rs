@@ -81,6 +81,7 @@ impl Inner {
 
     /// Makes the run durable for whoever claims it.
     pub(crate) async fn enqueue(&self, id: RunId, new: Arc<NewRun>, tag: Option<String>, progress: watch::Sender<Progress>) {
+        let org = new.header.owner.org;
         let standing = tag.map_or(Standing::Queued, Standing::QueuedFor);
         let result = loop {
             let epoch = self.store.epoch();
@@ -91,6 +92,9 @@ impl Inner {
                 result => break result,
             }
         };
+        if matches!(result, Ok(mainspring_model::store::Committed::Done)) {
+            self.watchers.changed(org, id);
+        }
         progress.send_modify(|progress| match result {
             Ok(mainspring_model::store::Committed::Exists(run)) => {
                 progress.exists = Some(run);
@@ -117,6 +121,10 @@ impl Inner {
     ) {
         let (signals, inbox) = mpsc::unbounded_channel();
         let (id, org) = (run.header().id, run.header().owner.org);
+        if create.is_none() {
+            // Taken up: its row says so since the claim.
+            self.watchers.changed(org, id);
+        }
         let cancelled = cancel || run.has_been_cancelled();
         if cancel && !run.has_been_cancelled() {
             // In the channel before the driver begins, so that it cannot lie down to wait without having heard it.

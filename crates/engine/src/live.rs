@@ -1,11 +1,11 @@
 //! Live updates: what watchers of a run are told, after it is durable.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use mainspring_model::clock::Millis;
-use mainspring_model::id::RunId;
+use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::store::JournalRow;
 use tokio::sync::broadcast;
 
@@ -18,9 +18,13 @@ pub enum LiveEvent {
     Row(JournalRow),
 }
 
+/// Told which run changed; returns at once.
+pub type Bell = Box<dyn Fn(OrgId, RunId) + Send + Sync>;
+
 /// Who watches which run. Costs one atomic read when nobody does.
 #[derive(Default)]
 pub struct Watchers {
+    bell: OnceLock<Bell>,
     count: AtomicUsize,
     by_run: Mutex<HashMap<RunId, broadcast::Sender<LiveEvent>>>,
 }
@@ -36,6 +40,17 @@ impl Watchers {
         let receiver = by_run.entry(run).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe();
         self.count.store(by_run.len(), Ordering::Release);
         receiver
+    }
+
+    /// Rings for every run whose row or journal changed here, once that is durable. Only the first bell counts.
+    pub fn on_change(&self, bell: Bell) {
+        drop(self.bell.set(bell));
+    }
+
+    pub(crate) fn changed(&self, org: OrgId, run: RunId) {
+        if let Some(bell) = self.bell.get() {
+            bell(org, run);
+        }
     }
 
     pub(crate) fn is_watched(&self, run: RunId) -> bool {

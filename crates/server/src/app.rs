@@ -12,6 +12,7 @@ use mainspring_providers::egress::Egress;
 use mainspring_vault::{Redactor, Vault};
 
 use crate::catalog::ServerCatalog;
+use crate::live::{Hub, Redis};
 use crate::metrics::Metrics;
 use crate::roles::Roles;
 use crate::webhooks::WebhookRoutes;
@@ -29,6 +30,9 @@ pub struct App {
     pub egress: Arc<Egress>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
+    pub live: Arc<Hub>,
+    /// When the operator named one; nothing rests on it.
+    pub redis: Option<Arc<Redis>>,
     pub mode: Mode,
 }
 

@@ -68,6 +68,7 @@ pub async fn create(app: &App, owner: Owner, source: PlanSource, checked: &Check
     if routed {
         reroute(app).await;
     }
+    app.live.plans_changed(record.owner.org);
     Ok(record)
 }
 
@@ -85,6 +86,7 @@ pub async fn update(app: &App, known: &PlanRecord, expected: Option<u32>, checke
     if routed {
         reroute(app).await;
     }
+    app.live.plans_changed(record.owner.org);
     Ok(record)
 }
 
@@ -95,6 +97,7 @@ pub async fn update(app: &App, known: &PlanRecord, expected: Option<u32>, checke
 pub async fn delete(app: &App, owner: Owner, id: PlanId) -> Result<(), StoreError> {
     app.store.delete_plan(owner.org, id).await?;
     reroute(app).await;
+    app.live.plans_changed(owner.org);
     Ok(())
 }
 

@@ -104,6 +104,11 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
             );
         }
     });
+    let words = app.redis.clone().filter(|_| !app.mode.embedded).map(|redis| {
+        app.live.tell_by(redis.clone());
+        let live = app.live.clone();
+        tokio::spawn(async move { redis.serve(&live).await })
+    });
     let metering = figures.map(|listener| tokio::spawn(metrics::listen(app.clone(), listener)));
     let serving = serve_in_order(&app, listener, stop);
     let lost = tokio::select! {
@@ -112,6 +117,9 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         after = without_database(&app, settings.patience) => Some(after),
     };
     driving.abort();
+    if let Some(words) = words {
+        words.abort();
+    }
     if let Some(metering) = metering {
         metering.abort();
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
+use crate::live;
 use crate::roles::Roles;
 use crate::tags::Tags;
 
@@ -59,6 +60,11 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Opens `/metrics` on the server's own address.
     pub metrics_token: Option<Secret>,
+    /// The address of a Redis that shortens the way of live updates between nodes.
+    pub redis: Option<Secret>,
+    /// What our keys and channels in Redis begin with.
+    pub redis_prefix: String,
+    pub live: live::Terms,
 }
 
 impl Default for Settings {
@@ -86,6 +92,9 @@ impl Default for Settings {
             tags: Tags::default(),
             metrics_listen: None,
             metrics_token: None,
+            redis: None,
+            redis_prefix: "mainspring".to_owned(),
+            live: live::Terms::default(),
         }
     }
 }
@@ -162,6 +171,12 @@ impl Settings {
                 return Err(BadSetting { name, reason: format!("it is shorter than {MIN_TOKEN} characters, so it could be guessed") });
             }
             settings.metrics_token = Some(Secret::new(text));
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_REDIS_URL", "REDIS_URL"]) {
+            settings.redis = Some(Secret::new(text));
+        }
+        if let Some((_, text)) = first(&["MAINSPRING_REDIS_PREFIX"]) {
+            settings.redis_prefix = text;
         }
         if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
             settings.use_database_url(name, &text)?;

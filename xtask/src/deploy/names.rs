@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn what_the_program_does_not_take_is_found() {
         assert_eq!(found("ENV MAINSPRING_LISTN=x"), ["the program reads no variable `MAINSPRING_LISTN`"]);
-        assert_eq!(found("      REDIS_URL: redis://x"), ["the program reads no variable `REDIS_URL`"]);
+        assert_eq!(found("      MEMCACHED_URL: memcached://x"), ["the program reads no variable `MEMCACHED_URL`"]);
         assert_eq!(found("ExecStart=/usr/bin/mainspring serve --port=1"), ["the program has no flag `--port`"]);
         assert_eq!(found("CMD [\"server\"]"), ["the program has no command `server`"]);
     }

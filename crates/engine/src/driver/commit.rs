@@ -49,6 +49,7 @@ impl Driver {
         if rows.iter().any(|row| row.progress) {
             self.alone = None;
         }
+        self.inner.watchers.changed(self.run.header().owner.org, id);
         if self.inner.watchers.is_watched(id) {
             for row in rows.iter() {
                 self.inner.watchers.tell(id, LiveEvent::Row(row.clone()));

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, ScheduleId};
+use mainspring_model::event::Event;
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId};
+use mainspring_model::run::RunSummary;
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
-    LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, Pool,
-    Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, WebhookRoute,
+    LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
+    PlanSummary, Pool, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, WebhookRoute,
 };
 use serde_json::Value;
 
@@ -118,6 +120,12 @@ not_kept!(LogStore {
     fn list_logs(OrgId, &LogFilter, &Paging) -> Page<LogEntry>;
     fn monitoring(OrgId) -> Monitoring;
     fn prune(&Retention, u32) -> u64;
+});
+
+not_kept!(LiveStore {
+    fn runs_by_id(OrgId, &[RunId]) -> Vec<RunSummary>;
+    fn runs_changed(OrgId, Millis, u32) -> Vec<RunSummary>;
+    fn journal_after(OrgId, RunId, u32, u32) -> Vec<Event>;
 });
 
 not_kept!(Blobs {

@@ -5,6 +5,7 @@
 mod access;
 pub mod copy;
 mod error;
+mod live;
 mod logs;
 mod plans;
 mod runs;
@@ -13,6 +14,7 @@ mod secrets;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use error::StoreError;
+pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Retention};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
@@ -40,9 +42,15 @@ pub struct Paging {
 }
 
 /// Everything a store does.
-pub trait Store: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs {}
+pub trait Store:
+    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
+{
+}
 
-impl<T> Store for T where T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + IntegrationStore + Health + Blobs {}
+impl<T> Store for T where
+    T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
+{
+}
 
 /// Names of migrations, each list in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::extract::State;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::caller::KeyCache;
 use crate::app::App;
@@ -18,6 +19,8 @@ pub struct Api {
     pub warned_of_user_id: AtomicBool,
     /// The server takes no new requests; streams end and long waits are cut short.
     pub closing: CancellationToken,
+    /// WebSockets, which outlive the request that opened them.
+    pub sockets: TaskTracker,
     pub document: utoipa::openapi::OpenApi,
     /// `/api/openapi.json`, and `/api/docs` made from it.
     pub written: super::Written,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{Owner, UserId};
 use mainspring_vault::Token;
@@ -24,12 +24,17 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Box<Problem>;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Box<Problem>> {
-        let caller = identify(api, &parts.headers).await?;
-        if let Some(user) = parts.uri.query().and_then(user_in_query) {
-            caller.is(api, &user)?;
-        }
-        Ok(caller)
+        of(api, &parts.headers, &parts.uri).await
     }
+}
+
+/// Who asks with these headers at this address.
+pub async fn of(api: &Api, headers: &HeaderMap, uri: &Uri) -> Refusable<Caller> {
+    let caller = identify(api, headers).await?;
+    if let Some(user) = uri.query().and_then(user_in_query) {
+        caller.is(api, &user)?;
+    }
+    Ok(caller)
 }
 
 impl Caller {

@@ -121,6 +121,9 @@ pub struct Checks {
     database_pool: &'static str,
     /// Free space for the data; `warning` under 1 GiB, `error` when nothing can be written.
     disk: &'static str,
+    /// `degraded` while the configured Redis does not answer: live updates of other nodes then take about a second. Never a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<&'static str>,
 }
 
 const OK: &str = "ok";
@@ -129,7 +132,7 @@ const ERROR: &str = "error";
 
 impl Checks {
     fn none_failed(&self) -> bool {
-        let Checks { database, migrations, scheduler, queue, database_pool, disk } = *self;
+        let Checks { database, migrations, scheduler, queue, database_pool, disk, redis: _ } = *self;
         let loops = [scheduler, queue].into_iter().flatten();
         ![database, migrations, database_pool, disk].into_iter().chain(loops).any(|check| check == ERROR)
     }
@@ -161,6 +164,7 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
         queue: api.mode.roles.worker.then(|| turning(&api, api.engine.queue_loop())),
         database_pool,
         disk: space(&api, probe.err().flatten().as_ref()),
+        redis: api.redis.as_ref().filter(|_| !api.mode.embedded).map(|redis| if redis.is_up() { OK } else { "degraded" }),
     };
     let ready = checks.none_failed();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -3,6 +3,7 @@
 mod api;
 mod body;
 mod caller;
+mod command;
 mod credentials;
 mod docs;
 mod edge;
@@ -16,6 +17,7 @@ mod history;
 mod idempotency;
 mod integration_body;
 mod integrations;
+mod live;
 mod logs;
 mod metrics;
 mod monitoring;
@@ -32,7 +34,8 @@ mod runs;
 mod schedules;
 mod schemas;
 mod server;
-mod shape;
+pub(crate) mod shape;
+mod socket;
 mod step;
 mod step_plan;
 mod versions;
@@ -47,6 +50,7 @@ use axum::Router;
 use axum::extract::Request;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -92,6 +96,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
         .routes(routes!(events::stream_events))
+        .routes(routes!(live::stream_live))
+        .routes(routes!(socket::open_socket))
         .routes(routes!(logs::list_logs))
         .routes(routes!(monitoring::get_status))
         .routes(routes!(credentials::list_credentials))
@@ -136,6 +142,7 @@ fn build(app: Arc<App>) -> (Arc<Api>, Router) {
         keys: KeyCache::default(),
         warned_of_user_id: false.into(),
         closing: CancellationToken::new(),
+        sockets: TaskTracker::new(),
         document,
         written: OnceLock::new(),
     });

@@ -21,6 +21,7 @@ use super::problem::ProblemBody;
     tags(
         (name = "plans", description = "Plans, their versions and schedules."),
         (name = "runs", description = "Starting plans and seeing what each step did."),
+        (name = "live", description = "What happens, as it happens."),
         (name = "providers", description = "What steps can do, and the credentials that they use."),
         (name = "webhooks", description = "Runs that other systems start."),
         (name = "server", description = "The server itself."),

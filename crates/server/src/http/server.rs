@@ -44,10 +44,11 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     drop(listener);
     api.closing.cancel();
     connections.close();
+    api.sockets.close();
     let until = api.clock.now() + FINISH_WITHIN;
     tokio::select! {
-        () = connections.wait() => {}
-        () = api.clock.sleep_until(until) => tracing::warn!(open = connections.len(), "connections were cut off at shutdown"),
+        () = async { tokio::join!(connections.wait(), api.sockets.wait()); } => {}
+        () = api.clock.sleep_until(until) => tracing::warn!(open = connections.len() + api.sockets.len(), "connections were cut off at shutdown"),
     }
 }
 
@@ -63,7 +64,7 @@ async fn connection(api: Arc<Api>, routes: Router, stream: TcpStream, peer: Sock
     });
     let mut serving = http1::Builder::new();
     serving.timer(TokioTimer::new());
-    let mut serving = pin!(serving.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(serving.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = closing.cancelled() => {

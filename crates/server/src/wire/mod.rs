@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::app::{App, Mode};
 use crate::catalog::ServerCatalog;
+use crate::live::{self, Hub, Redis};
 use crate::metrics::{EngineMeter, Metrics};
 use crate::roles::Roles;
 use crate::settings::{EgressMode, Settings};
@@ -158,6 +159,19 @@ pub async fn join(
     engine.measure_with(Arc::new(EngineMeter(metrics.clone())));
     let webhooks = WebhookRoutes::default();
     webhooks.reload(&*store).await?;
+    let terms = live::Terms { alone: settings.postgres.is_none(), ..settings.live };
+    // The random half of an id.
+    let live = Hub::new(store.clone(), clock.clone(), terms, engine.new_id().as_u64_pair().1);
+    let redis = match &settings.redis {
+        Some(url) => Some(
+            Redis::new(url, &settings.redis_prefix, clock.clone()).map_err(|reason| OpenError::Setting(format!("REDIS_URL: {reason}")))?,
+        ),
+        None => None,
+    };
+    engine.watchers().on_change({
+        let live = live.clone();
+        Box::new(move |org, run| live.changed(org, run))
+    });
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -171,7 +185,7 @@ pub async fn join(
         metrics_token: settings.metrics_token.clone(),
         started_at: clock.now(),
     };
-    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, mode }))
+    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, live, redis, mode }))
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

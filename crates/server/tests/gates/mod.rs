@@ -15,4 +15,5 @@ mod process;
 mod promptness;
 mod r1;
 mod slots;
+mod sockets;
 mod stand_in;

@@ -32,6 +32,14 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Memory that is not swapped out, in KiB, as the machine counts it.
+    pub fn resident(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the process before was killed");
         let log = File::options().create(true).append(true).open(&self.log).unwrap();

@@ -1,9 +1,11 @@
 //! The program as one of many nodes: real processes over a PostgreSQL of the tests' own.
 
 pub mod database;
+mod live;
 pub mod node;
 mod nodes;
 mod outages;
 mod pauses;
+mod redis;
 mod refusals;
 mod relay;

@@ -20,6 +20,7 @@ mod health;
 mod integrations;
 mod lease;
 mod ledger;
+mod live;
 mod logs;
 mod migrations;
 mod monitoring;

@@ -213,7 +213,7 @@ macro_rules! select_summaries {
 
 const SUMMARY_BY_ID: &str = select_summaries!("id = $2");
 
-fn summary(row: &PgRow) -> Result<RunSummary, Fail> {
+pub(super) fn summary(row: &PgRow) -> Result<RunSummary, Fail> {
     let status = status(row.try_get(4)?)?;
     let ending: Option<Ending> = json_or_none(row, 10)?;
     let (output, error) = match ending {

@@ -12,6 +12,7 @@ mod error;
 mod health;
 mod integrations;
 mod ledger;
+mod live;
 mod logs;
 mod migrations;
 mod monitoring;

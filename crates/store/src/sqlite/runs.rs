@@ -196,7 +196,7 @@ macro_rules! summary_columns {
 
 const SUMMARY_BY_ID: &str = concat!("select ", summary_columns!(), with_owner!(), "where o.org_id = ?1 and r.id = ?2");
 
-fn summary(row: &SqliteRow) -> Result<RunSummary, Fail> {
+pub(super) fn summary(row: &SqliteRow) -> Result<RunSummary, Fail> {
     let status = status(row.try_get(4)?)?;
     let ending: Option<Ending> = row.try_get::<Option<&str>, _>(10)?.map(json).transpose()?;
     let (output, error) = match ending {

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod claims;
 pub mod fences;
+pub mod live;
 pub mod logs;
 pub mod make;
 pub mod parents;
@@ -52,6 +53,7 @@ macro_rules! suite {
             secrets: credentials, the_default_credential, data_keys_and_canary, touching;
             access: api_keys, idempotent_answers, stale_idempotency;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;
+            live: states_without_values, what_changed_since, the_journal_in_pages;
             pruning: by_age_and_count, never_too_young, a_child_stays_for_its_parent, blobs_follow_their_last_run, versions_follow_theirs,
                 totals_stay;
             tenants: ids_of_another_organization_lead_nowhere;

@@ -10,9 +10,9 @@ use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, 
 use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
-    PlanSummary, Pool, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing,
-    Store, StoreError, WebhookRoute,
+    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord,
+    PlanStore, PlanSummary, Pool, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore,
+    Standing, Store, StoreError, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -187,6 +187,12 @@ delegate!(LogStore {
     fn list_logs(org: OrgId, filter: &LogFilter, paging: &Paging) -> Result<Page<LogEntry>, StoreError>;
     fn monitoring(org: OrgId) -> Result<Monitoring, StoreError>;
     fn prune(retention: &Retention, batch: u32) -> Result<u64, StoreError>;
+});
+
+delegate!(LiveStore {
+    fn runs_by_id(org: OrgId, ids: &[RunId]) -> Result<Vec<RunSummary>, StoreError>;
+    fn runs_changed(org: OrgId, since: Millis, limit: u32) -> Result<Vec<RunSummary>, StoreError>;
+    fn journal_after(org: OrgId, run: RunId, after: u32, limit: u32) -> Result<Vec<Event>, StoreError>;
 });
 
 delegate!(Health {

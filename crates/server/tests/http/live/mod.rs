@@ -1,0 +1,7 @@
+//! Live updates as their readers meet them: the real router on a real socket.
+
+pub mod client;
+mod hostile;
+mod resuming;
+mod runs;
+mod stream;
