@@ -77,6 +77,10 @@ const CLAIM: &str = "with near as materialized (select q.org_id, q.id, q.due_at 
      (select r.started_at is not null from runs as r where r.org_id = t.org_id and r.id = t.id) \
      from taken as t order by t.due_at, t.id";
 
+/// Runs of a claim of which nobody knows whether it was kept: this node drives none of them, and nobody else may while it lives.
+const GIVE_BACK: &str =
+    "update runs set status = 'queued', epoch = 0, due_at = $2 where epoch = $1 and status = 'running' and id = any($3)";
+
 /// What the queue tells of a claimed run.
 struct Taken {
     org: OrgId,
@@ -108,11 +112,20 @@ impl PostgresStore {
         self.floor.lock().expect("no panic happens while the floor is held")
     }
 
+    fn unanswered(&self) -> std::sync::MutexGuard<'_, Vec<RunId>> {
+        self.unanswered.lock().expect("no panic happens while the list is held")
+    }
+
     async fn claim_from(&self, began: Option<Millis>, size: u32) -> Result<Vec<Claimed>, Fail> {
         let epoch = self.node.epoch();
         let mut session = self.steps.open(Scope::Queue, true, Some(epoch)).await?;
         if !self.node.keeps(epoch, &mut session).await? {
             return Ok(vec![]);
+        }
+        let unanswered = self.unanswered().clone();
+        if !unanswered.is_empty() {
+            let ids: Vec<Uuid> = unanswered.iter().map(|run| run.0).collect();
+            session.query(GIVE_BACK).bind(epoch).bind(Stamp(session.now())).bind(ids).execute(&mut *session).await?;
         }
         let query = session.query(CLAIM).bind(epoch).bind(Stamp(session.now())).bind(i64::from(size));
         let from = began.unwrap_or(Millis::MIN);
@@ -133,8 +146,13 @@ impl PostgresStore {
                 begun: row.try_get(8)?,
             });
         }
+        let ids: Vec<RunId> = taken.iter().map(|run| run.run).collect();
         let claimed = self.load(taken, epoch, &mut session).await?;
-        session.commit().await?;
+        if let Err(fail) = session.commit().await {
+            self.unanswered().extend(ids);
+            return Err(fail);
+        }
+        self.unanswered().retain(|run| !unanswered.contains(run));
         self.floor().note(began, rows.len() == size as usize, last);
         for (claim, known) in &claimed {
             self.writers.learn(claim.header.id, known.clone());

@@ -48,7 +48,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{CredentialId, OrgId};
+use mainspring_model::id::{CredentialId, OrgId, RunId};
 use mainspring_model::store::StoreError;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -90,6 +90,8 @@ pub struct PostgresStore {
     /// What this node serves.
     tags: Vec<String>,
     floor: Mutex<Floor>,
+    /// Runs of claims whose answer was lost, given back by the next claim.
+    unanswered: Mutex<Vec<RunId>>,
     /// The next two digits of blobs' addresses that pruning looks at.
     blob_prefix: AtomicU8,
     /// When each credential's use was noted last.

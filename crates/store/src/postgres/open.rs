@@ -162,6 +162,7 @@ impl PostgresStore {
             keeper: Mutex::new(Some(keeper)),
             warnings,
             floor: Mutex::new(Floor::default()),
+            unanswered: Mutex::default(),
             blob_prefix: AtomicU8::new(0),
             touched: Mutex::default(),
         }))

@@ -50,12 +50,34 @@ pub(super) struct Terms {
     pub(super) clock: Option<Arc<dyn Clock>>,
 }
 
+/// A transaction's number, and the life of the server that gave it.
+///
+/// A number whose transaction left nothing on disk is given out again after a crash of the server, and then stands for somebody
+/// else's. What counts as a crash starts the server's statistics anew; a clean restart keeps both.
+#[derive(Clone, Debug)]
+pub(super) struct Xid {
+    no: String,
+    life: String,
+}
+
+/// Which life a server is in. Taken for another one once too often, it costs an answer that says less.
+const LIFE: &str = "concat_ws(' ', pg_postmaster_start_time(), (select stats_reset from pg_stat_archiver))";
+
+/// What became of a transaction whose commit was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Committed,
+    Undone,
+    /// The server crashed since: that number was committed, and may be another transaction's by now.
+    Unknown,
+}
+
 /// What an opening transaction tells.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Opened {
     pub(super) now: Millis,
     /// Of a transaction that will write.
-    pub(super) xid: Option<String>,
+    pub(super) xid: Option<Xid>,
     /// Of a fenced one: whether the lease still runs; `None` when the node's row is gone.
     pub(super) lease: Option<bool>,
 }
@@ -69,7 +91,7 @@ impl Terms {
         fence: Option<i64>,
         connection: &mut PgConnection,
     ) -> Result<Opened, Fail> {
-        let xid = if writes { "pg_current_xact_id()::text" } else { "null::text" };
+        let xid = if writes { format!("pg_current_xact_id()::text, {LIFE}") } else { "null::text".to_owned() };
         let fence = match fence {
             // Before the role is another's: the row is the login role's to see.
             Some(no) => format!("select lease_until > clock_timestamp() from public.nodes where no = {no} for key share; "),
@@ -94,7 +116,11 @@ impl Terms {
             None => last.try_get(6)?,
         };
         let lease = rows[..before].first().map(|row| row.try_get(0)).transpose()?;
-        Ok(Opened { now, xid: last.try_get(7)?, lease })
+        let xid = match last.try_get(7)? {
+            Some(no) => Some(Xid { no, life: last.try_get(8)? }),
+            None => None,
+        };
+        Ok(Opened { now, xid, lease })
     }
 
     fn entering(&self, scope: Scope) -> String {
@@ -121,21 +147,30 @@ impl Terms {
         }
     }
 
+    /// Of a write whose fate stays open.
+    pub(super) fn nobody_knows(&self) -> StoreError {
+        StoreError::Unreachable {
+            place: self.place.to_string(),
+            reason: "the connection broke at a commit, and it could not be asked whether the write was kept".to_owned(),
+        }
+    }
+
     pub(super) fn late(&self) -> StoreError {
         StoreError::Unreachable { place: self.place.to_string(), reason: format!("no answer within {} ms", self.deadline.as_millis()) }
     }
 
-    /// Whether the transaction of a connection that broke at its commit is on disk. Asks until somebody knows.
-    pub(super) async fn was_committed(&self, xid: &str, connection: &mut PgConnection) -> Result<bool, Fail> {
+    /// Whether the transaction of a connection that broke at its commit is on disk. Asks until it is no longer under way.
+    pub(super) async fn fate(&self, xid: &Xid, connection: &mut PgConnection) -> Result<Fate, Fail> {
         let mut patience = tokio::time::interval(Duration::from_millis(20));
-        let sql = format!("select pg_xact_status('{}'::xid8)", xid.replace(|c: char| !c.is_ascii_digit(), ""));
+        let sql = format!("select pg_xact_status('{}'::xid8), {LIFE}", xid.no.replace(|c: char| !c.is_ascii_digit(), ""));
         loop {
             patience.tick().await;
             let row = sqlx::raw_sql(AssertSqlSafe(sql.clone())).fetch_one(&mut *connection).await?;
             let status: Option<String> = row.try_get(0)?;
             match status.as_deref() {
                 Some("in progress") => {}
-                status => return Ok(status == Some("committed")),
+                Some("committed") if row.try_get::<String, _>(1)? != xid.life => return Ok(Fate::Unknown),
+                status => return Ok(if status == Some("committed") { Fate::Committed } else { Fate::Undone }),
             }
         }
     }
@@ -199,14 +234,11 @@ impl Session {
         if !unanswered {
             return done;
         }
-        let asked = async { self.terms.was_committed(xid, &mut self.terms.connect().await?).await };
+        let asked = async { self.terms.fate(xid, &mut self.terms.connect().await?).await };
         match tokio::time::timeout(self.terms.deadline * 2, asked).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => done,
-            _ => Err(Fail::Store(StoreError::Unreachable {
-                place: self.terms.place.to_string(),
-                reason: "the connection broke at a commit, and it could not be asked whether the write was kept".to_owned(),
-            })),
+            Ok(Ok(Fate::Committed)) => Ok(()),
+            Ok(Ok(Fate::Undone)) => done,
+            _ => Err(self.terms.nobody_knows().into()),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::ledger::{Effects, Ledger, Place};
 use super::nodes::Node;
 use super::notices::Notices;
 use super::roll_back;
-use super::session::{Opened, Terms};
+use super::session::{Fate, Opened, Terms, Xid};
 use crate::shared::draft::Draft;
 use crate::shared::judge::Known;
 use crate::shared::queue::{Answers, RunJob, again};
@@ -259,9 +259,15 @@ impl Desk {
             return Err(fail);
         }
         self.connection = None;
-        match &opened.xid {
-            Some(xid) if self.ask(xid).await => Ok(effects),
-            _ => Err(fail),
+        let Some(xid) = &opened.xid else { return Err(fail) };
+        match self.ask(xid).await {
+            Fate::Committed => Ok(effects),
+            Fate::Undone => Err(fail),
+            Fate::Unknown => {
+                // Not tried again, and no longer remembered: each run's driver looks at what is there.
+                self.ledger = Ledger::new(self.ledger.epoch);
+                Err(self.terms.nobody_knows().into())
+            }
         }
     }
 
@@ -295,23 +301,23 @@ impl Desk {
 
     /// Whether a transaction whose commit was not answered is on disk. Asked for as long as it takes: its waiters must not be
     /// told that nothing was written when it was.
-    async fn ask(&mut self, xid: &str) -> bool {
+    async fn ask(&mut self, xid: &Xid) -> Fate {
         let mut patience = tokio::time::interval(PAUSE);
         loop {
             patience.tick().await;
             let asked = async {
                 let mut connection = self.terms.connect().await?;
-                let committed = self.terms.was_committed(xid, &mut connection).await?;
-                Ok::<_, Fail>((committed, connection))
+                let fate = self.terms.fate(xid, &mut connection).await?;
+                Ok::<_, Fail>((fate, connection))
             };
             match tokio::time::timeout(self.terms.deadline, asked).await {
-                Ok(Ok((committed, connection))) => {
+                Ok(Ok((fate, connection))) => {
                     self.connection = Some(connection);
-                    return committed;
+                    return fate;
                 }
                 Ok(Err(fail)) if !fail.is_everyones() => {
                     // The server knows nothing of such a transaction: it is another one, promoted before this reached it.
-                    return false;
+                    return Fate::Undone;
                 }
                 _ => tracing::warn!("the connection broke at a commit; asking again what became of it"),
             }
