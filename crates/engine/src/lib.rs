@@ -16,6 +16,7 @@ mod prune;
 mod pulse;
 mod rehearse;
 pub mod run;
+mod sabotage;
 mod scheduler;
 mod store_clock;
 mod suspects;

@@ -7,6 +7,7 @@ pub mod ceiling;
 pub mod copy;
 mod lock;
 pub mod postgres;
+mod sabotage;
 mod shared;
 mod sqlite;
 

@@ -7,6 +7,7 @@ use mainspring_model::store::{Committed, JournalRow, RunWrite, Standing, StoreEr
 
 use super::{Driver, HOLD, Stop};
 use crate::live::LiveEvent;
+use crate::sabotage;
 
 impl Driver {
     /// Hands all rows to the store and waits until they are on disk.
@@ -15,6 +16,10 @@ impl Driver {
         let upto = self.run.seq();
         let rows = Arc::new(std::mem::take(&mut self.rows));
         let mut left = rows.clone();
+        if sabotage::acks_before_commit() && self.create.is_some() {
+            self.progress.send_modify(|progress| progress.accepted = true);
+            self.inner.clock.sleep_until(self.inner.clock.now() + 50).await;
+        }
         loop {
             let write =
                 RunWrite { run: id, epoch: self.epoch, create: self.create.clone(), events: left.clone(), standing: standing.clone() };
@@ -28,6 +33,7 @@ impl Driver {
                 Ok(Committed::Late) if self.create.is_some() => return Err(Stop::Refused(StoreError::Closed)),
                 Ok(Committed::Late) => {
                     self.inner.meter.late();
+                    tracing::info!(run = %id, epoch = self.epoch, "a late write was refused: the run is another process's by now");
                     return Err(Stop::Late);
                 }
                 Ok(Committed::Exists(run)) => return Err(Stop::Exists(run)),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::error::Fail;
 use super::values::{Stamp, kept, key};
+use crate::sabotage::{Switch, is_on};
 use crate::shared::draft::Birth;
 use crate::shared::group;
 use crate::shared::turns::Turns;
@@ -59,7 +60,7 @@ pub(super) async fn insert(
         .bind(all().map(|n| held(&n).then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.stand.status.is_terminal().then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.birth.slot.map(|(slot, _)| slot.schedule.0)).bind_iter())
-        .bind(all().map(|n| n.birth.slot.map(|(slot, _)| Stamp(slot.due_at))).bind_iter())
+        .bind(all().map(|n| n.birth.slot.filter(|_| !is_on(Switch::NoSlotKey)).map(|(slot, _)| Stamp(slot.due_at))).bind_iter())
         .bind(all().map(|n| n.birth.parent.as_ref().map(|(parent, _)| parent.0)).bind_iter())
         .bind(all().map(|n| n.birth.parent.as_ref().map(|(_, path)| kept(path))).bind_iter())
         .bind(all().map(|n| n.birth.key.as_deref().map(key)).bind_iter())
