@@ -14,6 +14,7 @@ mod house;
 mod postgres;
 mod project;
 mod redis;
+mod sabotage;
 mod spdx;
 mod stage;
 mod start;
@@ -34,6 +35,11 @@ cargo x <command>
   bench [args…]   build for release and measure; --postgres: over a private PostgreSQL
   chaos r1 [--kills N] [--seed S]
                   kill the release build N times (20000) under load, and judge what it kept
+  chaos r2|r3|r4|r14|r15 [--minutes N] [--seed S]
+                  three nodes of the release build over a private PostgreSQL: killed and stopped, without their database,
+                  with schedules, with wrong clocks, restarted in turns; N minutes (60)
+  chaos sabotage [switch…]
+                  builds that break one promise each on purpose, and the gate that must turn red for it
   fuzz [expr|plan] [--seconds N]
                   libFuzzer over the expressions and the plan documents, 60 seconds each; needs cargo-fuzz
   chaos r17 [--drills N]

@@ -12,6 +12,8 @@ use crate::project::Project;
 
 /// How tests learn where the server is: its superuser's address.
 const URL: &str = "MAINSPRING_TEST_POSTGRES_URL";
+/// How a test that stops and starts a server of its own finds the programs: what runs them as somebody who may, then their folder.
+const PROGRAMS: &str = "MAINSPRING_TEST_POSTGRES_PROGRAMS";
 const OLDEST: u32 = 15;
 const SUPERUSER: &str = "mainspring_tests";
 
@@ -28,6 +30,7 @@ const WARDEN: &str = "trap '' INT TERM HUP; cat > /dev/null; folder=$1; shift; \
 pub(crate) struct Server {
     url: String,
     bin: PathBuf,
+    before: Vec<String>,
     warden: Child,
 }
 
@@ -41,7 +44,7 @@ impl Server {
         warden.args(["-c", WARDEN, "warden"]).arg(&folder).args(&programs.before).arg(programs.bin.join("pg_ctl"));
         // From here on everything is cleaned up, whatever fails.
         let warden = warden.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot start sh")?;
-        let mut server = Server { url: String::new(), bin: programs.bin.clone(), warden };
+        let mut server = Server { url: String::new(), bin: programs.bin.clone(), before: programs.before.clone(), warden };
         let password = password()?;
         fs::write(folder.join("password"), &password)?;
         programs.give(&folder)?;
@@ -58,9 +61,9 @@ impl Server {
         Ok(server)
     }
 
-    /// The variable that a command which runs tests is given.
-    pub(crate) fn variable(&self) -> (&'static str, &str) {
-        (URL, &self.url)
+    /// The variables that a command which runs tests is given.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 2] {
+        [(URL, self.url.clone()), (PROGRAMS, format!("{} {}", self.before.join(" "), self.bin.display()))]
     }
 
     /// An empty database with a role that owns it and one for nodes: the variables by which a node finds them.
@@ -94,8 +97,8 @@ pub(crate) fn with(project: &Project, args: &[String]) -> Result<ExitCode> {
     let Some((program, rest)) = args.split_first() else { bail!("`with-postgres` wants a command, such as `cargo nextest run`") };
     crate::redis::provide();
     let server = Server::start()?;
-    let (name, url) = server.variable();
-    let status = project.command(program).args(rest).env(name, url).status().with_context(|| format!("cannot start {program}"))?;
+    let status =
+        project.command(program).args(rest).envs(server.variables()).status().with_context(|| format!("cannot start {program}"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -169,13 +172,34 @@ fn installed() -> Option<PathBuf> {
 
 fn install() -> Result<PathBuf> {
     println!("note: PostgreSQL is missing; installing the package postgresql");
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "postgresql"]] {
-        let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).status();
-        if !status.context("cannot start apt-get; install PostgreSQL by hand")?.success() {
+    package("postgresql")?;
+    installed().with_context(|| format!("the package postgresql brought no version from {OLDEST} on"))
+}
+
+/// Installs one of the distribution's packages.
+fn package(name: &str) -> Result<()> {
+    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", name]] {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status();
+        if !status.with_context(|| format!("cannot start apt-get; install {name} by hand"))?.success() {
             bail!("apt-get {} failed", arguments.join(" "));
         }
     }
-    installed().with_context(|| format!("the package postgresql brought no version from {OLDEST} on"))
+    Ok(())
+}
+
+/// libfaketime, which one gate misleads nodes with: installed where we may. That gate says so when it has none.
+pub(crate) fn provide_faketime() {
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let there = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).any(|path| path.is_file());
+    let root = || text(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !there && root() {
+        println!("note: libfaketime is missing; installing the package faketime");
+        if let Err(error) = package("faketime") {
+            println!("note: {error:#}; the gate of wrong clocks will be skipped");
+        }
+    }
 }
 
 fn text(command: &mut Command) -> Result<String> {

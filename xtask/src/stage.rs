@@ -75,7 +75,8 @@ fn tests(project: &Project) -> Result<bool> {
     redis::provide();
     let server = postgres::Server::start()?;
     let mut command = project.command(crate::project::cargo());
-    command.envs([server.variable()]);
+    postgres::provide_faketime();
+    command.envs(server.variables());
     if project.has_cargo("nextest") {
         command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
     } else {

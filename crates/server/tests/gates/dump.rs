@@ -55,7 +55,12 @@ async fn run(store: &SqliteStore, summary: RunSummary) -> RunDump {
 }
 
 fn row(event: &Event) -> Row {
-    let kind = match &event.body {
+    Row { seq: event.seq, at: event.at, written: event.at, kind: kind(&event.body) }
+}
+
+/// What the oracle looks at.
+pub fn kind(body: &EventBody) -> RowKind {
+    match body {
         EventBody::Attempted(attempted) => RowKind::Attempted {
             path: attempted.path.clone(),
             attempt: attempted.attempt,
@@ -66,8 +71,7 @@ fn row(event: &Event) -> Row {
         EventBody::Waiting { path, until, .. } => RowKind::Waiting { path: path.clone(), until: *until },
         EventBody::Finished(ending) => RowKind::Finished { status: ending.status.as_str().to_owned() },
         _ => RowKind::Other,
-    };
-    Row { seq: event.seq, at: event.at, kind }
+    }
 }
 
 /// `{keys: {step: key}}`, as the gate's plans write down the keys of the steps before.

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use super::clock::{pause, wall_ms};
 use super::dice::{Dice, hash};
 use super::oracle::{Call, fingerprint};
+use super::peers;
 use super::stand_in;
 
 /// What stands in each call's header beside its body.
@@ -35,6 +36,8 @@ struct Shared {
     calls: Mutex<Calls>,
     open: AtomicUsize,
     life: AtomicU32,
+    /// Which processes may call, when there are several at a time, and the number of each.
+    callers: Mutex<HashMap<u32, u32>>,
     /// A call takes up to this long.
     slow_ms: u64,
     connections: watch::Sender<usize>,
@@ -66,6 +69,7 @@ impl Ledger {
             calls: Mutex::default(),
             open: AtomicUsize::new(0),
             life: AtomicU32::new(1),
+            callers: Mutex::default(),
             slow_ms,
             connections,
             accepted: watch::channel(0).0,
@@ -89,6 +93,13 @@ impl Ledger {
         self.shared.life.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Calls of this process count under a new number from here on: it has begun, or it was paused.
+    pub fn know(&self, process: u32) -> u32 {
+        let life = self.shared.life.fetch_add(1, Ordering::AcqRel);
+        self.shared.callers.lock().unwrap().insert(process, life);
+        life
+    }
+
     /// Waits until everything that was sent by processes that are gone has been noted.
     pub async fn drained(&self) {
         // Connections are accepted in order: when ours has been, all of the dead process's have.
@@ -107,13 +118,15 @@ impl Ledger {
 }
 
 async fn listen(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, peer)) = listener.accept().await {
         shared.connections.send_modify(|open| *open += 1);
         shared.accepted.send_modify(|count| *count += 1);
         stream.set_nodelay(true).unwrap();
         let shared = shared.clone();
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(&shared, request));
+            let among: Vec<u32> = shared.callers.lock().unwrap().keys().copied().collect();
+            let caller = if among.is_empty() { None } else { peers::process_of(peer, &among) };
+            let service = service_fn(|request| answer(&shared, request, caller));
             // A killed caller resets the connection, which is what it is here for.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             shared.connections.send_modify(|open| *open -= 1);
@@ -121,12 +134,12 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(shared: &Shared, request: Request<Incoming>, caller: Option<u32>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let key = request.headers().get(KEY_HEADER).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     let Ok(body) = request.into_body().collect().await else { return Ok(reply(400, &json!({"error": "cut off"}))) };
     let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
-    let nth = note(shared, &format!("{method} {uri}"), key.clone(), &body);
+    let nth = note(shared, &format!("{method} {uri}"), key.clone(), &body, shared.life_of(caller));
     shared.open.fetch_add(1, Ordering::AcqRel);
     let _open = Open(&shared.open);
     if shared.slow_ms > 0 {
@@ -145,7 +158,19 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
     Ok(reply(200, &json!({"receipt": format!("{print:016x}"), "path": body["path"]})))
 }
 
-fn note(shared: &Shared, line: &str, key: String, body: &Value) -> u32 {
+impl Shared {
+    /// The number of a calling process. One that was killed the moment it called is nobody any more, and counts once.
+    fn life_of(&self, caller: Option<u32>) -> u32 {
+        let callers = self.callers.lock().unwrap();
+        match caller.and_then(|caller| callers.get(&caller)) {
+            Some(life) => *life,
+            None if callers.is_empty() => self.life.load(Ordering::Acquire),
+            None => self.life.fetch_add(1, Ordering::AcqRel),
+        }
+    }
+}
+
+fn note(shared: &Shared, line: &str, key: String, body: &Value, life: u32) -> u32 {
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let mut without_run = body.clone();
     if let Some(fields) = without_run.as_object_mut() {
@@ -164,7 +189,7 @@ fn note(shared: &Shared, line: &str, key: String, body: &Value) -> u32 {
         nth,
         body: fingerprint(body),
         at: wall_ms(),
-        life: shared.life.load(Ordering::Acquire),
+        life,
         once: body["once"] == json!(true),
         what,
     });

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::client::{Answer, Client, Gone};
 use super::clock::pause;
@@ -26,23 +27,33 @@ pub struct Load {
     refusals: Mutex<Vec<String>>,
     /// Requests for a run that were sent and not answered.
     open: AtomicUsize,
+    /// Answers 503.
+    turned_away: AtomicUsize,
     /// The number of the process that serves.
     up: watch::Sender<u32>,
     stopping: watch::Sender<bool>,
     /// Between two calls of one client: a gate of hours must not fill the memory with what it was told.
     pace: Duration,
+    /// Between two looks at a run.
+    glance: Duration,
 }
 
 impl Load {
     pub fn new(address: SocketAddr, pace: Duration) -> Arc<Load> {
+        Load::paced(address, pace, Duration::from_millis(5))
+    }
+
+    pub fn paced(address: SocketAddr, pace: Duration, glance: Duration) -> Arc<Load> {
         Arc::new(Load {
             address,
             acks: Mutex::default(),
             refusals: Mutex::default(),
             open: AtomicUsize::new(0),
+            turned_away: AtomicUsize::new(0),
             up: watch::channel(0).0,
             stopping: watch::channel(false).0,
             pace,
+            glance,
         })
     }
 
@@ -52,6 +63,10 @@ impl Load {
 
     pub fn requests_open(&self) -> usize {
         self.open.load(Ordering::Acquire)
+    }
+
+    pub fn turned_away(&self) -> usize {
+        self.turned_away.load(Ordering::Relaxed)
     }
 
     pub fn acked_steps(&self) -> usize {
@@ -99,6 +114,27 @@ impl Load {
     }
 }
 
+/// Starts clients: so many that call each of these webhooks, and so many that start runs and watch them.
+pub fn clients(
+    load: &Arc<Load>,
+    dice: &Dice,
+    prefix: &str,
+    watched: &[(String, u64, u64)],
+    hooks: &[(&'static str, usize)],
+    watchers: usize,
+) -> JoinSet<()> {
+    let mut clients = JoinSet::new();
+    for (name, count) in hooks {
+        for n in 0..*count {
+            clients.spawn(Worker::new(load, dice, &format!("{prefix}{name}-{n}")).call(name));
+        }
+    }
+    for n in 0..watchers {
+        clients.spawn(Worker::new(load, dice, &format!("{prefix}watch-{n}")).watch(watched.to_vec()));
+    }
+    clients
+}
+
 /// One client.
 pub struct Worker {
     load: Arc<Load>,
@@ -135,6 +171,7 @@ impl Worker {
             self.load.refuse(format!("{method} {path} was not answered within {PATIENCE:?}"));
             Err(Gone)
         });
+        self.load.turned_away.fetch_add(usize::from(matches!(answer, Ok((503, _)))), Ordering::Relaxed);
         if answer.is_err() && !self.stopping() {
             let mut stopping = self.load.stopping.subscribe();
             // Whichever comes first.
@@ -253,7 +290,7 @@ impl Worker {
             let (token, run) = watched.remove(0);
             if !self.look(&token, &run).await {
                 watched.push((token, run));
-                pause(Duration::from_millis(5)).await;
+                pause(self.load.glance).await;
             }
         }
     }

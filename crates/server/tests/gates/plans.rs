@@ -1,6 +1,10 @@
 //! The plans of the load: steps that compute, steps that call the ledger, a loop over calls, a wait, and a `once` step.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
+
+use super::client::Client;
 
 /// One plan and how clients start it.
 pub struct Kind {
@@ -23,6 +27,25 @@ pub fn all(ledger: &str) -> Vec<Kind> {
         Kind { name: "nap", webhook: false, document: nap(ledger) },
         Kind { name: "once", webhook: false, document: once(ledger) },
     ]
+}
+
+/// Makes all of them, and says what is started by `/api/execute`: each plan's id, and the bounds of its `n`.
+pub async fn keep(server: SocketAddr, ledger: &str) -> Vec<(String, u64, u64)> {
+    let mut client = Client::new(server);
+    let mut watched = Vec::new();
+    for kind in all(ledger) {
+        let (status, answer) = client.post("/api/plans", &kind.document).await.unwrap();
+        assert_eq!(status, 201, "{answer}");
+        if !kind.webhook {
+            let plan = answer["plan"]["id"].as_str().unwrap();
+            watched.push((plan.to_owned(), 1, 200));
+            if kind.name == "nap" {
+                // Waits of more than a second are rows, shorter ones are held in memory.
+                watched.push((plan.to_owned(), 1_100, 1_500));
+            }
+        }
+    }
+    watched
 }
 
 fn plan(name: &str, webhook: bool, steps: Vec<Value>, output: &Value) -> Value {

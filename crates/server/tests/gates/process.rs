@@ -1,4 +1,4 @@
-//! The real program as a child process: started on one port and one data folder again and again, and killed.
+//! The real program as a child process: started on one port again and again, and killed.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
@@ -9,18 +9,38 @@ use std::time::Duration;
 use super::client::Client;
 use super::clock::{now, pause};
 use super::dice::Dice;
+use crate::cli::program::signal;
+
+/// What a sabotaged build is to break; no other build looks at it.
+const SABOTAGE: &str = "MAINSPRING_SABOTAGE";
+
+fn sabotage() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "how `cargo x chaos sabotage` tells its builds")]
+    std::env::var(SABOTAGE).ok()
+}
 
 pub struct Server {
     pub address: SocketAddr,
     data: PathBuf,
     log: PathBuf,
+    /// What its next process is told beside where to listen.
+    environment: Vec<(String, String)>,
     child: Option<Child>,
 }
 
 impl Server {
     /// Not started yet. Its folder and its log lie in `folder`.
     pub fn new(folder: &Path, dice: &mut Dice) -> Server {
-        Server { address: free_port(dice), data: folder.join("data"), log: folder.join("server.log"), child: None }
+        let data = folder.join("data");
+        let mut environment = vec![("MAINSPRING_DATA".to_owned(), data.display().to_string())];
+        environment.extend(sabotage().map(|switch| (SABOTAGE.to_owned(), switch)));
+        Server { address: free_port(dice), data, log: folder.join("server.log"), environment, child: None }
+    }
+
+    /// For the processes from the next one on; what was said of a name before is forgotten.
+    pub fn tell(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(told, _)| told != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     pub fn data(&self) -> &Path {
@@ -45,10 +65,9 @@ impl Server {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_mainspring"))
             .args(["serve", "--dev", "--listen", &self.address.to_string()])
-            .arg("--data")
-            .arg(&self.data)
             .env_clear()
             .env("MAINSPRING_LOG", "info")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -76,6 +95,38 @@ impl Server {
     pub async fn start(&mut self) -> Duration {
         self.spawn();
         self.ready().await
+    }
+
+    /// Another command of the program over this database, to its end.
+    pub fn run(&self, args: &[&str], database: &str) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mainspring"));
+        command.args(args).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let done = command.env("DATABASE_URL", database).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(self.child.as_ref().expect("it runs"), name);
+    }
+
+    /// SIGTERM, and waits until it has ended in order; its exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        let mut child = self.child.take()?;
+        let began = now();
+        while began.elapsed() < Duration::from_secs(30) {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            pause(Duration::from_millis(2)).await;
+        }
+        drop(child.kill());
+        drop(child.wait());
+        None
     }
 
     /// SIGKILL, and waits until the process is gone with all its connections. `false`: it had ended by itself.

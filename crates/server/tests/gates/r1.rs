@@ -4,18 +4,17 @@
 //! plans); what the machine makes of them in real time it cannot repeat.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::client::Client;
 use super::clock::{asked, now, pause, wall_ms};
 use super::dice::Dice;
 use super::dump::dump;
+use super::last::{last_operations, said};
 use super::ledger::Ledger;
-use super::load::{Load, Worker};
+use super::load::{self, Load};
 use super::oracle::{Broken, Floor, Kill, Records, judge};
 use super::plans;
 use super::process::Server;
@@ -65,7 +64,8 @@ async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     let load = Load::new(server.address, pace);
     let began = now();
     let mut starts = vec![server.start().await];
-    let clients = clients(&load, &dice, &ledger).await;
+    let watched = plans::keep(server.address, &ledger.url()).await;
+    let clients = load::clients(&load, &dice, "", &watched, &[("pure", 3), ("calls", 4)], 4);
     let mut records = Records::default();
     let mut life = 1;
     // On a busy machine it takes more kills to hit and to do enough; the checks stay the same.
@@ -101,7 +101,7 @@ async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     load.announce(life);
     load.stop();
     records.settled_ms = settled(&server, clients, last_kill).await;
-    records.last = last_operations(&load, &dice, &server).await;
+    records.last = last_operations(&load, &dice, "last").await;
     let memory = server.log();
     server.kill();
     ledger.settle().await;
@@ -117,34 +117,6 @@ async fn gate(folder: &Path, seed: u64, kills: u64) -> (Records, Vec<Broken>) {
     println!("R1: ready after start: p50 {:.0} ms, p99 {:.0} ms ({} starts)", rank(50), rank(99), starts.len());
     println!("R1: runs taken up after a crash: {}", recovered(&memory));
     (records, said(&memory))
-}
-
-/// Makes the plans and starts the clients: half call webhooks, half start runs and watch them.
-async fn clients(load: &Arc<Load>, dice: &Dice, ledger: &Ledger) -> JoinSet<()> {
-    let mut client = Client::new(load.address());
-    let mut clients = JoinSet::new();
-    let mut watched = Vec::new();
-    for kind in plans::all(&ledger.url()) {
-        let (status, answer) = client.post("/api/plans", &kind.document).await.unwrap();
-        assert_eq!(status, 201, "{answer}");
-        if !kind.webhook {
-            let plan = answer["plan"]["id"].as_str().unwrap();
-            watched.push((plan.to_owned(), 1, 200));
-            if kind.name == "nap" {
-                // Waits of more than a second are rows, shorter ones are held in memory.
-                watched.push((plan.to_owned(), 1_100, 1_500));
-            }
-        }
-    }
-    for (name, count) in [("pure", 3), ("calls", 4)] {
-        for n in 0..count {
-            clients.spawn(Worker::new(load, dice, &format!("{name}-{n}")).call(name));
-        }
-    }
-    for n in 0..4 {
-        clients.spawn(Worker::new(load, dice, &format!("watch-{n}")).watch(watched.clone()));
-    }
-    clients
 }
 
 /// Waits until the clients have seen all their runs end and the server has no open one; how long after the last kill.
@@ -167,33 +139,11 @@ async fn settled(server: &Server, mut clients: JoinSet<()>, last_kill: std::time
     ended.ok().map(|()| u64::try_from(last_kill.elapsed().as_millis()).unwrap())
 }
 
-/// After the storm, one of each.
-async fn last_operations(load: &Arc<Load>, dice: &Dice, server: &Server) -> Vec<(String, bool)> {
-    let mut last = Vec::new();
-    let mut worker = Worker::new(load, dice, "last");
-    for name in ["pure", "calls"] {
-        last.push((format!("webhook {name}"), worker.hook(name).await));
-    }
-    let (_, plans) = Client::new(server.address).get("/api/plans").await.unwrap();
-    for plan in plans["plans"].as_array().into_iter().flatten() {
-        let asked = json!({"plan_id": plan["id"], "wait": true, "inputs": {"token": format!("last/{}", plan["name"]), "n": 5}});
-        let answer = Client::new(server.address).post("/api/execute", &asked).await;
-        last.push((format!("execute {}", plan["name"]), matches!(answer, Ok((200, answer)) if answer["success"] == json!(true))));
-    }
-    last
-}
-
 /// The sum of what each start said that it took up.
 fn recovered(log: &str) -> u64 {
     let counts =
         log.lines().filter(|line| line.contains("runs of the process before go on")).filter_map(|line| line.split("count=").nth(1));
     counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
-}
-
-/// What the server may never say, however it is treated.
-fn said(log: &str) -> Vec<Broken> {
-    let bad = log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked at"));
-    bad.map(|line| Broken { rule: "error in the log", text: line.to_owned() }).collect()
 }
 
 fn report(records: &Records) {

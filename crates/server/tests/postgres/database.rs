@@ -19,6 +19,11 @@ impl Database {
         let server = std::env::var(URL).unwrap_or_else(|_| {
             panic!("{URL} is not set: run the tests by `cargo x test`, or by `cargo x with-postgres cargo nextest run …`")
         });
+        Database::on(server)
+    }
+
+    /// On a server of one's own, by the address of its superuser.
+    pub fn on(server: String) -> Database {
         let name = format!("s_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let database = Database { server, name };
         database.drop_all();

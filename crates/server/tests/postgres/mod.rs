@@ -6,6 +6,7 @@ pub mod node;
 mod nodes;
 mod outages;
 mod pauses;
+pub mod postmaster;
 mod redis;
 mod refusals;
 mod relay;

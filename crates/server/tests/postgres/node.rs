@@ -10,7 +10,7 @@ use super::database::Database;
 use crate::cli::program::{Done, Place, signal};
 
 /// One key for all nodes, as operators give it.
-const KEY: &str = "wk/tYeWin4b+rEWqGqlchfxxzJgpPuxS0jHyNkDKbs8=";
+pub const KEY: &str = "wk/tYeWin4b+rEWqGqlchfxxzJgpPuxS0jHyNkDKbs8=";
 
 /// Opens the figures.
 const TOKEN: &str = "a-token-for-the-monitor";

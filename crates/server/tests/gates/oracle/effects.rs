@@ -31,7 +31,7 @@ impl<'a> Known<'a> {
         for row in &run.rows {
             match &row.kind {
                 RowKind::Attempted { path, keys, .. } => {
-                    known.results.insert(path, row.at);
+                    known.results.insert(path, row.written);
                     known.keys.extend(keys.iter().map(|(step, key)| (step.as_str(), key.as_str())));
                 }
                 RowKind::Waiting { until, .. } => known.due = known.due.max(*until),

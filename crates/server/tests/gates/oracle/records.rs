@@ -51,7 +51,7 @@ pub struct Call {
     pub body: u64,
     /// Unix milliseconds.
     pub at: i64,
-    /// Which process called: its number, from 1.
+    /// Which process called: its number, from 1. One that was paused is another one afterwards.
     pub life: u32,
     /// The step is `once`.
     pub once: bool,
@@ -90,7 +90,10 @@ pub struct RunDump {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     pub seq: u32,
+    /// When it happened, by the process that wrote it.
     pub at: i64,
+    /// When it was written: by the database's clock where that stands beside it, else `at`.
+    pub written: i64,
     pub kind: RowKind,
 }
 

@@ -10,7 +10,8 @@ fn attempted(path: &str, output: u64) -> RowKind {
 }
 
 fn rows(kinds: Vec<RowKind>) -> Vec<Row> {
-    kinds.into_iter().zip(1..).map(|(kind, seq)| Row { seq, at: 1_000 + i64::from(seq) * 10, kind }).collect()
+    let at = |seq: u32| 1_000 + i64::from(seq) * 10;
+    kinds.into_iter().zip(1..).map(|(kind, seq)| Row { seq, at: at(seq), written: at(seq), kind }).collect()
 }
 
 fn run(id: &str, plan: &str, kinds: Vec<RowKind>) -> RunDump {
