@@ -37,7 +37,7 @@ const ALL: &[Sabotage] = &[
         switch: "ack-before-commit",
         package: SERVER,
         test: "gates::promptness::what_was_answered_is_there_after_a_kill_at_once",
-        found_as: &["was answered and is not there"],
+        found_as: &["was answered and is not there", "does not exist"],
     },
     Sabotage {
         switch: "sweep-drops-errors",

@@ -20,7 +20,7 @@ const ADDED: &str = "\
     create function gate_note() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$ begin \
         insert into gate_nodes (no, who, event) values (coalesce(new.no, old.no), coalesce(new.who, old.who), lower(tg_op)); \
         return null; end $$; \
-    create trigger gate_note after insert or delete on nodes for each row execute function gate_note();";
+    create trigger gate_note after insert or delete or update of lease_until on nodes for each row execute function gate_note();";
 
 /// After the migrations and before any node.
 pub fn open(database: &Database) {
@@ -41,6 +41,15 @@ pub fn held(database: &Database, who: &str) -> Vec<String> {
 /// When the lease of this process ends, in Unix milliseconds by the database's clock; `None` when it is no node.
 pub fn lease_until(database: &Database, who: &str) -> Option<i64> {
     let sql = format!("select floor(extract(epoch from max(lease_until)) * 1000)::bigint from nodes where who = '{who}'");
+    database.psql(&sql).parse().ok()
+}
+
+/// When this process had its lease renewed, or became a node again, first after this moment.
+pub fn renewed_after(database: &Database, who: &str, moment: i64) -> Option<i64> {
+    let sql = format!(
+        "select floor(extract(epoch from min(at)) * 1000)::bigint from gate_nodes where who = '{who}' and event <> 'delete' \
+         and at > to_timestamp({moment} / 1000.0)"
+    );
     database.psql(&sql).parse().ok()
 }
 

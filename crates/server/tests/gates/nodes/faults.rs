@@ -104,11 +104,10 @@ async fn stop_and_go(cluster: &Cluster, member: &mut Member) {
     let life = member.known(&cluster.ledger);
     let resumed = wall_ms();
     member.server.signal("CONT");
-    let lease = i64::try_from(LEASE.as_millis()).unwrap();
     let began = now();
     let renewed = loop {
-        match block_in_place(|| books::lease_until(&cluster.database, &who)) {
-            Some(until) if until > before => break until - lease,
+        match block_in_place(|| books::renewed_after(&cluster.database, &who, resumed)) {
+            Some(renewed) => break renewed,
             _ if began.elapsed() > Duration::from_secs(20) => {
                 member.load.refuse(format!("the process {who} was stopped, went on, and did not renew its lease in 20 s"));
                 break i64::MAX;

@@ -32,7 +32,12 @@ pub fn takeovers(faults: &[Fault], signed: &[Signed]) -> Vec<i64> {
             let rows = by_run.get(run.as_str()).into_iter().flatten();
             // One that its last write ended has none.
             let next = rows.filter(|row| row.written > fault.at && row.who != fault.who).map(|row| row.written).min();
-            waits.extend(next.map(|written| (written - fault.due).max(0)));
+            // One that met a second fault before it wrote anything counts from that one.
+            let again = |written: i64| {
+                let mut between = faults.iter().filter(|other| other.at > fault.at && other.at < written);
+                between.any(|other| other.held.contains(run))
+            };
+            waits.extend(next.filter(|written| !again(*written)).map(|written| (written - fault.due).max(0)));
         }
     }
     waits.sort_unstable();
