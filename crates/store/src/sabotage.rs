@@ -43,8 +43,8 @@ pub(crate) fn lease_clock() -> std::borrow::Cow<'static, str> {
 
 /// Whose time leases begin and end by, in SQL: the database's.
 #[cfg(not(feature = "sabotage"))]
-pub(crate) const fn lease_clock() -> &'static str {
-    "clock_timestamp()"
+pub(crate) const fn lease_clock() -> std::borrow::Cow<'static, str> {
+    std::borrow::Cow::Borrowed("clock_timestamp()")
 }
 
 #[cfg(not(feature = "sabotage"))]
