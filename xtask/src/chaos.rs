@@ -45,6 +45,7 @@ const GATES: &[Gate] = &[
         test: "copies::drill::from_a_folder_into_a_folder",
         options: &[("--drills", "MAINSPRING_DRILLS")],
         usual: "20",
+        postgres: false,
     },
     of_nodes("r2", "gates::nodes::r2::nodes_that_are_killed_and_stopped_lose_nothing"),
     of_nodes("r3", "gates::nodes::r3::a_database_that_crashes_strands_nothing"),

@@ -26,7 +26,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
             Ok(0) => {}
             Ok(added) => println!("note: docs/{page} has all of the agreed page and {added} lines of its own"),
             Err(line) => {
-                findings.push(Finding::at(&format!("docs/{page}"), 1, "contract", &format!("lacks line {line} of the agreed page")))
+                findings.push(Finding::at(&format!("docs/{page}"), 1, "contract", format!("lacks line {line} of the agreed page")))
             }
         }
     }

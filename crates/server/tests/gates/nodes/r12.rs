@@ -86,8 +86,8 @@ async fn narrow(dice: &Dice) -> (Records, Vec<Broken>) {
     });
     let settled_ms = settled.await.ok().map(|()| 0);
     let last = last_operations(&load, dice, "last").await;
-    let pool = app.store.pool();
-    println!("R12: {} connections, {} steps of {} runs acknowledged", pool.most, load.acked_steps(), load.acks().len());
+    let most: u32 = app.store.pools().iter().filter(|pool| pool.shared).map(|pool| pool.most).sum();
+    println!("R12: {most} connections for callers, {} steps of {} runs acknowledged", load.acked_steps(), load.acks().len());
     app.engine.drain(8_000).await;
     serving.abort();
     app.store.close().await;
