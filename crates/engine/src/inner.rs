@@ -224,7 +224,11 @@ impl Inner {
     }
 
     pub(crate) fn signal_all(&self, signal: &Signal) {
-        for live in self.lock_live().values() {
+        let live = self.lock_live();
+        let mut runs: Vec<_> = live.iter().collect();
+        // In an order that a simulated world gives again.
+        runs.sort_unstable_by_key(|(run, _)| run.0);
+        for (_, live) in runs {
             drop(live.signals.send(signal.clone()));
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::running::Running;
 use super::texts::same;
 
-const STEP_FIELDS: &str = "id, name, notes, action, provider, params, credential, needs, join, if, for_each, as, max_parallel, batch, on_item_error, repeat, steps, retry, timeout, on_error, once, position";
+const STEP_FIELDS: &str = "id, name, notes, action, provider, params, credential, needs, join, if, for_each, as, max_parallel, batch, on_item_error, repeat, steps, retry, timeout, on_error, once, tag, position";
 const PLAN_FIELDS: &str = "name, description, original_prompt, inputs, vars, triggers, steps, output, on_error, finally, timeout, deadline";
 const PROVIDERS: &str = "custom_api, groq, http, logic, openai, transform, webhook";
 

@@ -3,8 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+/// Looks at the table of connections: it changes while it is read, and a line may be missed.
+const LOOKS: u32 = 5;
+
 /// The one of these processes that has a socket bound to `peer`; `None` when it is gone already.
 pub fn process_of(peer: SocketAddr, among: &[u32]) -> Option<u32> {
+    (0..LOOKS).find_map(|_| look(peer, among))
+}
+
+fn look(peer: SocketAddr, among: &[u32]) -> Option<u32> {
     let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
     let inode = inode_of(&table, peer)?;
     let held = format!("socket:[{inode}]");

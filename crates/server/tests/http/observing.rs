@@ -26,6 +26,11 @@ async fn the_server_says_how_it_is() {
         tokio::task::yield_now().await;
         readiness = world.get("/health/readiness").await.body;
     }
+    // Who uses a connection at this moment is chance.
+    for pool in readiness["pools"].as_array_mut().unwrap() {
+        let busy = ["idle", "in_use", "waiting"].map(|figure| pool[figure].take().is_u64());
+        assert_eq!(busy, [true; 3], "{pool}");
+    }
     assert_json_snapshot!("readiness", readiness);
     assert_json_snapshot!("health", plain(&world.get("/api/health").await.body));
     assert_eq!(world.get("/health/liveness").await.body, json!({"status": "alive"}));
