@@ -10,7 +10,7 @@ const COMING: &[&str] = &[];
 /// Variables of others: of the database's image, and of our script in it.
 const FOREIGN: &[&str] = &["POSTGRES_PASSWORD", "OWNER_PASSWORD", "NODE_PASSWORD"];
 /// Commands of other images.
-const FOREIGN_COMMANDS: &[&str] = &["sleep"];
+const FOREIGN_COMMANDS: &[&str] = &["sleep", "redis-server"];
 
 const COMMANDS: &str = "crates/server/src/cli/mod.rs";
 
