@@ -116,35 +116,65 @@ fn record(row: &PgRow) -> Result<ScheduleRecord, Fail> {
 /// is being filled moves its schedule before it is read here.
 pub(super) async fn replace(plan: PlanId, new: &NewPlan, session: &mut Session) -> Result<(), Fail> {
     let org = new.owner.org.0;
-    let query = session.query("select from schedules where org_id = $1 and plan_id = $2 order by id for update").bind(org).bind(plan.0);
+    let query =
+        session.query("select from schedules where org_id = $1 and plan_id = $2 order by id for no key update").bind(org).bind(plan.0);
     query.execute(&mut **session).await?;
     let rows = session.query(OF_PLAN).bind(org).bind(plan.0).fetch_all(&mut **session).await?;
     let before = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
-    let query = session.query("delete from schedules where org_id = $1 and plan_id = $2").bind(org).bind(plan.0);
-    query.execute(&mut **session).await?;
+    let same = |schedule: &ScheduleRecord| {
+        before
+            .iter()
+            .find(|old| (&old.trigger, &old.expression, &old.timezone) == (&schedule.trigger, &schedule.expression, &schedule.timezone))
+    };
+    let staying: Vec<_> = new.schedules.iter().filter_map(&same).map(|old| old.id.0).collect();
+    let query = session.query("delete from schedules where org_id = $1 and plan_id = $2 and id <> all($3)");
+    query.bind(org).bind(plan.0).bind(staying).execute(&mut **session).await?;
     for schedule in &new.schedules {
-        let same = |old: &&ScheduleRecord| {
-            (&old.trigger, &old.expression, &old.timezone) == (&schedule.trigger, &schedule.expression, &schedule.timezone)
-        };
-        let old = before.iter().find(same);
-        session
-            .query(
-                "insert into schedules (org_id, id, plan_id, user_id, plan_name, trigger_id, expression, timezone, misfire, next_due, \
-                 last_due) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json, $10, $11)",
-            )
-            .bind(org)
-            .bind(old.map_or(schedule.id, |old| old.id).0)
-            .bind(plan.0)
-            .bind(new.owner.user.0)
-            .bind(kept(&new.name))
-            .bind(kept(&schedule.trigger))
-            .bind(kept(&schedule.expression))
-            .bind(schedule.timezone.as_deref().map(kept))
-            .bind(text_of(&schedule.misfire)?)
-            .bind(old.and_then(|old| old.next_due).or(schedule.next_due).map(Stamp))
-            .bind(old.map_or(schedule.last_due, |old| old.last_due).map(Stamp))
-            .execute(&mut **session)
-            .await?;
+        match same(schedule) {
+            Some(old) => keep(old, schedule, new, session).await?,
+            None => insert(plan, schedule, new, session).await?,
+        }
     }
+    Ok(())
+}
+
+/// The same row, with its slots: whoever is about to fill one waits for this transaction and goes on, and would find nothing if the
+/// row was written anew.
+async fn keep(old: &ScheduleRecord, schedule: &ScheduleRecord, new: &NewPlan, session: &mut Session) -> Result<(), Fail> {
+    session
+        .query(
+            "update schedules set user_id = $3, plan_name = $4, misfire = $5::text::json, next_due = coalesce(next_due, $6) \
+             where org_id = $1 and id = $2",
+        )
+        .bind(new.owner.org.0)
+        .bind(old.id.0)
+        .bind(new.owner.user.0)
+        .bind(kept(&new.name))
+        .bind(text_of(&schedule.misfire)?)
+        .bind(schedule.next_due.map(Stamp))
+        .execute(&mut **session)
+        .await?;
+    Ok(())
+}
+
+async fn insert(plan: PlanId, schedule: &ScheduleRecord, new: &NewPlan, session: &mut Session) -> Result<(), Fail> {
+    session
+        .query(
+            "insert into schedules (org_id, id, plan_id, user_id, plan_name, trigger_id, expression, timezone, misfire, next_due, \
+             last_due) values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json, $10, $11)",
+        )
+        .bind(new.owner.org.0)
+        .bind(schedule.id.0)
+        .bind(plan.0)
+        .bind(new.owner.user.0)
+        .bind(kept(&new.name))
+        .bind(kept(&schedule.trigger))
+        .bind(kept(&schedule.expression))
+        .bind(schedule.timezone.as_deref().map(kept))
+        .bind(text_of(&schedule.misfire)?)
+        .bind(schedule.next_due.map(Stamp))
+        .bind(schedule.last_due.map(Stamp))
+        .execute(&mut **session)
+        .await?;
     Ok(())
 }
