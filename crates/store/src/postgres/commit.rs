@@ -171,16 +171,13 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let asked: Vec<Uuid> = unknown.keys().copied().collect();
-        sqlx::query("select id from runs where org_id = $1 and id = any($2) order by id for no key update")
-            .persistent(self.prepared)
-            .bind(org.0)
-            .bind(asked.clone())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(rows::LOCK).persistent(self.prepared).bind(org.0).bind(asked.clone()).execute(&mut *connection).await?;
         // A statement of its own, so that it sees what was committed while the locks were waited for.
         let rows = sqlx::query(
-            "select id, plan_id, status, epoch, coalesce((select max(j.seq) from journal as j where j.org_id = runs.org_id \
-             and j.run_id = runs.id), 0)::bigint, crashes + crashes_alone > 0, parent_id from runs where org_id = $1 and id = any($2)",
+            "select r.id, r.plan_id, r.status, r.epoch, coalesce((select max(j.seq) from journal as j where j.org_id = r.org_id \
+             and j.run_id = r.id), 0)::bigint, r.crashed, r.parent_id from unnest($2::uuid[]) as asked (id) cross join lateral \
+             (select org_id, id, plan_id, status, epoch, crashes + crashes_alone > 0 as crashed, parent_id from runs \
+             where org_id = $1 and runs.id = asked.id offset 0) as r",
         )
         .persistent(self.prepared)
         .bind(org.0)

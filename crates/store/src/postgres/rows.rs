@@ -91,17 +91,26 @@ pub(super) async fn lock(org: OrgId, entries: &[Entry], prepared: bool, connecti
         return Ok(());
     }
     let all: Vec<Uuid> = changed(entries).map(|(entry, _)| entry.run.0).chain(parents).collect();
-    sqlx::query("select id from runs where org_id = $1 and id = any($2) order by id for no key update")
-        .persistent(prepared)
-        .bind(org.0)
-        .bind(all)
-        .execute(connection)
-        .await?;
+    sqlx::query(LOCK).persistent(prepared).bind(org.0).bind(all).execute(connection).await?;
     Ok(())
 }
 
+/// The runs $2 of the organization $1, in the order of their ids, each found by the index of its id. Written as `id = any($2)` it
+/// would be up to figures that may be old: a plan that reads all runs of the organization was seen, and kept.
+macro_rules! lock {
+    () => {
+        "select r.id from (select unnest($2::uuid[]) as id order by 1) as asked cross join lateral \
+         (select id from runs where org_id = $1 and runs.id = asked.id for no key update) as r"
+    };
+}
+
+pub(super) const LOCK: &str = lock!();
+
 /// `status` null: stays. The rows are locked in the order of their ids before they change.
-const UPDATE_RUNS: &str = "with locked as materialized (select id from runs where org_id = $1 and id = any($2) order by id for no key update) \
+const UPDATE_RUNS: &str = concat!(
+    "with locked as materialized (",
+    lock!(),
+    ") \
      update runs as r set status = coalesce(v.status, r.status), \
      due_at = case when v.status is null then r.due_at when v.status = 'waiting' and r.signalled then $8 else v.due_at end, \
      epoch = case when v.status = 'queued' then 0 else r.epoch end, \
@@ -111,7 +120,8 @@ const UPDATE_RUNS: &str = "with locked as materialized (select id from runs wher
      crashes = case when v.calms then 0 else r.crashes end, crashes_alone = case when v.calms then 0 else r.crashes_alone end \
      from locked, unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $9::boolean[], $10::text[]) \
      as v (id, status, due_at, started_at, finished_at, ending, calms, tag) \
-     where r.org_id = $1 and r.id = v.id and locked.id = v.id returning coalesce(r.due_at <= $8, false)";
+     where r.org_id = $1 and r.id = v.id and locked.id = v.id returning coalesce(r.due_at <= $8, false)"
+);
 
 fn changed(entries: &[Entry]) -> impl Iterator<Item = (&Entry, &Change)> {
     let changed = |entry: &&Entry| !entry.born && entry.known.is_some() && (entry.change.stand.is_some() || entry.change.calms);

@@ -174,10 +174,12 @@ impl PostgresStore {
 }
 
 /// The columns that [`header`] reads, in its order.
-pub(super) const HEADERS: &str = "select r.id, r.org_id, r.user_id, r.plan_id, r.plan_version, r.plan_name, r.inputs::text, \
-     r.trigger_data::text, r.org_data::text, r.created_ms, r.seed, r.environment, r.parent_id, r.parent_path, \
+pub(super) const HEADERS: &str = "select r.id, r.org_id, r.user_id, r.plan_id, r.plan_version, r.plan_name, r.inputs, \
+     r.trigger_data, r.org_data, r.created_ms, r.seed, r.environment, r.parent_id, r.parent_path, \
      coalesce((select max(j.seq) from journal as j where j.org_id = r.org_id and j.run_id = r.id), 0)::bigint \
-     from runs as r where r.org_id = $1 and r.id = any($2)";
+     from unnest($2::uuid[]) as asked (id) cross join lateral (select id, org_id, user_id, plan_id, plan_version, plan_name, \
+     inputs::text, trigger_data::text, org_data::text, created_ms, seed, environment, parent_id, parent_path \
+     from runs where org_id = $1 and runs.id = asked.id offset 0) as r";
 
 pub(super) fn header(row: &PgRow) -> Result<RunHeader, Fail> {
     let parent = match row.try_get::<Option<Uuid>, _>(12)? {
