@@ -3,6 +3,7 @@
 pub mod app;
 pub mod bench;
 pub mod catalog;
+pub mod checks;
 pub mod cli;
 pub mod disk;
 pub mod error_pages;

@@ -1,5 +1,8 @@
 //! `serve`: binds, recovers, drives runs and schedules, answers, and on the way down loses nothing.
 
+mod checked;
+mod port;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +15,15 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::checks;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
 use crate::{http, metrics, plans, webhooks};
+
+use checked::{refuse, say, show_refusal};
+use port::{open_port, reserve};
+
+pub use checked::Refusal;
 
 /// How long attempts in flight may take to end at shutdown, in milliseconds; service managers lose patience soon after.
 const DRAIN_FOR: i64 = 8_000;
@@ -36,6 +45,8 @@ pub enum ServeError {
          database runs and can be reached from here, and let a service manager start the node again"
     )]
     Lost { after: u64 },
+    #[error("{0}")]
+    Refused(Refusal),
     #[error("--dev trusts every caller on this machine, so it listens on loopback only; {address} is not loopback")]
     DevAddress { address: SocketAddr },
 }
@@ -49,6 +60,7 @@ impl ServeError {
             ServeError::Listen { .. } => "LISTEN_FAILED",
             ServeError::Lost { .. } => "STORE_LOST",
             ServeError::DevAddress { .. } => "DEV_ADDRESS",
+            ServeError::Refused(refusal) => refusal.code(),
         }
     }
 }
@@ -70,18 +82,37 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     if settings.dev && !address.ip().is_loopback() {
         return Err(ServeError::DevAddress { address });
     }
-    let listener = bind(address).await?;
-    settings.listen = listener.local_addr().unwrap_or(address);
-    let figures = match settings.metrics_listen {
-        Some(address) => Some(bind(address).await?),
-        None => None,
+    let mut told = checks::of_settings(&settings);
+    refuse(&told)?;
+    // The port is taken, so that nobody else gets it, and opens when everything holds.
+    let port = reserve(address)?;
+    settings.listen = port.local_addr().unwrap_or(address);
+    let figures = settings.metrics_listen.map(|address| reserve(address).map(|port| (port, address))).transpose()?;
+    let app = match wire::open(&settings, true).await {
+        Ok(app) => app,
+        Err(error) => return Err(show_refusal(told, error)),
     };
-    let app = wire::open(&settings, true).await?;
-    wire::log::install(app.redactor.clone(), log_filter().as_deref(), settings.environment == "production");
+    wire::log::install(app.redactor.clone(), settings.log.as_deref(), settings.is_production());
+    told.extend(checks::of_parts(&settings, &app).await);
+    if let Err(refused) = refuse(&told) {
+        app.store.close().await;
+        return Err(refused);
+    }
+    say(&told);
     // Before the first request is read: a webhook of a plan file must not be unknown for a moment.
     if let Some(folder) = &settings.plans {
         load_folder(&app, folder).await;
     }
+    let opened =
+        open_port(port, address).and_then(|listener| Ok((listener, figures.map(|(port, address)| open_port(port, address)).transpose()?)));
+    let (listener, figures) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            // Gives back what this node holds, so that the others need not wait for its lease.
+            app.store.close().await;
+            return Err(error);
+        }
+    };
     if settings.postgres.is_none() {
         say_where(&settings);
     }
@@ -160,13 +191,6 @@ async fn when(wanted: bool, work: impl Future<Output = ()>) {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => ServeError::PortInUse { address },
-        _ => ServeError::Listen { address, reason: error.to_string() },
-    })
-}
-
 /// Other commands on this data folder find the server by this file.
 fn say_where(settings: &Settings) {
     let url = format!("http://{}\n", settings.listen);
@@ -235,9 +259,4 @@ fn stop_signal() -> impl Future<Output = ()> {
             _ = interrupt.recv() => {}
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the server's start is where the environment enters")]
-fn log_filter() -> Option<String> {
-    std::env::var("MAINSPRING_LOG").ok()
 }

@@ -49,6 +49,9 @@ pub enum StoreError {
     /// Migrations are missing and were not to be applied.
     #[error("the database lacks the migrations {}; apply them with `mainspring migrate up`", names.join(", "))]
     Pending { names: Vec<String> },
+    /// Tables or views are not there, although their migrations were applied: dropped by a hand, or left out of a copy.
+    #[error("the database lacks {names}, which this version needs; restore it from a whole backup")]
+    Lacking { names: String },
     /// A copy is to be written where something is already.
     #[error("{place} is not empty: it has {found}")]
     NotEmpty { place: String, found: String },
@@ -96,6 +99,7 @@ impl StoreError {
             StoreError::Rights(_) => "STORE_RIGHTS",
             StoreError::TooOld { .. } => "STORE_TOO_OLD",
             StoreError::Pending { .. } => "STORE_PENDING",
+            StoreError::Lacking { .. } => "TABLES_MISSING",
             StoreError::NotEmpty { .. } => "STORE_NOT_EMPTY",
             StoreError::Incomplete { .. } => "STORE_INCOMPLETE",
             StoreError::Moved { .. } => "STORE_MOVED",

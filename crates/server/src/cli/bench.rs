@@ -7,6 +7,7 @@ use clap::Args;
 use super::environment;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::Cx;
 use crate::bench::{self, NAMES, Options};
 
 #[derive(Args, Debug)]
@@ -33,9 +34,9 @@ pub(crate) struct Bench {
     quick: bool,
 }
 
-pub(crate) async fn run(bench: Bench) -> Result<Exit, Failure> {
+pub(crate) async fn run(cx: &Cx, bench: Bench) -> Result<Exit, Failure> {
     let folder = bench.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("mainspring-bench-{}", std::process::id())));
-    let postgres = if bench.postgres { Some(environment::settings()?) } else { None };
+    let postgres = if bench.postgres { Some(environment::settings(&cx.global, Vec::new())?) } else { None };
     if postgres.as_ref().is_some_and(|settings| settings.postgres.is_none()) {
         return Err(Failure::usage("--postgres measures over the database that DATABASE_URL names, and it names none"));
     }

@@ -112,6 +112,9 @@ impl From<StoreError> for Failure {
             StoreError::Busy { .. } => failure.next("raise max_connections of the server, or run fewer nodes: each has at most 14"),
             StoreError::Newer { .. } => failure.next("`mainspring --version` says which version this is"),
             StoreError::Stale { .. } => failure.next("read the current version and try again"),
+            StoreError::Lacking { .. } => {
+                failure.next("no empty table is made in their place: it would hide that what stood there is gone")
+            }
             StoreError::NotFound { .. } => failure.next("`mainspring plan list` and `mainspring run list` show what is there"),
             StoreError::NotEmpty { .. } => failure.next("name an empty folder or database; nothing was changed in this one"),
             StoreError::Incomplete { .. } => {

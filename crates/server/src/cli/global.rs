@@ -16,6 +16,9 @@ pub(crate) struct Global {
     /// The data folder. By default $XDG_DATA_HOME/mainspring, which is ~/.local/share/mainspring.
     #[arg(long, global = true, env = "MAINSPRING_DATA", value_name = "DIR", help_heading = "Global options")]
     pub(crate) data: Option<PathBuf>,
+    /// The settings file. Else the first mainspring.toml of the working folder, the data folder, /etc/mainspring.
+    #[arg(long, global = true, env = "MAINSPRING_CONFIG", value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
     /// `--data` was written on the line: that folder is meant, whatever database the environment names.
     #[arg(skip)]
     pub(crate) folder_is_named: bool,

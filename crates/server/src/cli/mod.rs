@@ -4,15 +4,16 @@ mod api;
 mod api_key;
 mod backup;
 mod bench;
+mod config;
 mod copies;
 mod credential;
 mod doctor;
 mod document;
 mod environment;
 mod events;
-mod exit;
+pub(crate) mod exit;
 mod explain;
-mod failure;
+pub(crate) mod failure;
 mod global;
 mod inputs;
 mod migrate;
@@ -30,9 +31,9 @@ mod schedule;
 mod schema;
 mod serve;
 mod sse;
-mod table;
-mod terminal;
-mod text;
+pub(crate) mod table;
+pub(crate) mod terminal;
+pub(crate) mod text;
 mod validate;
 
 use std::ffi::OsString;
@@ -111,6 +112,9 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     /// Move everything from one database to another, such as from SQLite to PostgreSQL.
     Move(moving::Move),
+    /// See what is set and where it comes from; write empty settings files.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Say what an error code means and what to do.
     Explain(explain::Explain),
     /// Check this machine and the data folder, and say what to do.
@@ -158,6 +162,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Backup(backup) => backup::run(cx, &backup).await,
         Command::Restore(restore) => restore::run(cx, &restore).await,
         Command::Move(moving) => moving::run(cx, &moving).await,
+        Command::Config(command) => config::run(cx, &command),
         Command::Explain(explain) => explain::run(cx, &explain),
         Command::Credential(command) => credential::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
@@ -165,7 +170,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,
         Command::Doctor(doctor) => doctor::run(cx, &doctor).await,
-        Command::Bench(bench) => bench::run(bench).await,
+        Command::Bench(bench) => bench::run(cx, bench).await,
     }
 }
 

@@ -16,7 +16,7 @@ use super::run::Place;
 use super::serve::Egress as EgressChoice;
 use crate::app::App;
 use crate::http;
-use crate::settings::{BadSetting, Settings};
+use crate::settings::{BadSettings, Settings};
 use crate::wire::{self, OpenError, Opened};
 
 /// The machine's clock.
@@ -26,13 +26,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 
 /// The settings of a command: the environment's, and the folder that was named. Whoever can open the folder is its owner.
 pub(crate) fn settings(cx: &Cx) -> Result<Settings, Failure> {
-    let mut settings = environment::settings()?;
-    if let Some(data) = &cx.global.data {
-        settings.data.clone_from(data);
-    }
-    if cx.global.folder_is_named {
-        settings.postgres = None;
-    }
+    let mut settings = environment::settings(&cx.global, Vec::new())?;
     settings.dev = true;
     Ok(settings)
 }
@@ -67,7 +61,7 @@ pub(crate) async fn to_run(cx: &Cx, egress: EgressChoice) -> Result<Place, Failu
     egress.apply(&mut settings);
     match wire::open_for_running(&settings).await? {
         Opened::Here(app) => {
-            wire::log::install(app.redactor.clone(), Some(environment::variable("MAINSPRING_LOG").as_deref().unwrap_or("error")), false);
+            wire::log::install(app.redactor.clone(), Some(settings.log.as_deref().unwrap_or("error")), false);
             // What a dead process left is given back first; it is taken up when this run has to wait.
             app.engine.recover().await?;
             Ok(Place::Here(of_app(app)))
@@ -104,9 +98,13 @@ fn of_app(app: Arc<App>) -> Api {
     Api::of_folder(app.clone(), http::router(app))
 }
 
-impl From<BadSetting> for Failure {
-    fn from(error: BadSetting) -> Failure {
-        Failure::new(Exit::Invalid, "BAD_SETTING", error.to_string()).next(format!("correct or unset {}", error.name))
+impl From<BadSettings> for Failure {
+    fn from(error: BadSettings) -> Failure {
+        let next = match &error.0[..] {
+            [bad] => format!("correct or unset {}", bad.place),
+            _ => "correct or unset each".to_owned(),
+        };
+        Failure::new(Exit::Invalid, error.code(), error.to_string()).next(next)
     }
 }
 

@@ -1,20 +1,15 @@
 //! `mainspring serve`: the server's flags, and its start.
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mainspring_model::duration;
 
 use super::environment;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Cx;
-use crate::roles::Roles;
 use crate::serve::{self, ServeError};
-use crate::settings::{EgressMode, Settings};
-use crate::tags::Tags;
+use crate::settings::{self, EgressMode, Flag, Settings, Source};
 
 /// Where plans may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -29,11 +24,15 @@ pub(crate) enum Egress {
 
 impl Egress {
     pub(crate) fn apply(self, settings: &mut Settings) {
-        settings.egress = match self {
+        settings.egress = self.mode();
+    }
+
+    fn mode(self) -> EgressMode {
+        match self {
             Egress::Strict => EgressMode::Strict,
             Egress::AllowList => EgressMode::AllowList,
             Egress::Dev => EgressMode::Dev,
-        };
+        }
     }
 }
 
@@ -44,14 +43,13 @@ Examples:
   mainspring serve --listen 0.0.0.0:8080 --data /var/lib/mainspring --plans /etc/mainspring/plans
   mainspring serve --egress allow-list --allow 10.0.0.0/8 --allow printer.local:9100
 
-Flags have variables of the same names, MAINSPRING_LISTEN for --listen; a flag wins. --allow is MAINSPRING_EGRESS_ALLOW
-and --cors-origin is MAINSPRING_CORS_ORIGINS, both comma lists; --dev has none. ENCRYPTION_KEY (base64 of 32 bytes, a
-comma list, the first seals) takes the place of the key file in the data folder. Without --dev callers need an API key:
-mainspring api-key create.")]
+A flag wins over its variable, a variable over the settings file; `mainspring config print` shows them all, and what holds.
+Only --dev is a flag alone. Without it callers need an API key: mainspring api-key create. What the server needs is checked
+before its port opens; `mainspring doctor` checks the same.")]
 pub(crate) struct Serve {
     /// Where to listen.
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    listen: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDR", value_parser = reads("listen"))]
+    listen: Option<String>,
     /// The database: `postgres://…` for one of many nodes; `sqlite:<folder>` is another way to name the data folder. Better set
     /// as DATABASE_URL when it has a password: others on this machine see arguments.
     #[arg(long, value_name = "URL")]
@@ -69,40 +67,36 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "HOST[:PORT]")]
     allow: Vec<String>,
     /// What this node does, a comma list of api, worker, scheduler. All by default; less needs PostgreSQL and other nodes.
-    #[arg(long, value_name = "LIST")]
-    roles: Option<Roles>,
+    #[arg(long, value_name = "LIST", value_parser = reads("node.roles"))]
+    roles: Option<String>,
     /// What this node's workers serve of what plans ask for (`tag`), a comma list; `default` is for steps without one. Needs
     /// PostgreSQL: a node alone serves everything.
-    #[arg(long, value_name = "LIST")]
-    tags: Option<Tags>,
+    #[arg(long, value_name = "LIST", value_parser = reads("node.tags"))]
+    tags: Option<String>,
     /// Serve figures for monitoring on this address (GET /metrics). Not public: choose one that only the monitor reaches.
-    #[arg(long, value_name = "ADDR", value_parser = address)]
-    metrics_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDR", value_parser = reads("metrics.listen"))]
+    metrics_listen: Option<String>,
     /// Every caller on loopback is the local owner, without a key. Only for your own machine.
     #[arg(long)]
     dev: bool,
-    /// What `run.environment` says in plans.
+    /// What `run.environment` says in plans; `production` refuses settings that are unsafe.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// A web page's origin that may call from a browser. May be repeated.
     #[arg(long, value_name = "ORIGIN")]
     cors_origin: Vec<String>,
     /// Finished runs are removed when they are older than this (14d).
-    #[arg(long, value_name = "DURATION", value_parser = keep)]
-    keep_runs_for: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = reads("runs.keep_for"))]
+    keep_runs_for: Option<String>,
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    // A bare port is this machine's; a name is looked up once.
-    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
-        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+/// Takes what the setting's own reader takes, and leaves it as it was written. Not for secrets: clap repeats what it refuses.
+pub(crate) fn reads(key: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let setting = settings::setting(key).expect("every flag is in the table of settings");
+        (setting.take)(&mut Settings::default(), text)?;
+        Ok(text.to_owned())
     }
-    let wrong = || format!("\"{text}\" is no address; write 127.0.0.1:5000, [::1]:5000 or localhost:5000");
-    text.to_socket_addrs().map_err(|_| wrong())?.next().ok_or_else(wrong)
-}
-
-fn keep(text: &str) -> Result<Duration, String> {
-    duration::parse_text(text)
 }
 
 pub(crate) async fn run(cx: &Cx, serve: &Serve) -> Result<Exit, Failure> {
@@ -111,48 +105,36 @@ pub(crate) async fn run(cx: &Cx, serve: &Serve) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Flags over the environment over the defaults.
+/// Flags over the environment over the file over the defaults.
 pub(crate) fn settings(cx: &Cx, serve: &Serve) -> Result<Settings, Failure> {
-    let mut settings = environment::settings()?;
-    apply(cx, serve, &mut settings, environment::variable("MAINSPRING_EGRESS").is_some())?;
+    let settings = environment::settings(&cx.global, serve.flags())?;
+    if matches!(settings.source("egress.allow"), Source::Flag { .. }) && settings.egress != EgressMode::AllowList {
+        return Err(Failure::usage("--allow needs --egress allow-list: the other modes read no list"));
+    }
     Ok(settings)
 }
 
-fn apply(cx: &Cx, serve: &Serve, settings: &mut Settings, egress_is_set: bool) -> Result<(), Failure> {
-    if let Some(data) = &cx.global.data {
-        settings.data.clone_from(data);
+impl Serve {
+    fn flags(&self) -> Vec<Flag> {
+        let text = |key, given: &Option<String>| given.as_ref().map(|text| Flag::new(key, text));
+        let list = |key, given: &[String]| (!given.is_empty()).then(|| Flag::new(key, given.join(",")));
+        let flags = [
+            text("listen", &self.listen),
+            text("database.url", &self.database_url),
+            self.no_auto_migrate.then(|| Flag::new("database.auto_migrate", "false")),
+            self.plans.as_ref().map(|folder| Flag::new("plans", folder.display().to_string())),
+            self.egress.map(|egress| Flag::new("egress.mode", egress.mode().as_str())),
+            list("egress.allow", &self.allow),
+            text("node.roles", &self.roles),
+            text("node.tags", &self.tags),
+            text("metrics.listen", &self.metrics_listen),
+            self.dev.then(|| Flag::new("dev", "true")),
+            text("environment", &self.environment),
+            list("http.cors_origins", &self.cors_origin),
+            text("runs.keep_for", &self.keep_runs_for),
+        ];
+        flags.into_iter().flatten().collect()
     }
-    if cx.global.folder_is_named {
-        settings.postgres = None;
-    }
-    if let Some(url) = &serve.database_url {
-        settings.use_database_url("--database-url", url)?;
-    }
-    settings.auto_migrate &= !serve.no_auto_migrate;
-    settings.dev |= serve.dev;
-    match serve.egress {
-        Some(egress) => egress.apply(settings),
-        // Whoever develops calls services on the same machine.
-        None if settings.dev && !egress_is_set => settings.egress = EgressMode::Dev,
-        None => {}
-    }
-    settings.egress_allow.extend(serve.allow.iter().cloned());
-    settings.cors_origins.extend(serve.cors_origin.iter().cloned());
-    if !serve.allow.is_empty() && settings.egress != EgressMode::AllowList {
-        return Err(Failure::usage("--allow needs --egress allow-list: the other modes read no list"));
-    }
-    settings.listen = serve.listen.unwrap_or(settings.listen);
-    settings.roles = serve.roles.unwrap_or(settings.roles);
-    if let Some(tags) = &serve.tags {
-        settings.tags.clone_from(tags);
-    }
-    settings.metrics_listen = serve.metrics_listen.or(settings.metrics_listen);
-    settings.plans = serve.plans.clone().or(settings.plans.take());
-    if let Some(environment) = &serve.environment {
-        settings.environment.clone_from(environment);
-    }
-    settings.retention.max_age = serve.keep_runs_for.unwrap_or(settings.retention.max_age);
-    Ok(())
 }
 
 impl From<ServeError> for Failure {
@@ -163,6 +145,9 @@ impl From<ServeError> for Failure {
             ServeError::PortInUse { .. } => Failure::new(Exit::Conflict, code, message),
             ServeError::Lost { .. } => Failure::new(Exit::DatabaseLost, code, message),
             ServeError::Listen { .. } | ServeError::DevAddress { .. } => Failure::new(Exit::Invalid, code, message),
+            ServeError::Refused(_) => {
+                Failure::new(Exit::Invalid, code, message).next("`mainspring config print` shows every setting and its source")
+            }
         }
     }
 }
@@ -173,38 +158,44 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::settings::SETTINGS;
 
     fn read(args: &[&str]) -> Result<Settings, String> {
         let cli = Cli::try_parse_from([&["mainspring", "serve"], args].concat()).map_err(|error| error.to_string())?;
         let Command::Serve(serve) = cli.command else { panic!("serve was asked for") };
-        let mut settings = Settings::default();
-        apply(&Cx::new(cli.global), &serve, &mut settings, false).map_err(|failure| failure.message)?;
-        Ok(settings)
+        settings::read(&serve.flags(), &|_| None, None).map_err(|bad| bad.to_string())
     }
 
     #[test]
-    fn flags_become_settings() {
-        let args =
-            ["--listen", "8080", "--data", "d", "--plans", "p", "--egress", "allow-list", "--allow", "10.0.0.0/8", "--keep-runs-for", "7d"];
-        let settings = read(&args).unwrap();
+    fn every_flag_of_the_table_arrives_at_its_setting() {
+        for setting in SETTINGS {
+            let Some(flag) = setting.flag else { continue };
+            let example = setting.examples[0];
+            let args: Vec<&str> = match setting.key {
+                // Of every command; `environment::settings` hands it on.
+                "data" => continue,
+                "dev" | "database.auto_migrate" => vec![flag],
+                _ => vec![flag, example],
+            };
+            let settings = read(&args).unwrap();
+            let mut alone = Settings::default();
+            (setting.take)(&mut alone, example).unwrap();
+            assert_eq!((setting.value)(&settings), (setting.value)(&alone), "{flag}");
+            assert_eq!(settings.source(setting.key), &Source::Flag { name: flag });
+        }
+    }
+
+    #[test]
+    fn lists_are_repeated_and_a_port_is_this_machines() {
+        let settings = read(&["--listen", "8080", "--allow", "10.0.0.0/8", "--allow", "a:1", "--database-url", "sqlite:/tmp/x"]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!((settings.data, settings.plans), (PathBuf::from("d"), Some(PathBuf::from("p"))));
-        assert_eq!((settings.egress, settings.egress_allow), (EgressMode::AllowList, vec!["10.0.0.0/8".to_owned()]));
-        assert_eq!(settings.retention.max_age, Duration::from_secs(7 * 86_400));
-        assert_eq!(read(&["--database-url", "sqlite:/tmp/x"]).unwrap().data, PathBuf::from("/tmp/x"));
-    }
-
-    #[test]
-    fn dev_mode_lets_plans_reach_loopback_unless_told_otherwise() {
-        assert_eq!(read(&["--dev"]).unwrap().egress, EgressMode::Dev);
-        assert_eq!(read(&["--dev", "--egress", "strict"]).unwrap().egress, EgressMode::Strict);
-        assert_eq!(read(&[]).unwrap().egress, EgressMode::Strict);
+        assert_eq!(settings.egress_allow, ["10.0.0.0/8", "a:1"]);
+        assert_eq!(settings.data, PathBuf::from("/tmp/x"));
     }
 
     #[test]
     fn wrong_flags_say_what_to_write() {
         assert!(read(&["--listen", "here"]).unwrap_err().contains("127.0.0.1:5000"));
-        assert!(read(&["--allow", "10.0.0.1"]).unwrap_err().contains("--egress allow-list"));
         let refused = read(&["--database-url", "mysql://u:hunter2@h/db"]).unwrap_err();
         assert!(refused.contains("\"mysql\"") && refused.contains("postgres://") && !refused.contains("hunter2"), "{refused}");
         assert!(read(&["--roles", "api,driver"]).unwrap_err().contains("api, worker, scheduler"));

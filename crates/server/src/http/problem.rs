@@ -236,6 +236,7 @@ impl From<&StoreError> for Box<Problem> {
             | StoreError::Rights(_)
             | StoreError::TooOld { .. }
             | StoreError::Pending { .. }
+            | StoreError::Lacking { .. }
             | StoreError::NotEmpty { .. }
             | StoreError::Incomplete { .. }
             | StoreError::Moved { .. }

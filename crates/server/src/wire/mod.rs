@@ -97,13 +97,19 @@ pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenErro
         return postgres::open(settings, url, drive).await;
     }
     if settings.roles != Roles::ALL {
-        let reason =
-            format!("--roles {}: over the embedded store one process does everything; roles are for nodes over PostgreSQL", settings.roles);
+        let reason = format!(
+            "{}: {}: over the embedded store one process does everything; roles are for nodes over PostgreSQL",
+            settings.source("node.roles"),
+            settings.roles
+        );
         return Err(OpenError::Setting(reason));
     }
     if settings.tags != Tags::default() {
-        let reason =
-            format!("--tags {}: over the embedded store one process serves every tag; tags are for nodes over PostgreSQL", settings.tags);
+        let reason = format!(
+            "{}: {}: over the embedded store one process serves every tag; tags are for nodes over PostgreSQL",
+            settings.source("node.tags"),
+            settings.tags
+        );
         return Err(OpenError::Setting(reason));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -164,7 +170,8 @@ pub async fn join(
     let live = Hub::new(store.clone(), clock.clone(), terms, engine.new_id().as_u64_pair().1);
     let redis = match &settings.redis {
         Some(url) => Some(
-            Redis::new(url, &settings.redis_prefix, clock.clone()).map_err(|reason| OpenError::Setting(format!("REDIS_URL: {reason}")))?,
+            Redis::new(url, &settings.redis_prefix, clock.clone())
+                .map_err(|reason| OpenError::Setting(format!("{}: {reason}", settings.source("redis.url"))))?,
         ),
         None => None,
     };
@@ -259,7 +266,9 @@ fn policy(settings: &Settings) -> Result<Policy, OpenError> {
             let hosts: Result<Vec<AllowedHost>, OpenError> = settings
                 .egress_allow
                 .iter()
-                .map(|text| text.parse().map_err(|error| OpenError::Setting(format!("MAINSPRING_EGRESS_ALLOW: \"{text}\": {error}"))))
+                .map(|text| {
+                    text.parse().map_err(|error| OpenError::Setting(format!("{}: \"{text}\": {error}", settings.source("egress.allow"))))
+                })
                 .collect();
             Reach::AllowList(hosts?)
         }

@@ -140,6 +140,25 @@ async fn a_database_of_a_newer_version() {
     assert_eq!(server.get("/health/migrations").await.body["pending"], json!([]));
 }
 
+#[test]
+fn a_database_without_one_of_its_tables() {
+    let (place, before) = used();
+    // As a hand would have left it that renamed one.
+    let file = place.data().join("mainspring.db");
+    rename_in(&file, b"idempotency", b"idempotence");
+    let lacking = content(&file);
+    let said = "error[TABLES_MISSING]: the database lacks idempotency, which this version needs; restore it from a whole backup\n  next: ";
+    for args in [&SERVE[..], &["run", "list"]] {
+        let done = place.run(args).expect(3);
+        assert!(done.err.starts_with(said), "{args:?}: {}", done.err);
+    }
+    let done = place.run(&["doctor", "--fix", "--listen", "127.0.0.1:0"]).expect(3);
+    assert!(done.out.contains("✗  tables") && done.out.contains("[TABLES_MISSING]"), "{}", done.out);
+    assert!(content(&file) == lacking, "nothing in it was touched");
+    rename_in(&file, b"idempotence", b"idempotency");
+    assert_eq!(place.run(&["run", "show", "last", "-o", "json"]).expect(0).out, before);
+}
+
 /// The database without the two places in which SQLite counts how often it was opened for writing.
 fn content(file: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(file).unwrap();

@@ -5,3 +5,5 @@ mod keys;
 pub mod program;
 mod running;
 mod serving;
+mod settings;
+mod starting;

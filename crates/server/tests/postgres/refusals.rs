@@ -55,6 +55,29 @@ fn every_refusal_says_what_to_do() {
 }
 
 #[test]
+fn doctor_looks_at_the_database_and_at_redis() {
+    let (database, place) = (Database::make(), Place::new());
+    command(&place, &database, &["migrate", "up"]).expect(0);
+    let mut doctor = place.command(&["doctor", "--listen", "127.0.0.1:0"]);
+    doctor.env("DATABASE_URL", database.url()).env("REDIS_URL", "redis://:secret@127.0.0.1:1");
+    let done = Done::of(doctor.output().unwrap()).expect(0);
+    assert!(done.out.contains("✓  tables") && done.out.contains("as the database has it"), "{}", done.out);
+    assert!(done.out.contains("!  redis") && done.out.contains("REDIS_URL: no answer") && !done.out.contains("secret@"), "{}", done.out);
+}
+
+#[test]
+fn doctor_applies_migrations_and_says_so() {
+    let (database, place) = (Database::make(), Place::new());
+    let looked = command(&place, &database, &["doctor", "--listen", "127.0.0.1:0"]).expect(0).out;
+    assert!(looked.contains("!  migrations") && looked.contains("the next start applies them"), "{looked}");
+    command(&place, &database, &["migrate", "status"]).expect(3);
+    let fix = ["doctor", "--fix", "--listen", "127.0.0.1:0", "-o", "json"];
+    let report = command(&place, &database, &fix).expect(0).json();
+    assert!(report["fixed"][0].as_str().unwrap().starts_with("applied 0001_"), "{report}");
+    assert_eq!(command(&place, &database, &fix).expect(0).json()["fixed"], json!([]));
+}
+
+#[test]
 fn another_key_than_the_other_nodes_is_refused() {
     let (database, place) = (Database::make(), Place::new());
     command(&place, &database, &["run", "list"]).expect(0);

@@ -135,7 +135,7 @@ pub(super) async fn require(connection: &mut PgConnection) -> Result<(), Fail> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(StoreError::Failed(format!("the database lacks {}; restore it from a whole backup", missing.join(", "))).into())
+        Err(StoreError::Lacking { names: missing.join(", ") }.into())
     }
 }
 

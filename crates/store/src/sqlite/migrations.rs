@@ -113,7 +113,7 @@ async fn require(connection: &mut SqliteConnection) -> Result<(), Fail> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(StoreError::Failed(format!("the database lacks {}; restore it from a whole backup", missing.join(", "))).into())
+        Err(StoreError::Lacking { names: missing.join(", ") }.into())
     }
 }
 

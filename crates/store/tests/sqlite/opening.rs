@@ -137,8 +137,8 @@ async fn what_the_database_may_not_be() {
             "9999_future",
         ),
         ("update schema_migrations set checksum = 'x' where migration_name = '0002_plans'", "MIGRATION_CHANGED", "0002_plans"),
-        ("drop table idempotency", "STORE_FAILED", "lacks idempotency"),
-        ("drop view execution_logs", "STORE_FAILED", "lacks execution_logs"),
+        ("drop table idempotency", "TABLES_MISSING", "lacks idempotency"),
+        ("drop view execution_logs", "TABLES_MISSING", "lacks execution_logs"),
     ];
     for (harm, expected, words) in cases {
         let world = fresh().await;

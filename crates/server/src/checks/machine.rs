@@ -4,16 +4,16 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use mainspring_model::catalog::Catalog;
-use mainspring_model::clock::Millis;
+use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::id::Owner;
 use mainspring_model::store::{Paging, RunFilter};
 
 use super::{Check, State};
 use crate::app::App;
-use crate::cli::place;
 use crate::cli::text::{moment, plural, span};
 use crate::disk;
 use crate::settings::Settings;
+use crate::wire::SystemClock;
 
 /// Free space where the folder lies.
 pub(super) fn disk(folder: &Path) -> Check {
@@ -30,16 +30,15 @@ pub(super) fn disk(folder: &Path) -> Check {
     }
 }
 
+/// When the newest run was made.
+pub(super) async fn newest(app: &App) -> Option<Millis> {
+    let page = app.store.list_runs(Owner::LOCAL.org, &RunFilter::default(), &Paging { limit: 1, cursor: None }).await;
+    page.ok().and_then(|page| page.items.first().map(|run| run.created_at))
+}
+
 /// The clock against what is stored: a machine whose clock went back would see its own runs in the future.
-pub(super) async fn clock(app: Option<&App>) -> Check {
-    let newest = match app {
-        None => None,
-        Some(app) => {
-            let page = app.store.list_runs(Owner::LOCAL.org, &RunFilter::default(), &Paging { limit: 1, cursor: None }).await;
-            page.ok().and_then(|page| page.items.first().map(|run| run.created_at))
-        }
-    };
-    sane(place::clock().now(), newest)
+pub(super) fn clock(newest: Option<Millis>) -> Check {
+    sane(SystemClock::new().now(), newest)
 }
 
 /// 2025-01-01: this program is younger.
@@ -51,7 +50,7 @@ fn sane(now: Millis, newest: Option<Millis>) -> Check {
     const NAME: &str = "clock";
     let next = "set the machine's clock, best by NTP: schedules and expiries go by it";
     if !(EARLIEST..LATEST).contains(&now) {
-        return Check::new(NAME, State::Failed, format!("it says {}, which cannot be", moment(now))).next(next);
+        return Check::new(NAME, State::Failed, format!("it says {}, which cannot be", moment(now))).next(next).code("CLOCK_WRONG");
     }
     match newest.map(|newest| newest.saturating_sub(now)) {
         Some(ahead) if ahead > 60_000 => {

@@ -1,16 +1,10 @@
-//! Checks of the data folder: whether it can be written, who drives it, whether its keys and its database open.
+//! Checks of the data folder: whether it can be written, and who drives it.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
-
-use mainspring_model::store::Migrations;
 
 use super::{Check, State};
-use crate::app::App;
-use crate::cli::failure::Failure;
-use crate::settings::Settings;
 use crate::wire;
 
 /// Whether files can be made in the folder; for one that is not there, in the nearest one above it that is.
@@ -48,49 +42,6 @@ pub(super) fn engine(folder: &Path) -> Check {
             let url = url.trim();
             let place = if url.is_empty() { String::new() } else { format!(" at {url}") };
             Check::ok(NAME, format!("process {pid} drives the runs here{place}"))
-        }
-    }
-}
-
-/// Keys, database and migrations, and the parts that opened. Nothing is opened, and so made, where nothing is yet.
-pub(super) async fn open(settings: &Settings) -> (Vec<Check>, Option<Arc<App>>) {
-    const KEYS: &str = "key ring";
-    const MIGRATIONS: &str = "migrations";
-    const STORE: &str = "store";
-    if settings.postgres.is_none() && !settings.data.join(mainspring_store::DATABASE_FILE).exists() {
-        let nothing = |name| Check::new(name, State::Skipped, "no database yet; the first start makes it");
-        return (vec![nothing(KEYS), nothing(MIGRATIONS)], None);
-    }
-    match wire::open_for_command(settings).await {
-        Err(error) => {
-            let failure = Failure::from(error);
-            let name = match &*failure.code {
-                code if code.starts_with("VAULT_") => KEYS,
-                "STORE_NEWER" | "MIGRATION_CHANGED" => MIGRATIONS,
-                _ => STORE,
-            };
-            (vec![Check::failed(name, failure)], None)
-        }
-        Ok(app) => {
-            let ids: Vec<String> = app.vault.ring().ids().map(|id| id.to_string()).collect();
-            let mut checks = vec![Check::ok(
-                KEYS,
-                format!("opens the database; sealing key {}, {} in all", ids.first().map_or("none", String::as_str), ids.len()),
-            )];
-            checks.push(match app.store.migrations().await {
-                Ok(Migrations { applied, pending }) if pending.is_empty() => Check::ok(
-                    MIGRATIONS,
-                    format!("up to date, {} applied, last {}", applied.len(), applied.last().map_or("none", String::as_str)),
-                ),
-                Ok(Migrations { pending, .. }) => Check::new(MIGRATIONS, State::Failed, format!("not applied: {}", pending.join(", ")))
-                    .next("start the server once: it applies them"),
-                Err(error) => Check::failed(MIGRATIONS, error.into()),
-            });
-            checks.push(match app.store.probe().await {
-                Ok(()) => Check::ok(STORE, "writes and reads"),
-                Err(error) => Check::failed(STORE, error.into()),
-            });
-            (checks, Some(app))
         }
     }
 }

@@ -1,0 +1,166 @@
+//! The program's settings in one typed place: flag, else variable, else file, else default, and where each came from.
+
+mod file;
+mod page;
+mod read;
+mod setting;
+mod source;
+mod table;
+mod template;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mainspring_model::credential::Secret;
+use mainspring_model::store::Retention;
+
+use crate::live;
+use crate::roles::Roles;
+use crate::tags::Tags;
+
+pub use file::{File, find};
+pub use page::page;
+pub use read::{Flag, default_data, read};
+pub use setting::{Kind, Setting};
+pub use source::{BadSetting, BadSettings, Source, Sources};
+pub use table::{SETTINGS, setting};
+pub use template::{env_example, toml_template};
+
+/// Where plans may send requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressMode {
+    /// Public addresses only.
+    Strict,
+    /// Public addresses and what the operator listed.
+    AllowList,
+    /// Public addresses and loopback.
+    Dev,
+}
+
+/// Everything that can be set, with its default.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    /// The address of the database of many nodes, which takes the place of the embedded store.
+    pub postgres: Option<Secret>,
+    /// Of the role that owns its schema, when that is not the nodes' role.
+    pub migrate_url: Option<Secret>,
+    /// How long a silent node counts as alive.
+    pub lease: Duration,
+    /// How long a node goes on without its database before it ends, for its service manager to start it again.
+    pub patience: Duration,
+    /// Apply migrations at the start; without it a database that lacks one is refused.
+    pub auto_migrate: bool,
+    /// Plan files loaded at start.
+    pub plans: Option<PathBuf>,
+    pub egress: EgressMode,
+    /// `host[:port]`, address or network each; for [`EgressMode::AllowList`].
+    pub egress_allow: Vec<String>,
+    pub dev: bool,
+    /// `development`, `production`, or a name of the operator's.
+    pub environment: String,
+    /// `ENCRYPTION_KEY`: base64 of 32 bytes, a comma list, the first seals. Without it a key file in the data folder is used.
+    pub encryption_key: Option<Secret>,
+    pub cors_origins: Vec<String>,
+    pub max_body: usize,
+    /// How long callers that wait for a run are held.
+    pub answer_within: Duration,
+    pub retention: Retention,
+    pub max_live: usize,
+    pub roles: Roles,
+    /// What the workers of this node serve.
+    pub tags: Tags,
+    /// The figures' own address.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Opens `/metrics` on the server's own address.
+    pub metrics_token: Option<Secret>,
+    /// The address of a Redis that shortens the way of live updates between nodes.
+    pub redis: Option<Secret>,
+    /// What our keys and channels in Redis begin with.
+    pub redis_prefix: String,
+    pub live: live::Terms,
+    /// The log's filter; `None` leaves it to the command.
+    pub log: Option<String>,
+    /// Where each of them came from.
+    pub sources: Sources,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            data: PathBuf::from("mainspring-data"),
+            postgres: None,
+            migrate_url: None,
+            lease: Duration::from_secs(10),
+            patience: Duration::from_secs(60),
+            auto_migrate: true,
+            plans: None,
+            egress: EgressMode::Strict,
+            egress_allow: Vec::new(),
+            dev: false,
+            environment: "development".to_owned(),
+            encryption_key: None,
+            cors_origins: Vec::new(),
+            max_body: 10 << 20,
+            answer_within: Duration::from_secs(60),
+            retention: Retention::default(),
+            max_live: 2_048,
+            roles: Roles::ALL,
+            tags: Tags::default(),
+            metrics_listen: None,
+            metrics_token: None,
+            redis: None,
+            redis_prefix: "mainspring".to_owned(),
+            live: live::Terms::default(),
+            log: None,
+            sources: Sources::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults with what the environment says, and no file. `get` reads one variable.
+    ///
+    /// # Errors
+    /// Every variable that does not read, by name; never its value when it is a secret.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Settings, BadSettings> {
+        read(&[], &get, None)
+    }
+
+    /// Takes another database or data folder than the settings name; `name` is the flag that says so.
+    ///
+    /// # Errors
+    /// The reason, without the URL: it may hold a password.
+    pub fn use_database_url(&mut self, name: &'static str, url: &str) -> Result<(), BadSettings> {
+        values::database_url(self, url).map_err(|reason| BadSetting { code: "BAD_SETTING", place: name.to_owned(), reason })?;
+        Ok(())
+    }
+
+    /// Where a setting came from.
+    pub fn source(&self, key: &str) -> &Source {
+        self.sources.of(key)
+    }
+
+    /// `production`, where what would be warned of is refused.
+    pub fn is_production(&self) -> bool {
+        self.environment == "production"
+    }
+}
+
+impl EgressMode {
+    pub fn parse(text: &str) -> Option<EgressMode> {
+        [EgressMode::Strict, EgressMode::AllowList, EgressMode::Dev].into_iter().find(|mode| mode.as_str() == text)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EgressMode::Strict => "strict",
+            EgressMode::AllowList => "allow-list",
+            EgressMode::Dev => "dev",
+        }
+    }
+}
