@@ -7,6 +7,7 @@ use std::time::Duration;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
+use crate::limits;
 use crate::live;
 use crate::roles::Roles;
 use crate::tags::Tags;
@@ -65,6 +66,7 @@ pub struct Settings {
     /// What our keys and channels in Redis begin with.
     pub redis_prefix: String,
     pub live: live::Terms,
+    pub limits: limits::Terms,
 }
 
 impl Default for Settings {
@@ -95,6 +97,7 @@ impl Default for Settings {
             redis: None,
             redis_prefix: "mainspring".to_owned(),
             live: live::Terms::default(),
+            limits: limits::Terms::default(),
         }
     }
 }
@@ -177,6 +180,15 @@ impl Settings {
         }
         if let Some((_, text)) = first(&["MAINSPRING_REDIS_PREFIX"]) {
             settings.redis_prefix = text;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_MINUTE"]) {
+            settings.limits.budgets[0] = limits::requests(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_RATE_LIMIT_PER_HOUR", "RATE_LIMIT_PER_HOUR"]) {
+            settings.limits.budgets[1] = limits::requests(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
+        if let Some((name, text)) = first(&["MAINSPRING_TRUSTED_PROXIES"]) {
+            settings.limits.proxies = limits::networks(&text).map_err(|reason| BadSetting { name, reason })?;
         }
         if let Some((name, text)) = first(&["MAINSPRING_DATABASE_URL", "DATABASE_URL"]) {
             settings.use_database_url(name, &text)?;
@@ -266,6 +278,21 @@ mod tests {
         assert_eq!(settings.cors_origins, ["https://a.example", "https://b.example"]);
         let settings = read(&[("ENVIRONMENT", "production"), ("MAINSPRING_ENVIRONMENT", "staging")]).unwrap();
         assert_eq!(settings.environment, "staging");
+    }
+
+    #[test]
+    fn limits_are_off_unless_set() {
+        assert_eq!(read(&[]).unwrap().limits, limits::Terms::default());
+        let settings =
+            read(&[("RATE_LIMIT_PER_MINUTE", "60"), ("RATE_LIMIT_PER_HOUR", "1000"), ("MAINSPRING_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]);
+        let limits = settings.unwrap().limits;
+        assert_eq!((limits.budgets, limits.proxies.len()), ([60, 1_000], 2));
+        for (name, text) in
+            [("RATE_LIMIT_PER_MINUTE", "many"), ("RATE_LIMIT_PER_HOUR", "1000000001"), ("MAINSPRING_TRUSTED_PROXIES", "proxy")]
+        {
+            let error = read(&[(name, text)]).unwrap_err().to_string();
+            assert!(error.starts_with(name) && error.contains(text), "{error}");
+        }
     }
 
     #[test]
