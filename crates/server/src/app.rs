@@ -12,6 +12,7 @@ use mainspring_providers::egress::Egress;
 use mainspring_vault::{Redactor, Vault};
 
 use crate::catalog::ServerCatalog;
+use crate::limits::Limits;
 use crate::live::{Hub, Redis};
 use crate::metrics::Metrics;
 use crate::roles::Roles;
@@ -33,6 +34,8 @@ pub struct App {
     pub live: Arc<Hub>,
     /// When the operator named one; nothing rests on it.
     pub redis: Option<Arc<Redis>>,
+    /// When the operator set some.
+    pub limits: Option<Limits>,
     pub mode: Mode,
 }
 

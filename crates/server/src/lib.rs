@@ -8,6 +8,7 @@ pub mod cli;
 pub mod disk;
 pub mod error_pages;
 pub mod http;
+pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod plans;

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{Owner, UserId};
+use mainspring_model::id::{ApiKeyId, Owner, UserId};
 use mainspring_vault::Token;
 
 use super::api::Api;
@@ -54,7 +54,7 @@ impl Caller {
 }
 
 async fn identify(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
-    let caller = if api.mode.dev { Caller { owner: Owner::LOCAL } } else { bearer(api, headers).await? };
+    let caller = if api.mode.dev { Caller { owner: Owner::LOCAL } } else { by_key(api, hash_of_key(headers)?).await?.0 };
     if let Some(wanted) = headers.get("x-organization")
         && wanted.to_str().map_or(true, |wanted| wanted != caller.owner.org.to_string())
     {
@@ -63,7 +63,29 @@ async fn identify(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
     Ok(caller)
 }
 
-async fn bearer(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
+/// Who asks by the key with this hash, and which key it is.
+pub(super) async fn by_key(api: &Api, hash: [u8; 32]) -> Refusable<(Caller, ApiKeyId)> {
+    let now = api.clock.now();
+    if let Some((owner, key)) = api.keys.get(&hash, now) {
+        return Ok((Caller { owner }, key));
+    }
+    let record = api.store.api_key_by_hash(&hash).await?;
+    let record = record.filter(|record| record.expires_at.is_none_or(|until| until > now));
+    let Some(record) = record else {
+        api.keys.forget(&hash);
+        return Err(unauthorized("the API key is unknown, was removed or has expired"));
+    };
+    api.keys.put(hash, (record.owner, record.id), now, record.expires_at);
+    Ok((Caller { owner: record.owner }, record.id))
+}
+
+/// Whether the key was right when it was last looked up, however long ago.
+pub(super) fn was_right(api: &Api, hash: &[u8; 32]) -> bool {
+    api.keys.lock().contains_key(hash)
+}
+
+/// Of the key in `Authorization`.
+pub(super) fn hash_of_key(headers: &HeaderMap) -> Refusable<[u8; 32]> {
     let given = headers.get(header::AUTHORIZATION).ok_or_else(|| unauthorized("an API key is needed: send Authorization: Bearer msk_…"))?;
     let token = given
         .to_str()
@@ -74,16 +96,7 @@ async fn bearer(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
         .ok_or_else(|| unauthorized("Authorization is not \"Bearer <API key>\""))?;
     // The checksum tells a mistyped key without a look at the store.
     let token = Token::parse(Token::API_KEY, token).map_err(|error| unauthorized(format!("the API key cannot be right: {error}")))?;
-    let hash = token.hash().0;
-    let now = api.clock.now();
-    if let Some(owner) = api.keys.get(&hash, now) {
-        return Ok(Caller { owner });
-    }
-    let record = api.store.api_key_by_hash(&hash).await?;
-    let record = record.filter(|record| record.expires_at.is_none_or(|until| until > now));
-    let record = record.ok_or_else(|| unauthorized("the API key is unknown, was removed or has expired"))?;
-    api.keys.put(hash, record.owner, now, record.expires_at);
-    Ok(Caller { owner: record.owner })
+    Ok(token.hash().0)
 }
 
 pub(super) fn unauthorized(detail: impl Into<String>) -> Box<Problem> {
@@ -97,25 +110,32 @@ fn user_in_query(query: &str) -> Option<String> {
 
 /// Keys seen lately, by hash. Short, because a removed key must stop working at once for all that a person can tell.
 #[derive(Default)]
-pub struct KeyCache(Mutex<HashMap<[u8; 32], (Owner, Millis)>>);
+pub struct KeyCache(Mutex<HashMap<[u8; 32], (Known, Millis)>>);
+
+/// Whose a key is, and which.
+type Known = (Owner, ApiKeyId);
 
 const KEEP: Millis = 5_000;
 const CAPACITY: usize = 1_024;
 
 impl KeyCache {
-    fn get(&self, hash: &[u8; 32], now: Millis) -> Option<Owner> {
-        self.lock().get(hash).filter(|(_, until)| *until > now).map(|(owner, _)| *owner)
+    fn get(&self, hash: &[u8; 32], now: Millis) -> Option<Known> {
+        self.lock().get(hash).filter(|(_, until)| *until > now).map(|(known, _)| *known)
     }
 
-    fn put(&self, hash: [u8; 32], owner: Owner, now: Millis, expires_at: Option<Millis>) {
+    fn put(&self, hash: [u8; 32], known: Known, now: Millis, expires_at: Option<Millis>) {
         let mut keys = self.lock();
         if keys.len() >= CAPACITY {
             keys.clear();
         }
-        keys.insert(hash, (owner, expires_at.map_or(now + KEEP, |at| at.min(now + KEEP))));
+        keys.insert(hash, (known, expires_at.map_or(now + KEEP, |at| at.min(now + KEEP))));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Owner, Millis)>> {
+    fn forget(&self, hash: &[u8; 32]) {
+        self.lock().remove(hash);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Known, Millis)>> {
         self.0.lock().expect("no panic happens while the keys are held")
     }
 }

@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::api::Api;
 use super::problem::{Problem, Refusable};
-use super::{body, origin};
+use super::{body, limit, origin};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -29,7 +29,12 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     // Only a problem tells its path, but by then the request is gone.
     let path = request.uri().clone();
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
-    let mut response = match admit(api, peer, &request) {
+    let standing = match &api.limits {
+        // Its own allocation: without limits no request pays for the room.
+        Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,
+        None => None,
+    };
+    let mut response = match limit::admit(standing).and_then(|()| admit(api, peer, &request)) {
         Err(problem) => {
             // Who asked before sending hears no, and does not send.
             if problem.status == StatusCode::PAYLOAD_TOO_LARGE && !request.headers().contains_key(header::EXPECT) {
@@ -57,6 +62,9 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+    if let Some(standing) = standing {
+        limit::tell(headers, standing);
+    }
     if let Some(origin) = listed {
         origin::allow(headers, origin);
     }

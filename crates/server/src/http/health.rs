@@ -121,7 +121,8 @@ pub struct Checks {
     database_pool: &'static str,
     /// Free space for the data; `warning` under 1 GiB, `error` when nothing can be written.
     disk: &'static str,
-    /// `degraded` while the configured Redis does not answer: live updates of other nodes then take about a second. Never a failure.
+    /// `degraded` while the configured Redis does not answer: live updates of other nodes then take about a second,
+    /// and each node counts rate limits for itself. Never a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'static str>,
 }

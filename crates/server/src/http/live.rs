@@ -36,7 +36,7 @@ const MOST_TOPICS: usize = 20;
     params(LiveQuery, ("Last-Event-ID" = Option<String>, Header, description = "Goes on behind this event; for the same topics in the same order.")),
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
-        (status = 429, description = "The organization has as many readers as it may."),
+        (status = 429, description = "`TOO_MANY_READERS`: the organization has as many readers as it may; or `RATE_LIMITED`."),
     ))]
 pub async fn stream_live(State(api): Shared, caller: Caller, Query(query): Query<LiveQuery>, headers: HeaderMap) -> Refusable<Response> {
     let topics = topics(query.topics.as_deref().unwrap_or_default())?;

@@ -17,6 +17,7 @@ mod history;
 mod idempotency;
 mod integration_body;
 mod integrations;
+mod limit;
 mod live;
 mod logs;
 mod metrics;
@@ -44,10 +45,11 @@ mod webhook_answer;
 mod webhook_auth;
 mod webhook_request;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -119,12 +121,13 @@ async fn not_found(request: Request) -> Box<Problem> {
     Problem::not_found(format_args!("the address {}", request.uri().path()))
 }
 
-/// The whole interface as one service, for tests and for whoever brings a listener of their own.
+/// The whole interface as one service, for tests and for whoever brings a listener of their own. Who calls is in `ConnectInfo`.
 pub fn router(app: Arc<App>) -> Router {
     let (api, routes) = build(app);
     let service = tower::service_fn(move |request: Request| {
         let (api, routes) = (api.clone(), routes.clone());
-        async move { Ok::<_, std::convert::Infallible>(edge::answer(&api, routes, None, request).await) }
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        async move { Ok::<_, std::convert::Infallible>(edge::answer(&api, routes, peer, request).await) }
     });
     Router::new().fallback_service(service)
 }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::api::{Api, Shared};
 use super::docs;
+use super::limit;
 use super::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -78,6 +79,21 @@ fn put_right(operation: &mut Value, path: &str, method: Option<&str>) {
             "description": "Refused: the code says why.",
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         });
+        let limited = || {
+            let mut limited = refusal.clone();
+            limited["description"] = json!("`RATE_LIMITED`: over the limit of the caller or its address, where the operator set one.");
+            let header = |said: &str| json!({"description": said, "schema": {"type": "integer"}});
+            limited["headers"] = json!({
+                "RateLimit-Limit": header("Requests of the budget that is closest to its end. Every limited answer has this and the next two."),
+                "RateLimit-Remaining": header("Requests that it has left."),
+                "RateLimit-Reset": header("Seconds until all of it is there again."),
+                "Retry-After": header("Seconds until the next request is taken."),
+            });
+            limited
+        };
+        if !limit::is_free(path) {
+            responses.entry("429").or_insert_with(limited);
+        }
         responses.entry("default").or_insert(refusal);
     }
 }

@@ -9,6 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use super::problem::{Problem, Refusable};
 use crate::app::Mode;
 
+/// What a listed origin's page may read beside the headers that every page may.
+const READABLE: &str = "ETag, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id";
+
 /// Refuses what comes from elsewhere. `peer` is unknown in tests, which hand requests over without a socket.
 pub fn check(mode: &Mode, peer: Option<SocketAddr>, request: &Request) -> Refusable<()> {
     if mode.dev {
@@ -56,7 +59,7 @@ pub fn listed(mode: &Mode, headers: &HeaderMap) -> Option<HeaderValue> {
 /// Lets a listed origin's page read the answer.
 pub fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("ETag, Location, Retry-After, X-Request-Id"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READABLE));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 

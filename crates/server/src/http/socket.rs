@@ -46,7 +46,7 @@ const POLICY: u16 = 1_008;
 #[utoipa::path(get, path = "/api/ws", tag = "live", responses(
     (status = 101, description = "The connection is a WebSocket now."),
     (status = 426, description = "The request asks for no WebSocket."),
-    (status = 429, description = "The organization has as many readers as it may."),
+    (status = 429, description = "`TOO_MANY_READERS`: the organization has as many readers as it may; or `RATE_LIMITED`."),
 ))]
 pub async fn open_socket(
     State(api): Shared,
@@ -79,7 +79,7 @@ pub fn too_many() -> Box<Problem> {
 }
 
 /// The headers that say who asks, kept for as long as the connection: the key may be removed meanwhile.
-fn identity(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn identity(headers: &HeaderMap) -> HeaderMap {
     let mut identity = HeaderMap::with_capacity(2);
     for name in [header::AUTHORIZATION, header::HeaderName::from_static("x-organization")] {
         if let Some(value) = headers.get(&name) {

@@ -1,4 +1,4 @@
-//! Word between nodes by Redis: which runs to look at, and nothing else. Whatever it says or loses, what readers get is the store's.
+//! The way to the other nodes by Redis: word of which runs to look at, and scripts over the same connection. What readers get is the store's.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::credential::Secret;
 use mainspring_model::id::{OrgId, RunId};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisError};
+use redis::{Client, FromRedisValue, RedisError, ScriptInvocation};
 use tokio::sync::Notify;
 
 use super::hub::Hub;
@@ -23,6 +23,8 @@ pub struct Redis {
     clock: Arc<dyn Clock>,
     outgoing: Mutex<HashSet<(OrgId, Option<RunId>)>>,
     waiting: Notify,
+    /// What word goes out by, and scripts. Only `speak` opens it anew.
+    open: Mutex<Option<MultiplexedConnection>>,
     /// When anything, also our own word, was last heard.
     heard_at: AtomicI64,
 }
@@ -52,6 +54,7 @@ impl Redis {
             clock,
             outgoing: Mutex::default(),
             waiting: Notify::new(),
+            open: Mutex::default(),
             heard_at: AtomicI64::new(Millis::MIN),
         }))
     }
@@ -82,32 +85,43 @@ impl Redis {
         tokio::join!(self.speak(), self.listen(hub));
     }
 
+    /// Runs a script over the connection that is open; `None` at once while there is none. `within`: the longest wait, in milliseconds.
+    pub async fn ask<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>, within: Millis) -> Option<Result<T, RedisError>> {
+        if !self.is_up() {
+            return None;
+        }
+        let mut open = self.open().clone()?;
+        Some(self.in_time(within, script.invoke_async(&mut open)).await)
+    }
+
     async fn speak(&self) {
-        let mut connection: Option<MultiplexedConnection> = None;
         let mut pause = AGAIN.0;
         loop {
-            tokio::select! {
-                () = self.waiting.notified() => {}
-                () = self.after(BEAT) => {}
-            }
             let text = self.message();
             let spoken = async {
-                if connection.is_none() {
-                    connection = Some(self.client.get_multiplexed_async_connection().await?);
-                }
-                let Some(open) = &mut connection else { return Ok(()) };
-                redis::cmd("PUBLISH").arg(&self.channel).arg(text).query_async::<()>(open).await
+                let known = self.open().clone();
+                let mut open = match known {
+                    Some(open) => open,
+                    None => self.client.get_multiplexed_async_connection().await?,
+                };
+                redis::cmd("PUBLISH").arg(&self.channel).arg(text).query_async::<()>(&mut open).await?;
+                *self.open() = Some(open);
+                Ok(())
             };
-            match self.in_time(spoken).await {
+            match self.in_time(DEADLINE, spoken).await {
                 Ok(()) => pause = AGAIN.0,
                 Err(error) => {
                     tracing::debug!(%error, "no word could be sent to the other nodes by Redis");
-                    connection = None;
+                    *self.open() = None;
                     self.after(pause).await;
                     pause = (pause * 2).min(AGAIN.1);
                 }
             }
             self.after(PACE).await;
+            tokio::select! {
+                () = self.waiting.notified() => {}
+                () = self.after(BEAT) => {}
+            }
         }
     }
 
@@ -115,7 +129,7 @@ impl Redis {
         let mut pause = AGAIN.0;
         let mut said_lost = false;
         loop {
-            match self.in_time(self.subscribe()).await {
+            match self.in_time(DEADLINE, self.subscribe()).await {
                 Ok(subscription) => {
                     tracing::info!("word of the other nodes comes by Redis");
                     (pause, said_lost) = (AGAIN.0, false);
@@ -133,7 +147,7 @@ impl Redis {
                     hub.ring_all();
                 }
                 Err(error) if !std::mem::replace(&mut said_lost, true) => {
-                    tracing::warn!(%error, "Redis does not answer; live updates of other nodes come from the database, about a second later");
+                    tracing::warn!(%error, "Redis does not answer; live updates of other nodes come from the database, about a second later, and each node counts rate limits for itself");
                 }
                 Err(_) => {}
             }
@@ -162,8 +176,8 @@ impl Redis {
         self.heard_at.store(self.clock.now(), Ordering::Release);
     }
 
-    async fn in_time<T>(&self, asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
-        match select(pin!(asked), pin!(self.after(DEADLINE))).await {
+    async fn in_time<T>(&self, within: Millis, asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
+        match select(pin!(asked), pin!(self.after(within))).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err((redis::ErrorKind::Io, "no answer in time").into()),
         }
@@ -171,6 +185,10 @@ impl Redis {
 
     async fn after(&self, millis: Millis) {
         self.clock.sleep_until(self.clock.now() + millis).await;
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.open.lock().expect("no panic happens while the connection is held")
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<(OrgId, Option<RunId>)>> {

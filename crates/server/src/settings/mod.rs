@@ -16,6 +16,7 @@ use std::time::Duration;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
+use crate::limits;
 use crate::live;
 use crate::roles::Roles;
 use crate::tags::Tags;
@@ -82,6 +83,7 @@ pub struct Settings {
     /// What our keys and channels in Redis begin with.
     pub redis_prefix: String,
     pub live: live::Terms,
+    pub limits: limits::Terms,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
     /// Where each of them came from.
@@ -116,6 +118,7 @@ impl Default for Settings {
             redis: None,
             redis_prefix: "mainspring".to_owned(),
             live: live::Terms::default(),
+            limits: limits::Terms::default(),
             log: None,
             sources: Sources::default(),
         }

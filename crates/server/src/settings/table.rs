@@ -8,6 +8,7 @@ use mainspring_model::duration;
 use super::EgressMode;
 use super::setting::{Kind, Setting};
 use super::values::{address, database_url, exposed, filter, joined, list, number, put, span, switch, token};
+use crate::limits;
 
 /// The line of a key.
 pub fn setting(key: &str) -> Option<&'static Setting> {
@@ -154,7 +155,7 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         kind: Kind::Address,
         default: "",
-        meaning: "a Redis by which nodes tell one another where to look, see [operating over PostgreSQL](operations-postgres.md#redis)",
+        meaning: "a Redis by which nodes tell one another where to look and count [limits](guide.md#limits) together, see [operating over PostgreSQL](operations-postgres.md#redis)",
         examples: ["redis://:pass@redis:6379", "rediss://:other@redis2:6379"],
         take: |settings, text| put(&mut settings.redis, Ok(Some(Secret::new(text)))),
         value: |settings| exposed(settings.redis.as_ref()),
@@ -165,7 +166,7 @@ pub static SETTINGS: &[Setting] = &[
         flag: None,
         kind: Kind::Text,
         default: "mainspring",
-        meaning: "what its channel begins with",
+        meaning: "what its channel and keys begin with",
         examples: ["mainspring", "staging"],
         take: |settings, text| put(&mut settings.redis_prefix, Ok(text.to_owned())),
         value: |settings| Some(settings.redis_prefix.clone()),
@@ -238,6 +239,39 @@ pub static SETTINGS: &[Setting] = &[
         examples: ["10485760", "1048576"],
         take: |settings, text| put(&mut settings.max_body, number(text, "bytes")),
         value: |settings| Some(settings.max_body.to_string()),
+    },
+    Setting {
+        key: "http.rate_limit_per_minute",
+        variables: &["MAINSPRING_RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_MINUTE"],
+        flag: None,
+        kind: Kind::Number,
+        default: "0",
+        meaning: "requests that one caller may make per minute; 0 is no limit, see [limits](guide.md#limits)",
+        examples: ["60", "600"],
+        take: |settings, text| put(&mut settings.limits.budgets[0], limits::requests(text)),
+        value: |settings| Some(settings.limits.budgets[0].to_string()),
+    },
+    Setting {
+        key: "http.rate_limit_per_hour",
+        variables: &["MAINSPRING_RATE_LIMIT_PER_HOUR", "RATE_LIMIT_PER_HOUR"],
+        flag: None,
+        kind: Kind::Number,
+        default: "0",
+        meaning: "the same per hour",
+        examples: ["1000", "10000"],
+        take: |settings, text| put(&mut settings.limits.budgets[1], limits::requests(text)),
+        value: |settings| Some(settings.limits.budgets[1].to_string()),
+    },
+    Setting {
+        key: "http.trusted_proxies",
+        variables: &["MAINSPRING_TRUSTED_PROXIES"],
+        flag: None,
+        kind: Kind::List,
+        default: "",
+        meaning: "networks of the proxies in front, whose `X-Forwarded-For` says where a request came from",
+        examples: ["10.0.0.0/8,::1/128", "192.0.2.7/32"],
+        take: |settings, text| put(&mut settings.limits.proxies, limits::networks(text)),
+        value: |settings| joined(&settings.limits.proxies.iter().map(ToString::to_string).collect::<Vec<_>>()),
     },
     Setting {
         key: "runs.keep_for",

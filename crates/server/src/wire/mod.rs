@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::app::{App, Mode};
 use crate::catalog::ServerCatalog;
+use crate::limits::{Limits, Shared};
 use crate::live::{self, Hub, Redis};
 use crate::metrics::{EngineMeter, Metrics};
 use crate::roles::Roles;
@@ -175,6 +176,9 @@ pub async fn join(
         ),
         None => None,
     };
+    let shared = redis.clone().filter(|_| settings.postgres.is_some());
+    let shared = shared.map(|redis| Shared::new(redis, &settings.redis_prefix, clock.clone()));
+    let limits = Limits::new(settings.limits.clone(), clock.clone(), shared);
     engine.watchers().on_change({
         let live = live.clone();
         Box::new(move |org, run| live.changed(org, run))
@@ -192,7 +196,7 @@ pub async fn join(
         metrics_token: settings.metrics_token.clone(),
         started_at: clock.now(),
     };
-    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, live, redis, mode }))
+    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, live, redis, limits, mode }))
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

@@ -9,6 +9,7 @@ mod idempotency;
 mod integrations;
 mod isolation;
 mod keys;
+mod limits;
 pub mod live;
 mod metrics;
 mod observing;

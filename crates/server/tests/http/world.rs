@@ -6,12 +6,15 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use mainspring_engine::NoMarks;
+use mainspring_model::clock::{Clock, FakeClock};
 use mainspring_model::id::{ApiKeyId, OrgId, Owner, UserId};
 use mainspring_model::store::ApiKeyRecord;
 use mainspring_server::app::App;
 use mainspring_server::settings::{EgressMode, Settings};
 use mainspring_server::{http as interface, wire};
-use mainspring_vault::{OsEntropy, Token};
+use mainspring_store::{OpenOptions, SqliteStore};
+use mainspring_vault::{KeyRing, OsEntropy, Token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -50,6 +53,18 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings { data: folder.path().to_owned(), ..settings };
         let app = wire::open(&settings, true).await.expect("the parts join");
+        let router = interface::router(app.clone());
+        World { app, router, folder }
+    }
+
+    /// The same with a clock that the test moves.
+    pub async fn at(settings: Settings, clock: FakeClock) -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { data: folder.path().to_owned(), ..settings };
+        let ring = KeyRing::open_or_create_file(&folder.path().join("key"), false, &OsEntropy).expect("a key file is made");
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let store = SqliteStore::open(OpenOptions::new(folder.path(), clock.clone())).await.expect("an empty folder opens");
+        let app = wire::join(&settings, store, ring, clock, Arc::new(NoMarks)).await.expect("the parts join");
         let router = interface::router(app.clone());
         World { app, router, folder }
     }

@@ -1,6 +1,7 @@
 //! The program as one of many nodes: real processes over a PostgreSQL of the tests' own.
 
 pub mod database;
+mod limits;
 mod live;
 pub mod node;
 mod nodes;

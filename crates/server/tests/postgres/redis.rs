@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::node::now;
+use crate::cli::program::signal;
 
 pub struct Redis {
     port: u16,
@@ -43,6 +44,11 @@ impl Redis {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// A signal to the process, by name.
+    pub fn send(&self, name: &str) {
+        signal(self.child.as_ref().unwrap(), name);
     }
 
     /// One command by redis-cli.

@@ -132,11 +132,7 @@ pub(super) async fn require(connection: &mut PgConnection) -> Result<(), Fail> {
         .fetch_all(connection)
         .await?;
     let missing = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(StoreError::Lacking { names: missing.join(", ") }.into())
-    }
+    if missing.is_empty() { Ok(()) } else { Err(StoreError::Lacking { names: missing.join(", ") }.into()) }
 }
 
 fn checksum(migration: &Migration) -> String {

@@ -110,11 +110,7 @@ async fn require(connection: &mut SqliteConnection) -> Result<(), Fail> {
     let rows = sqlx::query("select name from sqlite_schema where type in ('table', 'view')").fetch_all(connection).await?;
     let found = rows.iter().map(|row| row.try_get::<&str, _>(0)).collect::<Result<Vec<_>, _>>()?;
     let missing: Vec<&str> = REQUIRED.iter().filter(|name| !found.contains(name)).copied().collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(StoreError::Lacking { names: missing.join(", ") }.into())
-    }
+    if missing.is_empty() { Ok(()) } else { Err(StoreError::Lacking { names: missing.join(", ") }.into()) }
 }
 
 /// All of this version, in order.

@@ -1,0 +1,81 @@
+//! Limits on requests: how many each caller and each address may make, counted by all nodes together when there is a Redis for it.
+//!
+//! The node counts in any case. What it would refuse by itself is refused without asking anybody; what it would let in is asked of
+//! Redis, and when Redis does not answer in time, the node's own count was the answer. So losing Redis costs the sharing, not the limit.
+
+mod bucket;
+mod counts;
+mod forwarded;
+mod network;
+mod shared;
+mod subject;
+mod terms;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use mainspring_model::clock::{Clock, Millis};
+
+pub use bucket::{Budgets, Standing};
+pub use network::Network;
+pub use shared::Shared;
+pub use subject::Subject;
+pub use terms::{Terms, networks, requests};
+
+use counts::Counts;
+
+/// Subjects that a node remembers of each kind: about 10 MiB when both are full.
+const MOST: usize = 65_536;
+
+/// The limits of one node.
+pub struct Limits {
+    terms: Terms,
+    clock: Arc<dyn Clock>,
+    /// Apart from the addresses: nobody makes keys as easily as addresses, so rotating those pushes no caller out.
+    callers: Counts,
+    addresses: Counts,
+    shared: Option<Shared>,
+}
+
+impl Limits {
+    /// `None` when no limit is set: nothing is counted then.
+    pub fn new(terms: Terms, clock: Arc<dyn Clock>, shared: Option<Shared>) -> Option<Limits> {
+        let any = terms.budgets.iter().any(|requests| *requests > 0);
+        any.then(|| Limits { terms, clock, callers: Counts::new(MOST), addresses: Counts::new(MOST), shared })
+    }
+
+    /// Where a request comes from, behind the proxies that are trusted.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        forwarded::client(peer, headers, &self.terms.proxies)
+    }
+
+    /// What a request would come to, by this node's count alone, without counting it.
+    pub fn look(&self, subject: &Subject) -> Standing {
+        bucket::look(self.terms.budgets, self.counts(subject).get(subject), self.now())
+    }
+
+    /// Counts one request.
+    pub async fn take(&self, subject: Subject) -> Standing {
+        let (budgets, now, counts) = (self.terms.budgets, self.now(), self.counts(&subject));
+        let own = counts.change(subject, |usage| bucket::take(budgets, usage, now));
+        let Some(shared) = self.shared.as_ref().filter(|_| own.allowed) else { return own };
+        let Some(all) = shared.take(&subject, budgets).await else { return own };
+        if !all.allowed {
+            counts.change(subject, |usage| (bucket::give_back(budgets, usage), ()));
+        }
+        all
+    }
+
+    fn counts(&self, subject: &Subject) -> &Counts {
+        match subject {
+            Subject::Key(_) => &self.callers,
+            Subject::Address(_) | Subject::Hook(..) => &self.addresses,
+        }
+    }
+
+    /// By the clock that nobody sets: a corrected time gives no budget back and takes none.
+    fn now(&self) -> Millis {
+        Millis::try_from(self.clock.monotonic_us() / 1_000).unwrap_or(Millis::MAX)
+    }
+}
