@@ -57,7 +57,7 @@ fn blank(mut value: Value) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_run_says_how_it_stands_and_goes_on() {
     let serving = Serving::dev().await;
-    let steps = json!([{"id": "w", "action": "logic.sleep", "params": {"for": "1200ms"}}, {"id": "n", "action": "logic.set"}]);
+    let steps = json!([{"id": "w", "action": "logic.sleep", "params": {"for": "4s"}}, {"id": "n", "action": "logic.set"}]);
     let plan = serving.world.plan(json!({"name": "Waits", "steps": steps})).await;
     let mut socket = serving.socket().await;
     socket.subscribe("runs", None).await;
