@@ -46,7 +46,8 @@ async fn starts(app: &App, owner: Owner, plan: &LoadedPlan) -> Vec<Duration> {
         let seen = run.until(|progress| progress.ended.is_some() || progress.parked).await;
         times.push(began.elapsed());
         assert!(seen.ended.is_some(), "it was queued behind the others");
-        pause(Duration::from_millis(2)).await;
+        // So that all of them span several rounds of the others, which begin and end together.
+        pause(Duration::from_millis(8)).await;
     }
     times.sort_unstable();
     times

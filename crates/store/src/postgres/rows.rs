@@ -95,12 +95,10 @@ pub(super) async fn lock(org: OrgId, entries: &[Entry], prepared: bool, connecti
     Ok(())
 }
 
-/// The runs $2 of the organization $1, in the order of their ids, each found by the index of its id. Written as `id = any($2)` it
-/// would be up to figures that may be old: a plan that reads all runs of the organization was seen, and kept.
+/// The runs $2 of the organization $1, in the order of their ids.
 macro_rules! lock {
     () => {
-        "select r.id from (select unnest($2::uuid[]) as id order by 1) as asked cross join lateral \
-         (select id from runs where org_id = $1 and runs.id = asked.id for no key update) as r"
+        "select id from runs where org_id = $1 and id = any($2) order by id for no key update"
     };
 }
 
