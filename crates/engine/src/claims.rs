@@ -91,11 +91,6 @@ impl Engine {
         wake.map_or(poll, |wake| wake.clamp(now + 1, poll))
     }
 
-    fn room(&self) -> usize {
-        let settings = &self.0.settings;
-        (settings.max_live - settings.kept_free()).saturating_sub(self.live())
-    }
-
     /// Claims one batch and starts driving it; how many were taken.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use mainspring_model::catalog::Catalog;
 use mainspring_model::clock::{Clock, Millis};
@@ -11,7 +10,7 @@ use mainspring_model::fault::Fault;
 use mainspring_model::id::{OrgId, Owner, RunId};
 use mainspring_model::problem::Problem;
 use mainspring_model::run::Slot;
-use mainspring_model::store::{Retention, Store, StoreError};
+use mainspring_model::store::{Store, StoreError};
 use mainspring_vault::{Redactor, Vault};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -25,7 +24,8 @@ use crate::marks::CrashMarks;
 use crate::meter::Told;
 use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
-use crate::run::{MAX_ENTRIES, RunKeys, Tags};
+use crate::run::RunKeys;
+use crate::settings::Settings;
 
 /// What the engine is built from.
 pub struct Parts {
@@ -37,41 +37,6 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub marks: Arc<dyn CrashMarks>,
     pub settings: Settings,
-}
-
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Runs driven side by side by this process.
-    pub max_live: usize,
-    /// `run.environment`.
-    pub environment: String,
-    pub retention: Retention,
-    /// The most entries of one run's journal.
-    pub most_entries: u32,
-    /// What this process serves of what plans and steps ask for (`tag`); everything when `None`.
-    pub tags: Tags,
-    /// How often the store is asked for work when nothing announces any.
-    pub poll: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            max_live: 2_048,
-            environment: "development".to_owned(),
-            retention: Retention::default(),
-            most_entries: MAX_ENTRIES,
-            tags: None,
-            poll: Duration::from_secs(1),
-        }
-    }
-}
-
-impl Settings {
-    /// Places for live runs that claims leave free, and that only organizations with few live runs get.
-    pub(crate) fn kept_free(&self) -> usize {
-        self.max_live / 8
-    }
 }
 
 /// A run to be started.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use mainspring_model::fault::{Code, Fault};
-use mainspring_model::id::{OrgId, RunId};
+use mainspring_model::id::RunId;
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
 use serde_json::{Value, json};
@@ -18,9 +18,6 @@ use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
 use crate::plans::LoadedPlan;
 use crate::run::{Run, serves};
 use crate::suspects::Alone;
-
-/// The part of the places kept free that one organization may take.
-const FEW: usize = 8;
 
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
@@ -68,15 +65,6 @@ impl Inner {
             tokio::spawn(async move { inner.enqueue(id, new, tag, progress).await });
         }
         Ok(handle)
-    }
-
-    /// Whether a run of this organization may begin here at once. The last places are kept for those who have few runs here: a
-    /// process full of one organization's runs starts another's without the way through the queue.
-    fn has_room_for(&self, org: OrgId) -> bool {
-        let (live, most) = (self.live_count.load(Ordering::Acquire), self.settings.max_live);
-        let kept = self.settings.kept_free();
-        // Counted only when the process is nearly full: as many runs as there are, for one that may begin.
-        live + kept < most || (live < most && self.lock_live().values().filter(|run| run.org == org).count() <= kept / FEW)
     }
 
     /// Makes the run durable for whoever claims it.

@@ -47,6 +47,16 @@ impl Arriving {
     }
 }
 
+/// Refuses a database that is filled from elsewhere, or whose content went elsewhere.
+pub(crate) fn refuse(place: &str, (arriving, moved_to): (Option<Arriving>, Option<String>)) -> Result<(), StoreError> {
+    let place = place.to_owned();
+    match (arriving, moved_to) {
+        (Some(arriving), _) => Err(StoreError::Incomplete { place, from: arriving.from }),
+        (None, Some(to)) => Err(StoreError::Moved { place, to }),
+        (None, None) => Ok(()),
+    }
+}
+
 /// Takes rows into account, in their order.
 pub(crate) fn advance(arrived: &mut Arrived, table: &Table, rows: &[Row]) {
     for row in rows {

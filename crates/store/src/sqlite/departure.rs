@@ -11,18 +11,12 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::error::Fail;
 use super::migrations;
 use super::open::{DATABASE_FILE, connect};
-use crate::copy::arriving::Arriving;
+use crate::copy::arriving::{self, Arriving};
 use crate::lock::EngineLock;
 
 /// Refuses a database that is filled from elsewhere, or whose content went elsewhere.
 pub(super) async fn refuse(place: &str, connection: &mut SqliteConnection) -> Result<(), Fail> {
-    let (arriving, moved_to) = marks(connection).await?;
-    let place = place.to_owned();
-    match (arriving, moved_to) {
-        (Some(arriving), _) => Err(StoreError::Incomplete { place, from: arriving.from }.into()),
-        (None, Some(to)) => Err(StoreError::Moved { place, to }.into()),
-        (None, None) => Ok(()),
-    }
+    Ok(arriving::refuse(place, marks(connection).await?)?)
 }
 
 /// What arrives here, and where everything went.

@@ -40,6 +40,16 @@ async fn until(store: &PostgresStore, circuit: Circuit) {
     }
 }
 
+/// Once the way is open again.
+async fn is_soon_ready(proxy: &Proxy, store: &PostgresStore) {
+    proxy.turn(Path::Open);
+    let back = now();
+    until(store, Circuit::Closed).await;
+    store.probe().await.unwrap();
+    println!("ready again {:?} after the database was", back.elapsed());
+    assert!(back.elapsed() < Duration::from_secs(5));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_are_refused_at_once_and_let_through_as_soon_as_it_answers() {
     let database = Database::make().await;
@@ -58,12 +68,7 @@ async fn callers_are_refused_at_once_and_let_through_as_soon_as_it_answers() {
     unreachable(store.probe().await);
     assert!(began.elapsed() < Duration::from_secs(5), "refused at once: {:?}", began.elapsed());
 
-    proxy.turn(Path::Open);
-    let back = now();
-    until(&store, Circuit::Closed).await;
-    store.probe().await.unwrap();
-    println!("ready again {:?} after the database was", back.elapsed());
-    assert!(back.elapsed() < Duration::from_secs(5));
+    is_soon_ready(&proxy, &store).await;
     assert_eq!(store.reach(), Reach::default());
     if store.epoch() == epoch {
         assert_eq!(world.commit(world.write(run, &[success(1, 1)], Standing::Running)).await, Committed::Done);
@@ -115,11 +120,6 @@ async fn a_database_that_accepts_and_never_answers_keeps_nobody_for_ever() {
     tokio::time::timeout(Duration::from_secs(30), calls).await.expect("nobody is kept for ever");
     println!("all refused within {:?}, with a deadline of {DEADLINE:?}", began.elapsed());
     until(&store, Circuit::Open).await;
-    proxy.turn(Path::Open);
-    let back = now();
-    until(&store, Circuit::Closed).await;
-    store.probe().await.unwrap();
-    println!("ready again {:?} after the database was", back.elapsed());
-    assert!(back.elapsed() < Duration::from_secs(5));
+    is_soon_ready(&proxy, &store).await;
     store.close().await;
 }

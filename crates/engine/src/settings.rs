@@ -1,0 +1,35 @@
+//! What the engine is told by its operator.
+
+use std::time::Duration;
+
+use mainspring_model::store::Retention;
+
+use crate::run::{MAX_ENTRIES, Tags};
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Runs driven side by side by this process.
+    pub max_live: usize,
+    /// `run.environment`.
+    pub environment: String,
+    pub retention: Retention,
+    /// The most entries of one run's journal.
+    pub most_entries: u32,
+    /// What this process serves of what plans and steps ask for (`tag`); everything when `None`.
+    pub tags: Tags,
+    /// How often the store is asked for work when nothing announces any.
+    pub poll: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            max_live: 2_048,
+            environment: "development".to_owned(),
+            retention: Retention::default(),
+            most_entries: MAX_ENTRIES,
+            tags: None,
+            poll: Duration::from_secs(1),
+        }
+    }
+}
