@@ -77,6 +77,9 @@ impl UserId {
 }
 
 impl OrgId {
+    /// Owns what belongs to no organization: users. Nobody is a member of it.
+    pub const INSTALLATION: OrgId = OrgId(Uuid::nil());
+
     /// The local owner's organization.
     pub const LOCAL: OrgId = OrgId(Uuid::from_u128(0x00000000_0000_7000_8000_000000000002));
 }

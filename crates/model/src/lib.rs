@@ -15,6 +15,7 @@ pub mod fault;
 pub mod id;
 pub mod plan;
 pub mod problem;
+pub mod role;
 pub mod run;
 pub mod store;
 pub mod value;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 
-/// The version of this form: of [`TABLES`], their columns and what the values mean. A change of either raises it.
+/// The version of this form: of [`TABLES`], their columns and what the values mean. A change of either raises it, once one was released.
 pub const FORM: u32 = 1;
 
 /// What a column holds. Every one may also be null.
@@ -55,6 +55,10 @@ macro_rules! table {
 /// What a process keeps for itself is no part of it: nodes and leases, epochs, the revision of plans, answers that nobody has
 /// given yet. A run that a process holds travels as one that is queued.
 pub const TABLES: &[Table] = &[
+    table!("users": id Id, email Text, email_key Text, name Text, password_hash Text, operator Flag, verified_at Moment, disabled_at Moment,
+        created_at Moment, updated_at Moment),
+    table!("organizations": name Text, slug Text, created_at Moment, updated_at Moment),
+    table!("members": user_id Id, role Text, created_at Moment),
     table!("organization_totals": total_executions Whole, successful Whole, failed Whole),
     table!("plans": id Id, user_id Id, name Text, source Text, version Whole, created_at Moment, updated_at Moment),
     table!("plan_versions": plan_id Id, version Whole, document Json, created_at Moment, retired_at Moment),

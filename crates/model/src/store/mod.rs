@@ -7,6 +7,7 @@ pub mod copy;
 mod error;
 mod live;
 mod logs;
+mod people;
 mod plans;
 mod runs;
 mod schedules;
@@ -16,6 +17,7 @@ pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use error::StoreError;
 pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Retention};
+pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
@@ -43,12 +45,22 @@ pub struct Paging {
 
 /// Everything a store does.
 pub trait Store:
-    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
+    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + PeopleStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
 {
 }
 
 impl<T> Store for T where
-    T: RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
+    T: RunStore
+        + PlanStore
+        + ScheduleStore
+        + SecretStore
+        + AccessStore
+        + PeopleStore
+        + LogStore
+        + LiveStore
+        + IntegrationStore
+        + Health
+        + Blobs
 {
 }
 

@@ -106,10 +106,12 @@ impl From<StoreError> for Failure {
         let failure = Failure::new(Exit::of_code(error.code()), error.code(), error.to_string());
         match &error {
             StoreError::Locked { .. } => failure.next("use its address with `--server URL`, or stop it first"),
-            StoreError::ReadOnly { .. } => failure.next("make the folder writable for this user, or choose another with `--data DIR`"),
+            StoreError::ReadOnly { .. } => failure.next(
+                "a folder: make it writable for this user, or choose another with `--data DIR`; a database: give the address of one that takes writes",
+            ),
             StoreError::Unreachable { .. } => failure.next("check that the server runs and that host and port of DATABASE_URL are right"),
             StoreError::Denied { .. } => failure.next("check user, password and database of DATABASE_URL"),
-            StoreError::Busy { .. } => failure.next("raise max_connections of the server, or run fewer nodes: each has at most 14"),
+            StoreError::Busy { .. } => failure.next("raise max_connections of the server, or run fewer nodes: each has at most 15"),
             StoreError::Newer { .. } => failure.next("`mainspring --version` says which version this is"),
             StoreError::Stale { .. } => failure.next("read the current version and try again"),
             StoreError::Lacking { .. } => {

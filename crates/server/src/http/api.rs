@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::caller::KeyCache;
+use super::permissions::Rules;
 use crate::app::App;
 
 /// One per listening server.
@@ -21,6 +22,8 @@ pub struct Api {
     pub closing: CancellationToken,
     /// WebSockets, which outlive the request that opened them.
     pub sockets: TaskTracker,
+    /// Who may call what.
+    pub rules: Rules,
     pub document: utoipa::openapi::OpenApi,
     /// `/api/openapi.json`, and `/api/docs` made from it.
     pub written: super::Written,

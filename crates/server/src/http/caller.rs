@@ -1,4 +1,4 @@
-//! Who asks: in dev mode the local owner, otherwise the owner of the API key. Nothing else in a request names anybody.
+//! Who asks: in dev mode the local owner, otherwise the user of the API key. Nothing else in a request names anybody.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -9,22 +9,37 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{ApiKeyId, Owner, UserId};
+use mainspring_model::role::{Permission, Role};
 use mainspring_vault::Token;
 
 use super::api::Api;
+use super::permissions::denied;
 use super::problem::{Problem, Refusable};
 
-/// Who asks, on behalf of which organization.
+/// Who asks, on behalf of which organization, and as what.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     pub owner: Owner,
+    pub role: Role,
+    /// May administer the installation.
+    pub operator: bool,
+    pub by: By,
+}
+
+/// By what a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Dev mode asks nobody.
+    Dev,
+    Key(ApiKeyId),
 }
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Box<Problem>;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Box<Problem>> {
-        of(api, &parts.headers, &parts.uri).await
+    /// [`super::permissions::judge`] found out before any handler began.
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Caller, Box<Problem>> {
+        parts.extensions.get().copied().ok_or_else(|| Problem::internal("a public operation asks who calls"))
     }
 }
 
@@ -38,6 +53,25 @@ pub async fn of(api: &Api, headers: &HeaderMap, uri: &Uri) -> Refusable<Caller> 
 }
 
 impl Caller {
+    /// The local owner, whom nobody has to make.
+    const LOCAL: Caller = Caller { owner: Owner::LOCAL, role: Role::Owner, operator: true, by: By::Dev };
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.may(permission)
+    }
+
+    /// # Errors
+    /// 403 `PERMISSION_DENIED`.
+    pub fn demand(&self, permission: Permission) -> Refusable<()> {
+        if self.may(permission) {
+            return Ok(());
+        }
+        let (role, least) = (self.role, permission.least());
+        Err(denied(format!(
+            "that needs {permission}, which the role {role} does not have; ask an admin of the organization to make you {least}"
+        )))
+    }
+
     /// Earlier callers also send `user_id`: it must be the caller's own and grants nothing.
     pub fn is(&self, api: &Api, user_id: &str) -> Refusable<()> {
         if api.mode.dev {
@@ -54,7 +88,7 @@ impl Caller {
 }
 
 async fn identify(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
-    let caller = if api.mode.dev { Caller { owner: Owner::LOCAL } } else { by_key(api, hash_of_key(headers)?).await?.0 };
+    let caller = if api.mode.dev { Caller::LOCAL } else { by_key(api, hash_of_key(headers)?).await? };
     if let Some(wanted) = headers.get("x-organization")
         && wanted.to_str().map_or(true, |wanted| wanted != caller.owner.org.to_string())
     {
@@ -63,11 +97,11 @@ async fn identify(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
     Ok(caller)
 }
 
-/// Who asks by the key with this hash, and which key it is.
-pub(super) async fn by_key(api: &Api, hash: [u8; 32]) -> Refusable<(Caller, ApiKeyId)> {
+/// Who asks by the key with this hash.
+pub(super) async fn by_key(api: &Api, hash: [u8; 32]) -> Refusable<Caller> {
     let now = api.clock.now();
-    if let Some((owner, key)) = api.keys.get(&hash, now) {
-        return Ok((Caller { owner }, key));
+    if let Some(caller) = api.keys.get(&hash, now) {
+        return Ok(caller);
     }
     let record = api.store.api_key_by_hash(&hash).await?;
     let record = record.filter(|record| record.expires_at.is_none_or(|until| until > now));
@@ -75,8 +109,22 @@ pub(super) async fn by_key(api: &Api, hash: [u8; 32]) -> Refusable<(Caller, ApiK
         api.keys.forget(&hash);
         return Err(unauthorized("the API key is unknown, was removed or has expired"));
     };
-    api.keys.put(hash, (record.owner, record.id), now, record.expires_at);
-    Ok((Caller { owner: record.owner }, record.id))
+    let Some((role, operator)) = standing(api, record.owner).await? else {
+        api.keys.forget(&hash);
+        return Err(unauthorized("the API key's user is disabled, or no member of its organization any more"));
+    };
+    let caller = Caller { owner: record.owner, role, operator, by: By::Key(record.id) };
+    api.keys.put(hash, caller, now, record.expires_at);
+    Ok(caller)
+}
+
+/// What a user is in an organization, and whether they administer the installation; `None` for who may do nothing there.
+async fn standing(api: &Api, owner: Owner) -> Refusable<Option<(Role, bool)>> {
+    if owner == Owner::LOCAL {
+        return Ok(Some((Role::Owner, true)));
+    }
+    let Some(user) = api.store.user(owner.user).await?.filter(|user| user.disabled_at.is_none()) else { return Ok(None) };
+    Ok(api.store.role_of(owner.user, owner.org).await?.map(|role| (role, user.operator)))
 }
 
 /// Whether the key was right when it was last looked up, however long ago.
@@ -110,20 +158,17 @@ fn user_in_query(query: &str) -> Option<String> {
 
 /// Keys seen lately, by hash. Short, because a removed key must stop working at once for all that a person can tell.
 #[derive(Default)]
-pub struct KeyCache(Mutex<HashMap<[u8; 32], (Known, Millis)>>);
-
-/// Whose a key is, and which.
-type Known = (Owner, ApiKeyId);
+pub struct KeyCache(Mutex<HashMap<[u8; 32], (Caller, Millis)>>);
 
 const KEEP: Millis = 5_000;
 const CAPACITY: usize = 1_024;
 
 impl KeyCache {
-    fn get(&self, hash: &[u8; 32], now: Millis) -> Option<Known> {
+    fn get(&self, hash: &[u8; 32], now: Millis) -> Option<Caller> {
         self.lock().get(hash).filter(|(_, until)| *until > now).map(|(known, _)| *known)
     }
 
-    fn put(&self, hash: [u8; 32], known: Known, now: Millis, expires_at: Option<Millis>) {
+    fn put(&self, hash: [u8; 32], known: Caller, now: Millis, expires_at: Option<Millis>) {
         let mut keys = self.lock();
         if keys.len() >= CAPACITY {
             keys.clear();
@@ -135,7 +180,7 @@ impl KeyCache {
         self.lock().remove(hash);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Known, Millis)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Caller, Millis)>> {
         self.0.lock().expect("no panic happens while the keys are held")
     }
 }

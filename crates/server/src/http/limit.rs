@@ -6,6 +6,7 @@ use axum::extract::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 use super::api::Api;
+use super::caller::By;
 use super::problem::{Problem, Refusable};
 use super::{caller, socket, webhook_request};
 use crate::limits::{Limits, Standing, Subject};
@@ -66,7 +67,10 @@ async fn subject(api: &Api, limits: &Limits, address: IpAddr, headers: &HeaderMa
             return Err(standing);
         }
     }
-    Ok(caller::by_key(api, hash).await.map_or(by_address, |(_, key)| Subject::Key(key)))
+    Ok(match caller::by_key(api, hash).await.map(|caller| caller.by) {
+        Ok(By::Key(key)) => Subject::Key(key),
+        _ => by_address,
+    })
 }
 
 /// Refuses what is over a limit.

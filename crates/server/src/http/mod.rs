@@ -25,6 +25,7 @@ mod monitoring;
 mod openapi;
 mod origin;
 mod path;
+mod permissions;
 mod plan_body;
 mod plans;
 mod problem;
@@ -146,10 +147,12 @@ fn build(app: Arc<App>) -> (Arc<Api>, Router) {
         warned_of_user_id: false.into(),
         closing: CancellationToken::new(),
         sockets: TaskTracker::new(),
+        rules: permissions::Rules::of(&document),
         document,
         written: OnceLock::new(),
     });
-    let routes = routes.with_state(api.clone());
+    // For what a route was found for: an unknown address is told to nobody in particular.
+    let routes = routes.route_layer(axum::middleware::from_fn_with_state(api.clone(), permissions::judge)).with_state(api.clone());
     (api, routes)
 }
 

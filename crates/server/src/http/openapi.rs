@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::api::{Api, Shared};
 use super::docs;
 use super::limit;
+use super::permissions::{self, Rule};
 use super::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -71,6 +72,11 @@ fn put_right(operation: &mut Value, path: &str, method: Option<&str>) {
     {
         let id = format!("{id}_{method}");
         operation.insert("operationId".to_owned(), Value::String(id));
+    }
+    if let Some(Value::String(id)) = operation.get("operationId")
+        && let Some(Rule::Needs(permission)) = permissions::rule_of(id)
+    {
+        operation.insert("x-permission".to_owned(), json!(permission.as_str()));
     }
     if path.starts_with("/api/")
         && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)

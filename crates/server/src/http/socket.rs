@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mainspring_model::clock::Millis;
 
 use super::api::{Api, Shared};
-use super::caller;
+use super::caller::{self, Caller};
 use super::command::{self, Command};
 use super::problem::{Problem, Refusable};
 use crate::live::{Place, Reader, Refused, Topic};
@@ -50,12 +50,11 @@ const POLICY: u16 = 1_008;
 ))]
 pub async fn open_socket(
     State(api): Shared,
-    uri: Uri,
+    caller: Caller,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Refusable<Response> {
     let identity = identity(&headers);
-    let caller = caller::of(&api, &identity, &uri).await?;
     let upgrade = upgrade.map_err(|error| {
         Problem::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", format!("this address speaks WebSocket only: {error}"))
             .header(header::UPGRADE, HeaderValue::from_static("websocket"))

@@ -14,6 +14,7 @@ pub mod live;
 mod metrics;
 mod observing;
 mod plans;
+mod roles;
 mod schedules;
 mod serving;
 mod steps;

@@ -9,7 +9,8 @@ use http_body_util::BodyExt;
 use mainspring_engine::NoMarks;
 use mainspring_model::clock::{Clock, FakeClock};
 use mainspring_model::id::{ApiKeyId, OrgId, Owner, UserId};
-use mainspring_model::store::ApiKeyRecord;
+use mainspring_model::role::Role;
+use mainspring_model::store::{ApiKeyRecord, MemberRecord, OrganizationRecord, UserRecord};
 use mainspring_server::app::App;
 use mainspring_server::settings::{EgressMode, Settings};
 use mainspring_server::{http as interface, wire};
@@ -83,7 +84,30 @@ impl World {
     /// A new organization's only person, with an API key.
     pub async fn key(&self) -> (Owner, String) {
         let owner = Owner { org: OrgId(self.app.engine.new_id()), user: UserId(self.app.engine.new_id()) };
+        let (now, slug) = (self.app.clock.now(), owner.org.to_string());
+        let organization = OrganizationRecord { id: owner.org, name: "Org".to_owned(), slug, created_at: now, updated_at: now };
+        self.app.store.put_organization(&organization).await.expect("stored");
+        self.joins(owner, Role::Owner).await;
         (owner, self.key_of(owner, None).await)
+    }
+
+    /// A user, new or known, is a member of an organization.
+    pub async fn joins(&self, owner: Owner, role: Role) {
+        let now = self.app.clock.now();
+        let user = UserRecord {
+            id: owner.user,
+            email: format!("{}@example.com", owner.user),
+            name: "Somebody".to_owned(),
+            password_hash: None,
+            operator: false,
+            verified_at: None,
+            disabled_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        self.app.store.put_user(&user).await.expect("stored");
+        let member = MemberRecord { org: owner.org, user: owner.user, role, created_at: now };
+        self.app.store.put_member(&member).await.expect("stored");
     }
 
     pub async fn key_of(&self, owner: Owner, expires_at: Option<i64>) -> String {

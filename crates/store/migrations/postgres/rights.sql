@@ -19,8 +19,8 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credentials, data_keys, idempotency, integrations, journal, nodes, organization_totals, plan_versions, plans,
-    run_blobs, runs, schedules, store_state, webhook_routes to {runtime};
+    api_keys, blobs, credentials, data_keys, idempotency, integrations, journal, members, nodes, organization_totals, organizations,
+    plan_versions, plans, run_blobs, runs, schedules, store_state, users, webhook_routes to {runtime};
 -- Rows of runs that lie in no day are deleted run by run.
 grant select, delete on journal_rest to {runtime};
 grant select on execution_logs, schema_migrations, schema_rights to {runtime};
@@ -40,13 +40,16 @@ grant select (org_id, started_at) on idempotency to {queue};
 grant select (org_id, sha256, touched_at) on blobs to {queue};
 grant select (org_id, run_id, sha256) on run_blobs to {queue};
 grant select (org_id) on organization_totals to {queue};
+-- Which organizations somebody is a member of, and which one a slug names; no address and no hash of a password.
+grant select on members, organizations to {queue};
+grant select (org_id) on users to {queue};
 
 -- By the role that acts and not by membership alone: a role that inherits from its memberships gains nothing from this one.
 do $$
 declare name text;
 begin
     foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
-            'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals'] loop
+            'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals', 'members', 'organizations', 'users'] loop
         execute format('drop policy if exists queue on %I', name);
         execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',
             name, {queue_text}, {queue_text}, {queue_text});

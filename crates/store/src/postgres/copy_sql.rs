@@ -9,7 +9,9 @@ pub(super) fn select(table: &Table) -> String {
         "organization_totals" => {
             (" group by t.org_id having sum(t.total_executions) <> 0 or sum(t.successful) <> 0 or sum(t.failed) <> 0", "t.org_id")
         }
-        "plans" | "integrations" | "credentials" | "api_keys" => ("", "t.created_at, t.id"),
+        "users" | "plans" | "integrations" | "credentials" | "api_keys" => ("", "t.created_at, t.id"),
+        "organizations" => ("", "t.org_id"),
+        "members" => ("", "t.created_at, t.user_id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (
             " and (exists (select from plans as p where p.org_id = t.org_id and p.id = t.plan_id) \
@@ -115,7 +117,8 @@ fn array(kind: Kind) -> &'static str {
 pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals union select org_id from runs \
      union select org_id from plans union select org_id from plan_versions union select org_id from webhook_routes \
      union select org_id from schedules union select org_id from integrations union select org_id from data_keys \
-     union select org_id from credentials union select org_id from api_keys union select org_id from idempotency order by org_id";
+     union select org_id from credentials union select org_id from api_keys union select org_id from idempotency \
+     union select org_id from organizations union select org_id from members union select org_id from users order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -129,4 +132,6 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("remembered_answers", "select count(org_id) from idempotency"),
     ("plan_versions", "select count(org_id) from plan_versions"),
     ("organization_totals", "select count(org_id) from organization_totals"),
+    ("users", "select count(org_id) from users"),
+    ("organizations", "select count(org_id) from organizations"),
 ];

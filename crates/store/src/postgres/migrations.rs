@@ -25,6 +25,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0004_days", text: include_str!("../../migrations/postgres/0004_days.sql") },
     Migration { name: "0005_tags", text: include_str!("../../migrations/postgres/0005_tags.sql") },
     Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
+    Migration { name: "0007_people", text: include_str!("../../migrations/postgres/0007_people.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -38,8 +39,10 @@ pub(super) const REQUIRED: &[&str] = &[
     "integrations",
     "journal",
     "journal_rest",
+    "members",
     "nodes",
     "organization_totals",
+    "organizations",
     "plan_versions",
     "plans",
     "run_blobs",
@@ -48,6 +51,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "schema_migrations",
     "schema_rights",
     "store_state",
+    "users",
     "webhook_routes",
 ];
 

@@ -27,6 +27,7 @@ mod monitoring;
 mod nodes;
 mod notices;
 mod open;
+mod people;
 mod plans;
 mod pools;
 mod prune;

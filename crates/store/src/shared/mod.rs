@@ -5,6 +5,7 @@ pub(crate) mod draft;
 pub(crate) mod group;
 pub(crate) mod json;
 pub(crate) mod judge;
+pub(crate) mod people;
 pub(crate) mod plans;
 pub(crate) mod queue;
 pub(crate) mod texts;

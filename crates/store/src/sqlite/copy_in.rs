@@ -250,6 +250,8 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("remembered_answers", "select count(*) from idempotency"),
         ("plan_versions", "select count(*) from plan_versions"),
         ("organization_totals", "select count(*) from organization_totals"),
+        ("users", "select count(*) from users"),
+        ("organizations", "select count(*) from organizations"),
     ];
     let mut found = Vec::new();
     for (name, sql) in counts {

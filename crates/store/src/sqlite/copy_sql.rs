@@ -3,6 +3,12 @@
 /// An organization is ?1. What is read is in the order of the form's columns, and of rows as they were made.
 pub(super) fn select(table: &str) -> &'static str {
     match table {
+        "users" => {
+            "select zeroblob(16), id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at from users \
+             where ?1 = zeroblob(16) order by no"
+        }
+        "organizations" => "select org_id, name, slug, created_at, updated_at from organizations where org_id = ?1",
+        "members" => "select org_id, user_id, role, created_at from members where org_id = ?1 order by no",
         "organization_totals" => {
             "select org_id, total_executions, successful, failed from organization_totals where org_id = ?1 \
              and (total_executions <> 0 or successful <> 0 or failed <> 0)"
@@ -68,11 +74,17 @@ pub(super) fn select(table: &str) -> &'static str {
 /// The form's columns are ?1, ?2 and so on.
 pub(super) fn insert(table: &str) -> &'static str {
     match table {
+        // ?1 is named, so that it counts as bound.
+        "users" => {
+            "insert into users (id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at) \
+             select ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 where ?1 is not null"
+        }
+        "organizations" => "insert into organizations (org_id, name, slug, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5)",
+        "members" => "insert into members (org_id, user_id, role, created_at) values (?1, ?2, ?3, ?4)",
         "organization_totals" => "insert into organization_totals (org_id, total_executions, successful, failed) values (?1, ?2, ?3, ?4)",
         "plans" => {
             "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
         }
-        // ?1 is named, so that it counts as bound.
         "plan_versions" => {
             "insert into plan_versions (plan_id, version, document, created_at, retired_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"
         }
@@ -123,7 +135,8 @@ pub(super) const NUMBER_PLAN: &str = "insert into plan_numbers (plan_id) values 
 pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals union select org_id from plans \
      union select org_id from webhook_routes union select org_id from schedules union select org_id from integrations \
      union select org_id from data_keys union select org_id from credentials union select org_id from api_keys \
-     union select org_id from idempotency order by org_id";
+     union select org_id from idempotency union select org_id from organizations union select org_id from members \
+     union select zeroblob(16) from users order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

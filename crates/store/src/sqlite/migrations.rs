@@ -22,6 +22,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0002_plans", text: include_str!("../../migrations/sqlite/0002_plans.sql") },
     Migration { name: "0003_access", text: include_str!("../../migrations/sqlite/0003_access.sql") },
     Migration { name: "0004_copies", text: include_str!("../../migrations/sqlite/0004_copies.sql") },
+    Migration { name: "0005_people", text: include_str!("../../migrations/sqlite/0005_people.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -33,7 +34,9 @@ const REQUIRED: &[&str] = &[
     "idempotency",
     "integrations",
     "journal",
+    "members",
     "organization_totals",
+    "organizations",
     "plan_numbers",
     "plan_versions",
     "plans",
@@ -42,6 +45,7 @@ const REQUIRED: &[&str] = &[
     "schedules",
     "schema_migrations",
     "store_state",
+    "users",
     "webhook_routes",
 ];
 

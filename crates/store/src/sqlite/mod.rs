@@ -17,6 +17,7 @@ mod logs;
 mod migrations;
 mod monitoring;
 mod open;
+mod people;
 mod plans;
 mod prune;
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, UserId};
+use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
-    ApiKeyRecord, Committed, DataKeyRecord, IdempotentAnswer, IntegrationRecord, NewCredential, NewPlan, NewRun, PlanSource, Standing,
-    WebhookRoute,
+    ApiKeyRecord, Committed, DataKeyRecord, IdempotentAnswer, IntegrationRecord, MemberRecord, NewCredential, NewPlan, NewRun,
+    OrganizationRecord, PlanSource, Standing, UserRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -55,8 +56,32 @@ async fn of(n: u128, who: Owner, world: &World) {
     let now = world.now();
     let integration = IntegrationRecord { id, owner: who, name: HOSTILE.to_owned(), definition, created_at: now, updated_at: now };
     store.put_integration(&integration).await.unwrap();
+    people(n, who, world).await;
     plans(n, who, world).await;
     runs(n, who, world).await;
+}
+
+async fn people(n: u128, who: Owner, world: &World) {
+    let now = world.now();
+    let organization =
+        OrganizationRecord { id: who.org, name: HOSTILE.to_owned(), slug: format!("org-{n}"), created_at: now, updated_at: now };
+    world.store.put_organization(&organization).await.unwrap();
+    for (at, role) in Role::ALL.into_iter().enumerate() {
+        let id = UserId(world.uuid());
+        let user = UserRecord {
+            id,
+            email: format!("Someone-{n}-{at}@Example.COM"),
+            name: HOSTILE.to_owned(),
+            password_hash: (at > 0).then(|| "$argon2id$v=19$…".to_owned()),
+            operator: at == 0,
+            verified_at: (at > 1).then_some(now),
+            disabled_at: (at > 2).then_some(now),
+            created_at: now,
+            updated_at: now + 1,
+        };
+        world.store.put_user(&user).await.unwrap();
+        world.store.put_member(&MemberRecord { org: who.org, user: id, role, created_at: now }).await.unwrap();
+    }
 }
 
 async fn plans(n: u128, who: Owner, world: &World) {

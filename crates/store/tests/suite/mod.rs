@@ -7,6 +7,7 @@ pub mod live;
 pub mod logs;
 pub mod make;
 pub mod parents;
+pub mod people;
 pub mod plans;
 pub mod pruning;
 pub mod runs;
@@ -51,6 +52,7 @@ macro_rules! suite {
                 listing, integrations;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching;
+            people: users, organizations, members;
             access: api_keys, idempotent_answers, stale_idempotency;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;
             live: states_without_values, what_changed_since, the_journal_in_pages;

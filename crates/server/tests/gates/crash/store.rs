@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
+use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord,
-    PlanStore, PlanSummary, Pool, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore,
-    Standing, Store, StoreError, WebhookRoute,
+    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan,
+    OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Reach, Remembered, Retention, RunFilter,
+    RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -181,6 +182,21 @@ delegate!(AccessStore {
     fn begin_idempotent(org: OrgId, key: &str, fingerprint: &[u8]) -> Result<Remembered, StoreError>;
     fn finish_idempotent(org: OrgId, key: &str, answer: &IdempotentAnswer) -> Result<(), StoreError>;
     fn forget_idempotent(org: OrgId, key: &str) -> Result<(), StoreError>;
+});
+
+delegate!(PeopleStore {
+    fn put_user(user: &UserRecord) -> Result<(), StoreError>;
+    fn user(id: UserId) -> Result<Option<UserRecord>, StoreError>;
+    fn user_by_email(email: &str) -> Result<Option<UserRecord>, StoreError>;
+    fn list_users(paging: &Paging) -> Result<Page<UserRecord>, StoreError>;
+    fn put_organization(organization: &OrganizationRecord) -> Result<(), StoreError>;
+    fn organization(org: OrgId) -> Result<Option<OrganizationRecord>, StoreError>;
+    fn organization_by_slug(slug: &str) -> Result<Option<OrganizationRecord>, StoreError>;
+    fn memberships(user: UserId) -> Result<Vec<(OrganizationRecord, Role)>, StoreError>;
+    fn put_member(member: &MemberRecord) -> Result<(), StoreError>;
+    fn role_of(user: UserId, org: OrgId) -> Result<Option<Role>, StoreError>;
+    fn list_members(org: OrgId) -> Result<Vec<MemberRecord>, StoreError>;
+    fn delete_member(org: OrgId, user: UserId) -> Result<bool, StoreError>;
 });
 
 delegate!(LogStore {

@@ -1,0 +1,196 @@
+//! The one table of who may call which operation, and the one place that judges a call by it. What is not in it is refused.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode};
+use mainspring_model::role::Permission;
+use utoipa::openapi::OpenApi;
+
+use super::api::Api;
+use super::caller;
+use super::problem::{Problem, Refusable};
+use super::socket;
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Anybody; the handler asks for what it needs itself, if anything.
+    Public,
+    /// Whoever says who they are, whatever their role.
+    SignedIn,
+    /// Whose role in the organization has this.
+    Needs(Permission),
+    /// Who administers the installation.
+    #[allow(dead_code)]
+    Operator,
+}
+
+use Permission as P;
+use Rule::{Needs, Public, SignedIn};
+
+/// Every operation by the id that it has in the OpenAPI document.
+pub const OPERATIONS: &[(&str, Rule)] = &[
+    // How the process is, and what everybody may read. `get_metrics` asks for a token of its own.
+    ("check_health", Public),
+    ("check_liveness", Public),
+    ("check_readiness", Public),
+    ("check_migrations", Public),
+    ("get_metrics", Public),
+    ("get_document", Public),
+    ("get_page", Public),
+    ("list_error_pages", Public),
+    ("get_error_page", Public),
+    ("get_plan_schema", Public),
+    // Asks for what the trigger's `auth` says.
+    ("call_webhook", Public),
+    ("list_providers", SignedIn),
+    ("get_provider", SignedIn),
+    ("list_plans", Needs(P::PlanView)),
+    ("create_plan", Needs(P::PlanWrite)),
+    ("get_plan", Needs(P::PlanView)),
+    ("update_plan", Needs(P::PlanWrite)),
+    ("delete_plan", Needs(P::PlanDelete)),
+    ("validate_plan", Needs(P::PlanView)),
+    ("list_versions", Needs(P::PlanView)),
+    ("schedule_plan", Needs(P::PlanWrite)),
+    ("remove_schedule", Needs(P::PlanWrite)),
+    ("unschedule_plan", Needs(P::PlanWrite)),
+    ("list_jobs", Needs(P::PlanView)),
+    ("execute_plan", Needs(P::RunStart)),
+    ("execute_step", Needs(P::RunStart)),
+    ("list_runs", Needs(P::RunView)),
+    ("get_run", Needs(P::RunView)),
+    ("cancel_run", Needs(P::RunControl)),
+    ("stream_events", Needs(P::RunView)),
+    ("stream_live", Needs(P::RunView)),
+    ("open_socket", Needs(P::RunView)),
+    ("list_logs", Needs(P::RunView)),
+    ("get_status", Needs(P::RunView)),
+    ("list_credentials", Needs(P::CredentialView)),
+    ("get_credentials", Needs(P::CredentialView)),
+    ("put_credential", Needs(P::CredentialWrite)),
+    ("delete_credentials", Needs(P::CredentialWrite)),
+    ("list_integrations", Needs(P::IntegrationView)),
+    ("create_integration", Needs(P::IntegrationWrite)),
+    ("get_integration", Needs(P::IntegrationView)),
+    ("update_integration", Needs(P::IntegrationWrite)),
+    ("delete_integration", Needs(P::IntegrationDelete)),
+    ("put_integration_credential", Needs(P::CredentialWrite)),
+    ("test_integration", Needs(P::IntegrationWrite)),
+    // The second family of names.
+    ("list_execution_plans", Needs(P::PlanView)),
+    ("create_execution_plan", Needs(P::PlanWrite)),
+    ("get_execution_plan", Needs(P::PlanView)),
+    ("update_execution_plan", Needs(P::PlanWrite)),
+    ("delete_execution_plan", Needs(P::PlanDelete)),
+    ("schedule_execution_plan", Needs(P::PlanWrite)),
+    ("remove_execution_schedule", Needs(P::PlanWrite)),
+    ("unschedule_execution_plan", Needs(P::PlanWrite)),
+    ("execute_execution_plan", Needs(P::RunStart)),
+];
+
+/// The rule of an operation.
+pub fn rule_of(operation: &str) -> Option<Rule> {
+    OPERATIONS.iter().find(|(id, _)| *id == operation).map(|(_, rule)| *rule)
+}
+
+/// The table by the routes that requests are matched to.
+pub struct Rules(HashMap<String, Vec<(Method, &'static str, Rule)>>);
+
+impl Rules {
+    /// Of the document's operations. One that the table lacks has no rule, and is refused when it is called.
+    pub fn of(document: &OpenApi) -> Rules {
+        let mut rules: HashMap<String, Vec<(Method, &'static str, Rule)>> = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            let methods = [
+                (Method::GET, &item.get),
+                (Method::PUT, &item.put),
+                (Method::POST, &item.post),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in methods {
+                let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
+                let known = id.and_then(|id| OPERATIONS.iter().find(|(known, _)| *known == id));
+                if let Some((id, rule)) = known {
+                    rules.entry(path.clone()).or_default().push((method, id, *rule));
+                }
+            }
+        }
+        Rules(rules)
+    }
+
+    fn find(&self, path: &str, method: &Method) -> Option<(&'static str, Rule)> {
+        // A router answers HEAD as GET.
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        self.0.get(path)?.iter().find(|(known, ..)| known == method).map(|(_, id, rule)| (*id, *rule))
+    }
+}
+
+/// Judges every request that a route was found for, and tells the handler who calls.
+pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    match admit(&api, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(api: &Api, request: &mut Request) -> Refusable<()> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let Some((operation, rule)) = api.rules.find(path, request.method()) else {
+        return Err(Problem::internal(format_args!("{} {path} is not in the table of operations", request.method())));
+    };
+    if rule == Public {
+        return Ok(());
+    }
+    // What is asked of the body's type and the like comes later: a stranger learns nothing of them.
+    let identified = if operation == "open_socket" {
+        let identity = socket::identity(request.headers());
+        caller::of(api, &identity, request.uri()).await?
+    } else {
+        caller::of(api, request.headers(), request.uri()).await?
+    };
+    match rule {
+        Public | SignedIn => {}
+        Needs(permission) => identified.demand(permission)?,
+        Rule::Operator if identified.operator => {}
+        Rule::Operator => return Err(denied("only who administers this installation may do that".to_owned())),
+    }
+    request.extensions_mut().insert(identified);
+    Ok(())
+}
+
+/// 403 for a lack of rights.
+pub fn denied(detail: String) -> Box<Problem> {
+    Problem::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_in_the_table_and_nothing_else() {
+        let document: serde_json::Value = serde_json::from_str(&super::super::openapi_document()).expect("JSON");
+        let mut found = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for operation in item.as_object().expect("operations").values() {
+                let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("an operation of {path} has no id"));
+                let id = if path.starts_with("/api/webhook/") { "call_webhook" } else { id };
+                assert!(found.insert(id.to_owned()) || id == "call_webhook", "{id} names two operations");
+                let rule = rule_of(id).unwrap_or_else(|| panic!("{id} is not in the table"));
+                let open = operation["security"].as_array().is_some_and(|security| security == &[serde_json::json!({})]);
+                assert_eq!(open, rule == Public && id != "get_metrics", "what the document says of {id}");
+            }
+        }
+        let listed: BTreeSet<String> = OPERATIONS.iter().map(|(id, _)| (*id).to_owned()).collect();
+        assert_eq!(listed.difference(&found).collect::<Vec<_>>(), [""; 0], "rules for operations that are not there");
+        assert_eq!(listed.len(), OPERATIONS.len(), "an operation has one rule");
+    }
+}
