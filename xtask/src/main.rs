@@ -3,6 +3,7 @@
 
 mod bench;
 mod chaos;
+mod conform;
 mod dependencies;
 mod deploy;
 mod diamond;
@@ -56,6 +57,8 @@ cargo x <command>
                   run a command with a private PostgreSQL beside it, as the tests are
   deploy [--prove]
                   what is in deploy/: our own rules, real linters, and each linter over something broken; --prove: only that
+  conform [--seed S]
+                  schemathesis over every operation, 6000 cases at least: each answer is documented, none a server error
   fixtures        fetch the data packages that some tests read, into .x/fixtures
   help            this text
 ";
@@ -80,7 +83,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "fuzz" | "with-postgres")
+    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "conform" | "fuzz" | "with-postgres")
         || matches!((command, rest), ("docs", [flag]) if flag == "--write")
         || matches!((command, rest), ("deploy", [flag]) if flag == "--prove");
     if !takes_arguments && !rest.is_empty() {
@@ -91,6 +94,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "start" => start::start(&project, rest),
         "bench" => bench::bench(&project, rest),
         "chaos" => chaos::chaos(&project, rest),
+        "conform" => conform::conform(&project, rest),
         "fuzz" => fuzz::fuzz(&project, rest),
         "with-postgres" => postgres::with(&project, rest),
         "test" | "ci" => stage::all(&project),

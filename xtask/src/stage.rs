@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::finding::Finding;
 use crate::project::Project;
-use crate::{dependencies, deploy, diamond, docs, fixtures, house, postgres, redis};
+use crate::{conform, dependencies, deploy, diamond, docs, fixtures, house, postgres, redis};
 
 type Run = fn(&Project) -> Result<bool>;
 
@@ -23,6 +23,7 @@ const STAGES: &[(&str, bool, Run)] = &[
     ("clippy", false, lint),
     ("build", false, |project| project.cargo(["build", "--workspace", "--locked"])),
     ("doc tests", false, |project| project.cargo(["test", "--workspace", "--locked", "--doc", "--quiet"])),
+    ("interface", false, conform::quick),
     ("tests", false, tests),
 ];
 

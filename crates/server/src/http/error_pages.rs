@@ -14,7 +14,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 ///
 /// A page for browsers; Markdown for everybody else.
 #[utoipa::path(get, path = "/docs/errors/{code}", tag = "server", security(()), params(("code" = String, Path, example = "NOT_FOUND")), responses(
-    (status = 200, description = "HTML when asked for, else Markdown.", body = String, content_type = "text/html"),
+    (status = 200, description = "HTML when asked for, else Markdown.", content((String = "text/html"), (String = "text/markdown"))),
     (status = 404, description = "There is no such code."),
 ))]
 pub async fn get_error_page(Path(code): Path<String>, headers: HeaderMap) -> Refusable<Response> {
@@ -26,7 +26,7 @@ pub async fn get_error_page(Path(code): Path<String>, headers: HeaderMap) -> Ref
 
 /// All error codes
 #[utoipa::path(get, path = "/docs/errors", tag = "server", security(()), responses(
-    (status = 200, description = "HTML when asked for, else Markdown.", body = String, content_type = "text/html"),
+    (status = 200, description = "HTML when asked for, else Markdown.", content((String = "text/html"), (String = "text/markdown"))),
 ))]
 pub async fn list_error_pages(headers: HeaderMap) -> Response {
     let lines: Vec<String> = error_pages::codes().iter().map(|code| format!("* [{code}](/docs/errors/{code})")).collect();

@@ -100,6 +100,12 @@ fn put_right(operation: &mut Value, path: &str, method: Option<&str>) {
         if !limit::is_free(path) {
             responses.entry("429").or_insert_with(limited);
         }
+        // An answer of an operation's own may be refused under the same status.
+        for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with('4')) {
+            if let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) {
+                content.entry("application/problem+json").or_insert_with(|| refusal["content"]["application/problem+json"].clone());
+            }
+        }
         responses.entry("default").or_insert(refusal);
     }
 }

@@ -2,9 +2,13 @@
 //! may see or change a row.
 
 use mainspring_model::event::AttemptStatus;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, Owner};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, Owner, UserId};
+use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::{ApiKeyRecord, DataKeyRecord, Health, IntegrationRecord, NewCredential, NewPlan, Standing, WebhookRoute};
+use mainspring_model::store::{
+    ApiKeyRecord, DataKeyRecord, Health, IntegrationRecord, MemberRecord, NewCredential, NewPlan, OrganizationRecord, Standing, UserRecord,
+    WebhookRoute,
+};
 use mainspring_store::postgres::PostgresStore;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
@@ -70,6 +74,7 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         .put_data_key(&DataKeyRecord { org: who.org, version: 1, kek_id: name.to_owned(), wrapped: name.as_bytes().to_vec() })
         .await
         .unwrap();
+    people(world, who, name).await;
     store.begin_idempotent(who.org, name, &[1]).await.unwrap();
     let sha256 = store.put_blob(who.org, name.as_bytes().to_vec()).await.unwrap();
     for status in [RunStatus::Success, RunStatus::Error] {
@@ -83,10 +88,34 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
     }
 }
 
-/// All of an organization's rows as a superuser sees them.
+async fn people(world: &World, who: Owner, name: &str) {
+    let text = || name.to_owned();
+    let organization = OrganizationRecord { id: who.org, name: text(), slug: text(), created_at: START, updated_at: START };
+    world.store.put_organization(&organization).await.unwrap();
+    let user = UserRecord {
+        id: UserId(world.uuid()),
+        email: text(),
+        name: text(),
+        password_hash: Some(text()),
+        operator: false,
+        verified_at: None,
+        disabled_at: None,
+        created_at: START,
+        updated_at: START,
+    };
+    world.store.put_user(&user).await.unwrap();
+    let member = MemberRecord { org: who.org, user: user.id, role: Role::Owner, created_at: START };
+    world.store.put_member(&member).await.unwrap();
+}
+
+/// Tables whose rows belong to the installation, which no organization may see.
+const OF_THE_INSTALLATION: [&str; 1] = ["users"];
+
+/// All of an organization's rows, and the installation's, as a superuser sees them.
 async fn everything(tables: &[Table], org: &str, server: &mut PgConnection) -> Vec<String> {
     let mut all = Vec::new();
     for Table { name, .. } in tables {
+        let org = if OF_THE_INSTALLATION.contains(&name.as_str()) { "00000000-0000-0000-0000-000000000000" } else { org };
         let sql = format!("select t::text from {name} as t where org_id = '{org}' order by 1");
         let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *server).await.unwrap();
         assert!(!rows.is_empty() || name.starts_with("journal_2"), "{name} has a row to aim at");
@@ -244,7 +273,8 @@ struct Trial {
 impl Trial {
     /// The first statement that reached something, if one did.
     async fn run(&mut self, attempts: u32, tables: &[Table], [mine, theirs]: [&str; 2], queue: &str) -> Option<String> {
-        let scopes = [mine, mine, "", "garbage", "00000000-0000-0000-0000-000000000000", "''; drop table runs; --"];
+        // Nobody's organization among them; the nil one is the installation, and no request acts for it.
+        let scopes = [mine, mine, "", "garbage", "ffffffff-ffff-ffff-ffff-ffffffffffff", "''; drop table runs; --"];
         for n in 0..attempts {
             let scope = *self.dice.of(&scopes);
             if n % 7 == 0 {

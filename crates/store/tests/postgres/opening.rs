@@ -111,11 +111,12 @@ async fn migrations_are_compared_and_none_is_applied_unasked() {
     let database = Database::make().await;
     let careful = OpenOptions { auto_migrate: false, ..database.options() };
     let error = refused(careful.clone()).await;
-    assert!(matches!(&error, StoreError::Pending { names } if names.len() == 6 && names[0] == "0001_runs"), "{error}");
+    let StoreError::Pending { names } = error else { panic!("{error}") };
+    assert_eq!(names[0], "0001_runs");
     assert_eq!(migration_state(&careful).await.unwrap().applied, [""; 0]);
     assert_eq!(migrate(&careful).await.unwrap().pending, [""; 0]);
     let store = PostgresStore::open(careful.clone()).await.unwrap();
-    assert_eq!(store.migrations().await.unwrap().applied.len(), 6);
+    assert_eq!(store.migrations().await.unwrap().applied, names);
     store.close().await;
 
     let mut server = database.beside().await;

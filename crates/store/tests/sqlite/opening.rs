@@ -41,9 +41,10 @@ async fn a_folder_is_made_and_its_shape_is_known() {
 async fn what_becomes_of_the_migrations_under_an_open_store_is_seen() {
     let world = fresh().await;
     let mut other = beside(world.folder.path()).await;
+    let all = world.store.migrations().await.unwrap().applied.len();
     sqlx::query("delete from schema_migrations where migration_name = '0003_access'").execute(&mut other).await.unwrap();
     let state = world.store.migrations().await.unwrap();
-    assert_eq!((state.applied.len(), state.pending), (3, vec!["0003_access".to_owned()]));
+    assert_eq!((state.applied.len(), state.pending), (all - 1, vec!["0003_access".to_owned()]));
     sqlx::query("update schema_migrations set checksum = 'x'").execute(&mut other).await.unwrap();
     assert_eq!(code(world.store.migrations().await), "MIGRATION_CHANGED");
 }
