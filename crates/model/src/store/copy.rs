@@ -59,6 +59,7 @@ pub const TABLES: &[Table] = &[
         created_at Moment, updated_at Moment),
     table!("organizations": name Text, slug Text, created_at Moment, updated_at Moment),
     table!("members": user_id Id, role Text, created_at Moment),
+    table!("hidden_fields": position Whole, field Text, least Text),
     table!("organization_totals": total_executions Whole, successful Whole, failed Whole),
     table!("plans": id Id, user_id Id, name Text, source Text, version Whole, created_at Moment, updated_at Moment),
     table!("plan_versions": plan_id Id, version Whole, document Json, created_at Moment, retired_at Moment),

@@ -81,6 +81,16 @@ impl Default for Retention {
     }
 }
 
+/// What of one kind retention would remove now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prunable {
+    /// `runs`, `plan_versions`, `remembered_answers`.
+    pub kind: &'static str,
+    pub rows: u64,
+    /// How long ago the oldest of them ended, went out of use or was given.
+    pub oldest: Option<Millis>,
+}
+
 #[async_trait]
 pub trait LogStore: Send + Sync {
     async fn list_logs(&self, org: OrgId, filter: &LogFilter, paging: &Paging) -> Result<Page<LogEntry>, StoreError>;
@@ -89,4 +99,7 @@ pub trait LogStore: Send + Sync {
 
     /// Removes one small batch of finished runs that retention no longer keeps, with their journal; how many. 0: nothing left to do.
     async fn prune(&self, retention: &Retention, batch: u32) -> Result<u64, StoreError>;
+
+    /// What [`LogStore::prune`] would remove if it was called until nothing is left to do. Changes nothing.
+    async fn prunable(&self, retention: &Retention) -> Result<Vec<Prunable>, StoreError>;
 }

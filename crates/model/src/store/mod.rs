@@ -16,7 +16,7 @@ mod secrets;
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use error::StoreError;
 pub use live::LiveStore;
-pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Retention};
+pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Page, Paging, StoreError};
 use crate::clock::Millis;
+use crate::hidden::HiddenField;
 use crate::id::{OrgId, UserId};
 use crate::role::Role;
 
@@ -75,6 +76,11 @@ pub trait PeopleStore: Send + Sync {
     /// Oldest first.
     async fn list_members(&self, org: OrgId) -> Result<Vec<MemberRecord>, StoreError>;
     async fn delete_member(&self, org: OrgId, user: UserId) -> Result<bool, StoreError>;
+
+    /// Which fields of run data the organization hides, in the order in which they were given.
+    async fn hidden_fields(&self, org: OrgId) -> Result<Vec<HiddenField>, StoreError>;
+    /// Replaces all of them.
+    async fn put_hidden_fields(&self, org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError>;
 }
 
 /// How an address is compared.

@@ -26,6 +26,7 @@ mod problems;
 mod prompt;
 mod provider;
 mod restore;
+mod retention;
 mod run;
 mod schedule;
 mod schema;
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     Backup(backup::Backup),
     /// Put a backup into an empty data folder or database.
     Restore(restore::Restore),
+    /// See what is removed by age and number, before it is.
+    Retention(retention::Retention),
     /// Move everything from one database to another, such as from SQLite to PostgreSQL.
     Move(moving::Move),
     /// See what is set and where it comes from; write empty settings files.
@@ -161,6 +164,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Migrate(command) => migrate::run(cx, &command).await,
         Command::Backup(backup) => backup::run(cx, &backup).await,
         Command::Restore(restore) => restore::run(cx, &restore).await,
+        Command::Retention(retention) => retention::run(cx, &retention).await,
         Command::Move(moving) => moving::run(cx, &moving).await,
         Command::Config(command) => config::run(cx, &command),
         Command::Explain(explain) => explain::run(cx, &explain),

@@ -10,12 +10,15 @@ use tokio_util::task::TaskTracker;
 
 use super::caller::KeyCache;
 use super::permissions::Rules;
+use super::veil;
 use crate::app::App;
 
 /// One per listening server.
 pub struct Api {
     pub app: Arc<App>,
     pub keys: KeyCache,
+    /// What organizations hide of run data.
+    pub hidden: veil::Rules,
     /// A `user_id` was ignored and the log says so once.
     pub warned_of_user_id: AtomicBool,
     /// The server takes no new requests; streams end and long waits are cut short.

@@ -5,6 +5,7 @@ mod body;
 mod caller;
 mod command;
 mod credentials;
+mod data;
 mod docs;
 mod edge;
 mod elsewhere;
@@ -28,6 +29,7 @@ mod path;
 mod permissions;
 mod plan_body;
 mod plans;
+mod privacy;
 mod problem;
 mod providers;
 mod query;
@@ -40,6 +42,7 @@ pub(crate) mod shape;
 mod socket;
 mod step;
 mod step_plan;
+mod veil;
 mod versions;
 mod webhook;
 mod webhook_answer;
@@ -109,6 +112,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(integrations::get_integration, integrations::update_integration, integrations::delete_integration))
         .routes(routes!(integrations::put_integration_credential))
         .routes(routes!(integrations::test_integration))
+        .routes(routes!(data::export_data))
+        .routes(routes!(privacy::get_hidden_fields, privacy::set_hidden_fields))
         .routes(routes!(webhook::call_webhook))
         // The second family of names.
         .routes(routes!(plans::list_execution_plans, plans::create_execution_plan))
@@ -144,6 +149,7 @@ fn build(app: Arc<App>) -> (Arc<Api>, Router) {
     let api = Arc::new(Api {
         app,
         keys: KeyCache::default(),
+        hidden: veil::Rules::default(),
         warned_of_user_id: false.into(),
         closing: CancellationToken::new(),
         sockets: TaskTracker::new(),

@@ -26,6 +26,7 @@ use super::problem::ProblemBody;
         (name = "live", description = "What happens, as it happens."),
         (name = "providers", description = "What steps can do, and the credentials that they use."),
         (name = "webhooks", description = "Runs that other systems start."),
+        (name = "organizations", description = "Who works together, and what they see."),
         (name = "server", description = "The server itself."),
         (name = "earlier names", description = "The same operations under the names of the earlier system."),
     )

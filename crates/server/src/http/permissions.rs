@@ -7,13 +7,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
+use mainspring_model::hidden::Veil;
 use mainspring_model::role::Permission;
 use utoipa::openapi::OpenApi;
 
 use super::api::Api;
 use super::caller;
 use super::problem::{Problem, Refusable};
-use super::socket;
+use super::{socket, veil};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,9 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("delete_integration", Needs(P::IntegrationDelete)),
     ("put_integration_credential", Needs(P::CredentialWrite)),
     ("test_integration", Needs(P::IntegrationWrite)),
+    ("export_data", SignedIn),
+    ("get_hidden_fields", Needs(P::OrganizationView)),
+    ("set_hidden_fields", Needs(P::OrganizationUpdate)),
     // The second family of names.
     ("list_execution_plans", Needs(P::PlanView)),
     ("create_execution_plan", Needs(P::PlanWrite)),
@@ -132,20 +136,23 @@ impl Rules {
 }
 
 /// Judges every request that a route was found for, and tells the handler who calls.
+///
+/// An answer with data of runs is looked through before it leaves.
 pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     match admit(&api, &mut request).await {
-        Ok(()) => next.run(request).await,
+        Ok(veil) if veil.is_empty() => next.run(request).await,
+        Ok(veil) => veil::over(veil, next.run(request).await).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn admit(api: &Api, request: &mut Request) -> Refusable<()> {
+async fn admit(api: &Api, request: &mut Request) -> Refusable<Veil> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let Some((operation, rule)) = api.rules.find(path, request.method()) else {
         return Err(Problem::internal(format_args!("{} {path} is not in the table of operations", request.method())));
     };
     if rule == Public {
-        return Ok(());
+        return Ok(Veil::default());
     }
     // What is asked of the body's type and the like comes later: a stranger learns nothing of them.
     let identified = if operation == "open_socket" {
@@ -161,7 +168,11 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<()> {
         Rule::Operator => return Err(denied("only who administers this installation may do that".to_owned())),
     }
     request.extensions_mut().insert(identified);
-    Ok(())
+    match rule {
+        // Of a socket each message.
+        Needs(P::RunView | P::RunStart | P::RunControl) if operation != "open_socket" => veil::of(api, &identified).await,
+        _ => Ok(Veil::default()),
+    }
 }
 
 /// 403 for a lack of rights.

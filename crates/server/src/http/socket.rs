@@ -10,11 +10,13 @@ use axum::response::Response;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mainspring_model::clock::Millis;
+use mainspring_model::hidden::Veil;
 
 use super::api::{Api, Shared};
 use super::caller::{self, Caller};
 use super::command::{self, Command};
 use super::problem::{Problem, Refusable};
+use super::veil;
 use crate::live::{Place, Reader, Refused, Topic};
 
 /// The protocol's name, for clients that have to name one.
@@ -68,7 +70,8 @@ pub async fn open_socket(
         // A connection that only listens must cost little: the default keeps 128 KiB for each.
         .read_buffer_size(1_024)
         .write_buffer_size(0);
-    Ok(upgrade.on_upgrade(move |socket| sockets.track_future(Box::pin(converse(api, identity, reader, socket)))))
+    let veil = veil::of(&api, &caller).await?;
+    Ok(upgrade.on_upgrade(move |socket| sockets.track_future(Box::pin(converse(api, identity, veil, reader, socket)))))
 }
 
 /// 429: live updates are read by as many as may.
@@ -103,8 +106,8 @@ enum End {
     Gone,
 }
 
-async fn converse(api: Arc<Api>, identity: HeaderMap, reader: Reader, mut socket: WebSocket) {
-    let mut talk = Talk { api: &api, identity, reader, errors: 0 };
+async fn converse(api: Arc<Api>, identity: HeaderMap, veil: Veil, reader: Reader, mut socket: WebSocket) {
+    let mut talk = Talk { api: &api, identity, veil, reader, errors: 0 };
     let End::Close(code, reason) = talk.go_on(&mut socket).await else { return };
     let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
     if talk.send(&mut socket, close).await.is_ok() {
@@ -117,6 +120,8 @@ async fn converse(api: Arc<Api>, identity: HeaderMap, reader: Reader, mut socket
 struct Talk<'a> {
     api: &'a Api,
     identity: HeaderMap,
+    /// As it was when the caller was last looked at.
+    veil: Veil,
     reader: Reader,
     errors: usize,
 }
@@ -163,7 +168,7 @@ impl Talk<'_> {
                         Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
                     }
                 }
-                item = self.reader.next() => self.say(socket, command::frame(&item)).await?,
+                item = self.reader.next() => self.say(socket, veil::message(&self.veil, command::frame(&item))).await?,
             }
         }
     }
@@ -204,12 +209,21 @@ impl Talk<'_> {
     }
 
     /// A key that was removed or has run out reads no further.
-    async fn check_caller(&self) -> Result<(), End> {
-        match caller::of(self.api, &self.identity, &Uri::default()).await {
+    async fn check_caller(&mut self) -> Result<(), End> {
+        match self.look_at_the_caller().await {
+            Ok(veil) => {
+                self.veil = veil;
+                Ok(())
+            }
             Err(problem) if problem.status.is_client_error() => Err(End::Close(REVOKED, "the API key is no longer valid")),
             // A store that does not answer just now takes nobody's right away.
             _ => Ok(()),
         }
+    }
+
+    async fn look_at_the_caller(&self) -> Refusable<Veil> {
+        let caller = caller::of(self.api, &self.identity, &Uri::default()).await?;
+        veil::of(self.api, &caller).await
     }
 
     async fn say(&self, socket: &mut WebSocket, text: String) -> Result<(), End> {

@@ -58,3 +58,67 @@ async fn who_is_disabled_or_was_removed_is_a_stranger() {
     let disabled = world.key_of(person, None).await;
     assert_eq!(send(&world, &disabled, Method::GET, "/api/plans", None).await.status, 401);
 }
+
+#[tokio::test]
+async fn hidden_fields_are_hidden_wherever_runs_are_read() {
+    let world = World::keyed().await;
+    let (founder, owner) = world.key().await;
+    let plan = json!({"name": "Contact", "inputs": {"email": {"type": "string"}},
+        "steps": [{"id": "note", "action": "logic.set", "params": {"email": "${inputs.email}", "ok": true}}],
+        "output": {"list": [{"Email": "${steps.note.email}"}]}});
+    let plan = send(&world, &owner, Method::POST, "/api/plans", Some(&plan)).await.body["plan"]["id"].as_str().unwrap().to_owned();
+    let rules = json!({"fields": [{"field": "e*", "least": "admin"}]});
+    assert_eq!(send(&world, &owner, Method::PUT, "/api/organization/hidden-fields", Some(&rules)).await.status, 200);
+    let key_of = async |role| {
+        let person = Owner { org: founder.org, user: UserId(world.app.engine.new_id()) };
+        world.joins(person, role).await;
+        world.key_of(person, None).await
+    };
+    let (member, admin) = (key_of(Role::Member).await, key_of(Role::Admin).await);
+    assert_eq!(send(&world, &member, Method::PUT, "/api/organization/hidden-fields", Some(&rules)).await.status, 403);
+    let body = json!({"plan_id": plan, "inputs": {"email": "ada@example.com"}});
+    let executed = send(&world, &member, Method::POST, "/api/execute", Some(&body)).await;
+    let run = executed.body["execution"]["id"].as_str().unwrap_or_else(|| panic!("{}", executed.text)).to_owned();
+    assert!(executed.text.contains("[hidden]") && !executed.text.contains("ada@"), "{}", executed.text);
+    for path in [format!("/api/runs/{run}"), format!("/api/runs/{run}/events"), "/api/execution-logs".to_owned()] {
+        let (hidden, seen) = (send(&world, &member, Method::GET, &path, None).await, send(&world, &admin, Method::GET, &path, None).await);
+        assert!(hidden.text.contains("[hidden]") && !hidden.text.contains("ada@"), "{path}: {}", hidden.text);
+        assert!(seen.text.contains("ada@example.com") && !seen.text.contains("[hidden]"), "{path}: {}", seen.text);
+    }
+    let wrong = json!({"fields": [{"field": "*", "least": "admin"}, {"field": "x", "least": "viewer"}]});
+    let refused = send(&world, &owner, Method::PUT, "/api/organization/hidden-fields", Some(&wrong)).await;
+    assert_eq!((refused.status.as_u16(), refused.body["errors"].as_array().map(Vec::len)), (422, Some(2)), "{}", refused.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_holds_what_is_ones_own_and_nothing_else() {
+    let world = World::keyed().await;
+    let (founder, ours) = world.key().await;
+    let person = Owner { org: founder.org, user: UserId(world.app.engine.new_id()) };
+    world.joins(person, Role::Member).await;
+    let theirs = world.key_of(person, None).await;
+    for (key, name, secret) in [(&ours, "Ours", "sk-of-ours"), (&theirs, "Theirs", "sk-of-theirs")] {
+        let plan = send(&world, key, Method::POST, "/api/plans", Some(&doubling(name))).await.body["plan"]["id"].clone();
+        let run = json!({"plan_id": plan, "inputs": {"n": 21}});
+        assert_eq!(send(&world, key, Method::POST, "/api/execute", Some(&run)).await.status, 200);
+        let credential = json!({"credentials": {"api_key": secret}});
+        assert_eq!(send(&world, key, Method::POST, "/api/provider-credentials/openai", Some(&credential)).await.status, 201);
+    }
+    let request = ask(Method::GET, "/api/data/export").header("authorization", format!("Bearer {theirs}")).body(Body::empty()).unwrap();
+    let bytes = world.bytes(request).await;
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut texts = std::collections::BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let name = file.name().unwrap().into_owned();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut file, &mut text).unwrap();
+        texts.insert(name, text);
+    }
+    let whole = texts.values().map(String::as_str).collect::<String>();
+    assert!(whole.contains("\"Theirs\"") && !whole.contains("\"Ours\"") && !whole.contains("sk-of"), "{texts:?}");
+    assert_eq!(texts["runs.jsonl"].lines().count(), 1, "{texts:?}");
+    let run: Value = serde_json::from_str(&texts["runs.jsonl"]).unwrap();
+    assert_eq!((&run["inputs"]["n"], &run["status"]), (&json!(21), &json!("success")));
+    assert!(texts["user.json"].contains(&person.user.to_string()) && texts["credentials.json"].contains("api_key"));
+}

@@ -125,6 +125,13 @@ impl World {
         token.expose().to_owned()
     }
 
+    /// Of an answer that is no text.
+    pub async fn bytes(&self, request: Request<Body>) -> Vec<u8> {
+        let response = self.router.clone().oneshot(request).await.expect("never fails");
+        assert_eq!(response.status(), 200);
+        response.into_body().collect().await.expect("a whole body").to_bytes().to_vec()
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.expect("never fails");
         let (parts, body) = response.into_parts();

@@ -11,6 +11,7 @@ pub(super) fn select(table: &Table) -> String {
         }
         "users" | "plans" | "integrations" | "credentials" | "api_keys" => ("", "t.created_at, t.id"),
         "organizations" => ("", "t.org_id"),
+        "hidden_fields" => ("", "t.position"),
         "members" => ("", "t.created_at, t.user_id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (
@@ -118,7 +119,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from plans union select org_id from plan_versions union select org_id from webhook_routes \
      union select org_id from schedules union select org_id from integrations union select org_id from data_keys \
      union select org_id from credentials union select org_id from api_keys union select org_id from idempotency \
-     union select org_id from organizations union select org_id from members union select org_id from users order by org_id";
+     union select org_id from organizations union select org_id from members union select org_id from hidden_fields union select org_id from users order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[

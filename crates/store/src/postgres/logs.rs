@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use mainspring_model::id::{OrgId, PlanId, RunId};
-use mainspring_model::store::{LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Retention, StoreError};
+use mainspring_model::store::{LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Prunable, Retention, StoreError};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -38,6 +38,10 @@ impl LogStore for PostgresStore {
 
     async fn prune(&self, retention: &Retention, batch: u32) -> Result<u64, StoreError> {
         self.within(self.prune_batch(retention, batch)).await
+    }
+
+    async fn prunable(&self, retention: &Retention) -> Result<Vec<Prunable>, StoreError> {
+        self.within(self.would_prune(retention)).await
     }
 }
 

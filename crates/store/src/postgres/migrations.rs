@@ -26,6 +26,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0005_tags", text: include_str!("../../migrations/postgres/0005_tags.sql") },
     Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
     Migration { name: "0007_people", text: include_str!("../../migrations/postgres/0007_people.sql") },
+    Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -35,6 +36,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "credentials",
     "data_keys",
     "execution_logs",
+    "hidden_fields",
     "idempotency",
     "integrations",
     "journal",

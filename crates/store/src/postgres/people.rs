@@ -1,6 +1,7 @@
 //! Users, organizations and members. Users are the installation's; which organizations somebody is in is asked as the queue.
 
 use async_trait::async_trait;
+use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{OrgId, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::store::{MemberRecord, OrganizationRecord, Page, Paging, PeopleStore, StoreError, UserRecord, email_key};
@@ -155,6 +156,31 @@ impl PeopleStore for PostgresStore {
             let done = query.execute(&mut *session).await?;
             session.commit().await?;
             Ok(done.rows_affected() > 0)
+        };
+        self.within(done).await
+    }
+
+    async fn hidden_fields(&self, org: OrgId) -> Result<Vec<HiddenField>, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let query = session.query("select field, least from hidden_fields where org_id = $1 order by position");
+            let rows = query.bind(org.0).fetch_all(&mut *session).await?;
+            session.end().await?;
+            rows.iter().map(|row| Ok(HiddenField { field: text(row, 0)?, least: role_of(row.try_get(1)?)? })).collect()
+        };
+        self.within(found).await
+    }
+
+    async fn put_hidden_fields(&self, org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            session.query("delete from hidden_fields where org_id = $1").bind(org.0).execute(&mut *session).await?;
+            for (position, rule) in (0_i64..).zip(fields) {
+                let query = session.query("insert into hidden_fields (org_id, position, field, least) values ($1, $2, $3, $4)");
+                let query = query.bind(org.0).bind(position).bind(kept(&rule.field)).bind(rule.least.as_str());
+                query.execute(&mut *session).await?;
+            }
+            session.commit().await
         };
         self.within(done).await
     }

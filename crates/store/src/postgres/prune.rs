@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
 use mainspring_model::id::OrgId;
-use mainspring_model::store::Retention;
+use mainspring_model::store::{Prunable, Retention};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::access::ANSWER_KEPT;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::Stamp;
-use super::{PostgresStore, at, days};
+use super::{PostgresStore, at, at_or_none, days};
 
 /// A blob younger than this may belong to a write under way.
 const BLOB_AGE: Millis = 3_600_000;
@@ -23,7 +24,43 @@ const MOST_OTHERS: i64 = 200;
 /// The newest run that may go: it and those before it, by end and id.
 type Bound = (Millis, Uuid);
 
+/// A child stays as long as its parent goes on: the parent has yet to read its ending.
+macro_rules! old_runs {
+    () => {
+        "from runs as r where r.finished_at is not null and (r.finished_at, r.id) <= ($1, $2) and not exists (select from runs as p \
+         where p.org_id = r.org_id and p.id = r.parent_id and p.finished_at is null)"
+    };
+}
+
+/// History that no run uses.
+macro_rules! old_versions {
+    () => {
+        "from plan_versions as v where v.retired_at < $1 and not exists (select from runs as r where r.plan_id = v.plan_id \
+         and r.plan_version = v.version)"
+    };
+}
+
+fn prunable(kind: &'static str, row: &PgRow) -> Result<Prunable, Fail> {
+    Ok(Prunable { kind, rows: u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default(), oldest: at_or_none(row, 1)? })
+}
+
 impl PostgresStore {
+    pub(super) async fn would_prune(&self, retention: &Retention) -> Result<Vec<Prunable>, Fail> {
+        let mut session = self.read(Scope::Queue).await?;
+        let now = session.now();
+        let bound = bound(retention, now, &mut session).await?;
+        let mut all = Vec::new();
+        let runs = session.query(concat!("select count(r.id), min(r.finished_at) ", old_runs!())).bind(Stamp(bound.0)).bind(bound.1);
+        all.push(prunable("runs", &runs.fetch_one(&mut *session).await?)?);
+        let retired = now.saturating_sub(millis(retention.min_age));
+        let versions = session.query(concat!("select count(v.plan_id), min(v.retired_at) ", old_versions!())).bind(Stamp(retired));
+        all.push(prunable("plan_versions", &versions.fetch_one(&mut *session).await?)?);
+        let answers = session.query("select count(org_id), min(started_at) from idempotency where started_at <= $1");
+        all.push(prunable("remembered_answers", &answers.bind(Stamp(now - ANSWER_KEPT)).fetch_one(&mut *session).await?)?);
+        session.end().await?;
+        Ok(all)
+    }
+
     pub(super) async fn prune_batch(&self, retention: &Retention, batch: u32) -> Result<u64, Fail> {
         let mut session = self.steps.open(Scope::Queue, true, None).await?;
         let now = session.now();
@@ -68,13 +105,8 @@ async fn bound(retention: &Retention, now: Millis, session: &mut Session) -> Res
 /// Deletes runs up to `bound` with all that belongs to them; how many. Their journal goes with its day, as soon as no run of that
 /// day is left; a run whose day some other run keeps for long, or that lies in no day, takes its rows along.
 async fn delete_runs(bound: Bound, batch: u32, now: Millis, session: &mut Session) -> Result<u64, Fail> {
-    // A child stays as long as its parent goes on: the parent has yet to read its ending.
     let rows = session
-        .query(
-            "select r.org_id, r.id from runs as r where r.finished_at is not null and (r.finished_at, r.id) <= ($1, $2) \
-             and not exists (select from runs as p where p.org_id = r.org_id and p.id = r.parent_id and p.finished_at is null) \
-             order by r.finished_at, r.id limit $3",
-        )
+        .query(concat!("select r.org_id, r.id ", old_runs!(), " order by r.finished_at, r.id limit $3"))
         .bind(Stamp(bound.0))
         .bind(bound.1)
         .bind(i64::from(batch))
@@ -144,10 +176,7 @@ async fn delete_blobs(prefix: &str, before: Millis, session: &mut Session) -> Re
 /// Versions that are history and that no run uses.
 async fn delete_versions(before: Millis, session: &mut Session) -> Result<(), Fail> {
     let rows = session
-        .query(
-            "select v.org_id, v.plan_id, v.version from plan_versions as v where v.retired_at < $1 and not exists \
-             (select from runs as r where r.plan_id = v.plan_id and r.plan_version = v.version) limit $2",
-        )
+        .query(concat!("select v.org_id, v.plan_id, v.version ", old_versions!(), " limit $2"))
         .bind(Stamp(before))
         .bind(MOST_OTHERS)
         .fetch_all(&mut **session)

@@ -9,6 +9,7 @@ pub(super) fn select(table: &str) -> &'static str {
         }
         "organizations" => "select org_id, name, slug, created_at, updated_at from organizations where org_id = ?1",
         "members" => "select org_id, user_id, role, created_at from members where org_id = ?1 order by no",
+        "hidden_fields" => "select org_id, position, field, least from hidden_fields where org_id = ?1 order by position",
         "organization_totals" => {
             "select org_id, total_executions, successful, failed from organization_totals where org_id = ?1 \
              and (total_executions <> 0 or successful <> 0 or failed <> 0)"
@@ -81,6 +82,7 @@ pub(super) fn insert(table: &str) -> &'static str {
         }
         "organizations" => "insert into organizations (org_id, name, slug, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5)",
         "members" => "insert into members (org_id, user_id, role, created_at) values (?1, ?2, ?3, ?4)",
+        "hidden_fields" => "insert into hidden_fields (org_id, position, field, least) values (?1, ?2, ?3, ?4)",
         "organization_totals" => "insert into organization_totals (org_id, total_executions, successful, failed) values (?1, ?2, ?3, ?4)",
         "plans" => {
             "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
@@ -136,7 +138,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from webhook_routes union select org_id from schedules union select org_id from integrations \
      union select org_id from data_keys union select org_id from credentials union select org_id from api_keys \
      union select org_id from idempotency union select org_id from organizations union select org_id from members \
-     union select zeroblob(16) from users order by org_id";
+     union select org_id from hidden_fields union select zeroblob(16) from users order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

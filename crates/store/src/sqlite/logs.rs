@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mainspring_model::id::{OrgId, PlanId, RunId};
-use mainspring_model::store::{LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Retention, StoreError};
+use mainspring_model::store::{LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Prunable, Retention, StoreError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -25,6 +25,10 @@ impl LogStore for SqliteStore {
 
     async fn prune(&self, retention: &Retention, batch: u32) -> Result<u64, StoreError> {
         self.prune_batch(retention, batch).await
+    }
+
+    async fn prunable(&self, retention: &Retention) -> Result<Vec<Prunable>, StoreError> {
+        self.would_prune(retention).await
     }
 }
 

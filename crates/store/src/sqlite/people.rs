@@ -1,6 +1,7 @@
 //! Users, organizations and members.
 
 use async_trait::async_trait;
+use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{OrgId, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::store::{MemberRecord, OrganizationRecord, Page, Paging, PeopleStore, StoreError, UserRecord, email_key};
@@ -137,6 +138,35 @@ impl PeopleStore for SqliteStore {
         self.write(async move |connection| {
             let query = sqlx::query("delete from members where org_id = ?1 and user_id = ?2").bind(bytes(org.0)).bind(bytes(user.0));
             Ok(query.execute(connection).await?.rows_affected() > 0)
+        })
+        .await
+    }
+
+    async fn hidden_fields(&self, org: OrgId) -> Result<Vec<HiddenField>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let query = sqlx::query("select field, least from hidden_fields where org_id = ?1 order by position").bind(bytes(org.0));
+                let rows = query.fetch_all(connection).await?;
+                rows.iter().map(|row| Ok(HiddenField { field: row.try_get(0)?, least: role_of(row.try_get(1)?)? })).collect()
+            })
+        })
+        .await
+    }
+
+    async fn put_hidden_fields(&self, org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError> {
+        let fields = fields.to_vec();
+        self.write(async move |connection| {
+            sqlx::query("delete from hidden_fields where org_id = ?1").bind(bytes(org.0)).execute(&mut *connection).await?;
+            for (position, rule) in (0_i64..).zip(&fields) {
+                sqlx::query("insert into hidden_fields (org_id, position, field, least) values (?1, ?2, ?3, ?4)")
+                    .bind(bytes(org.0))
+                    .bind(position)
+                    .bind(rule.field.as_str())
+                    .bind(rule.least.as_str())
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            Ok(())
         })
         .await
     }

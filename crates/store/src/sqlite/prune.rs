@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
-use mainspring_model::store::{Retention, StoreError};
+use mainspring_model::store::{Prunable, Retention, StoreError};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::access::ANSWER_KEPT;
@@ -21,6 +22,22 @@ const BLOB_AGE: Millis = 3_600_000;
 /// The newest run that may go: it and those before it, by end and number.
 type Bound = (Millis, i64);
 
+/// A child stays as long as its parent goes on: the parent has yet to read its ending.
+macro_rules! old_runs {
+    () => {
+        "from runs as r where r.finished_at is not null and (r.finished_at, r.no) <= (?1, ?2) and not exists (select 1 from runs as p \
+         where p.id = r.parent_id and p.finished_at is null)"
+    };
+}
+
+/// History that no run uses.
+macro_rules! old_versions {
+    () => {
+        "from plan_versions as v where v.retired_at is not null and v.retired_at < ?1 and not exists (select 1 from runs as r \
+         where r.plan_version = v.version and r.plan_no = (select n.no from plan_numbers as n where n.plan_id = v.plan_id))"
+    };
+}
+
 impl SqliteStore {
     pub(super) async fn prune_batch(&self, retention: &Retention, batch: u32) -> Result<u64, StoreError> {
         let now = self.now_ms();
@@ -31,6 +48,26 @@ impl SqliteStore {
         self.sweep_blobs(orphans, now - BLOB_AGE).await?;
         self.write(shrink).await?;
         Ok(runs)
+    }
+
+    pub(super) async fn would_prune(&self, retention: &Retention) -> Result<Vec<Prunable>, StoreError> {
+        let (now, retention) = (self.now_ms(), *retention);
+        self.read(move |connection| {
+            Box::pin(async move {
+                let bound = bound(retention, now, connection).await?;
+                let mut all = Vec::new();
+                let runs = sqlx::query(concat!("select count(*), min(r.finished_at) ", old_runs!())).bind(bound.0).bind(bound.1);
+                all.push(prunable("runs", &runs.fetch_one(&mut *connection).await?)?);
+                let retired = now - millis(retention.min_age);
+                let versions = sqlx::query(concat!("select count(*), min(v.retired_at) ", old_versions!())).bind(retired);
+                all.push(prunable("plan_versions", &versions.fetch_one(&mut *connection).await?)?);
+                let answers =
+                    sqlx::query("select count(*), min(started_at) from idempotency where started_at <= ?1").bind(now - ANSWER_KEPT);
+                all.push(prunable("remembered_answers", &answers.fetch_one(connection).await?)?);
+                Ok(all)
+            })
+        })
+        .await
     }
 
     /// Removes the blobs that lost their last run, and those in one folder that never had one: a crash came between the two.
@@ -46,6 +83,10 @@ impl SqliteStore {
             .map_err(closed)?;
         Ok(())
     }
+}
+
+fn prunable(kind: &'static str, row: &SqliteRow) -> Result<Prunable, Fail> {
+    Ok(Prunable { kind, rows: u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default(), oldest: row.try_get(1)? })
 }
 
 /// By age and by count, and never younger than the least age.
@@ -71,12 +112,11 @@ async fn delete(
     batch: u32,
     connection: &mut SqliteConnection,
 ) -> Result<(u64, Vec<String>), Fail> {
-    // A child stays as long as its parent goes on: the parent has yet to read its ending.
-    let rows = sqlx::query(
-        "select r.no, coalesce((select max(j.seq) from journal as j where j.run_no = r.no), 0) from runs as r \
-         where r.finished_at is not null and (r.finished_at, r.no) <= (?1, ?2) and not exists (select 1 from runs as p \
-         where p.id = r.parent_id and p.finished_at is null) order by r.finished_at, r.no limit ?3",
-    )
+    let rows = sqlx::query(concat!(
+        "select r.no, coalesce((select max(j.seq) from journal as j where j.run_no = r.no), 0) ",
+        old_runs!(),
+        " order by r.finished_at, r.no limit ?3",
+    ))
     .bind(bound.0)
     .bind(bound.1)
     .bind(i64::from(batch))
@@ -104,14 +144,10 @@ async fn delete(
         let sql = "delete from runs where no in (select value from json_each(?1))";
         sqlx::query(sql).bind(list).execute(&mut *connection).await?;
     }
-    sqlx::query(
-        "delete from plan_versions where rowid in (select v.rowid from plan_versions as v where v.retired_at is not null \
-         and v.retired_at < ?1 and not exists (select 1 from runs as r where r.plan_version = v.version \
-         and r.plan_no = (select n.no from plan_numbers as n where n.plan_id = v.plan_id)) limit 100)",
-    )
-    .bind(retired)
-    .execute(&mut *connection)
-    .await?;
+    sqlx::query(concat!("delete from plan_versions where rowid in (select v.rowid ", old_versions!(), " limit 100)"))
+        .bind(retired)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("delete from idempotency where started_at <= ?1").bind(now - ANSWER_KEPT).execute(connection).await?;
     Ok((count, orphans))
 }

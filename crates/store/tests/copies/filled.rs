@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
+use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
@@ -66,6 +67,8 @@ async fn people(n: u128, who: Owner, world: &World) {
     let organization =
         OrganizationRecord { id: who.org, name: HOSTILE.to_owned(), slug: format!("org-{n}"), created_at: now, updated_at: now };
     world.store.put_organization(&organization).await.unwrap();
+    let hidden = [Role::Member, Role::Owner].map(|least| HiddenField { field: HOSTILE.to_owned(), least });
+    world.store.put_hidden_fields(who.org, &hidden).await.unwrap();
     for (at, role) in Role::ALL.into_iter().enumerate() {
         let id = UserId(world.uuid());
         let user = UserRecord {

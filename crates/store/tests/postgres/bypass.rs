@@ -2,6 +2,7 @@
 //! may see or change a row.
 
 use mainspring_model::event::AttemptStatus;
+use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, Owner, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
@@ -104,6 +105,7 @@ async fn people(world: &World, who: Owner, name: &str) {
         updated_at: START,
     };
     world.store.put_user(&user).await.unwrap();
+    world.store.put_hidden_fields(who.org, &[HiddenField { field: text(), least: Role::Owner }]).await.unwrap();
     let member = MemberRecord { org: who.org, user: user.id, role: Role::Owner, created_at: START };
     world.store.put_member(&member).await.unwrap();
 }

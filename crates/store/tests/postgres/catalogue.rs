@@ -116,6 +116,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "blobs: org_id sha256 touched_at",
         "credentials: id org_id",
         "data_keys: org_id version",
+        "hidden_fields: org_id",
         "idempotency: org_id started_at",
         "integrations: id org_id",
         "members: created_at org_id role user_id",

@@ -1,5 +1,6 @@
 //! Users, organizations and members.
 
+use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{OrgId, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::store::{MemberRecord, OrganizationRecord, Paging, UserRecord};
@@ -77,6 +78,13 @@ pub async fn members(world: &World) {
     assert_eq!(of_bob, [("first".to_owned(), Role::Member), ("second".to_owned(), Role::Admin)]);
     let of_one: Vec<UserId> = world.store.list_members(one).await.unwrap().into_iter().map(|member| member.user).collect();
     assert_eq!(of_one, [ada, bob], "oldest first, and another role does not make a member younger");
+    let hidden = |field: &str, least| HiddenField { field: field.to_owned(), least };
+    world.store.put_hidden_fields(one, &[hidden("email", Role::Admin), hidden("*name", Role::Member)]).await.unwrap();
+    world.store.put_hidden_fields(two, &[hidden("x", Role::Owner)]).await.unwrap();
+    world.store.put_hidden_fields(one, &[hidden("*name", Role::Owner), hidden("email", Role::Admin)]).await.unwrap();
+    assert_eq!(world.store.hidden_fields(one).await.unwrap(), [hidden("*name", Role::Owner), hidden("email", Role::Admin)]);
+    world.store.put_hidden_fields(one, &[]).await.unwrap();
+    assert_eq!(world.store.hidden_fields(one).await.unwrap(), []);
     assert!(!world.store.delete_member(two, ada).await.unwrap());
     assert!(world.store.delete_member(one, bob).await.unwrap());
     assert_eq!(world.store.role_of(bob, one).await.unwrap(), None);

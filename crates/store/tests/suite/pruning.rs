@@ -24,6 +24,12 @@ async fn prune_all(world: &World, retention: &Retention) -> u64 {
     }
 }
 
+/// Runs that would leave.
+async fn prunable(world: &World, retention: &Retention) -> u64 {
+    let all = world.store.prunable(retention).await.unwrap();
+    all.iter().find(|one| one.kind == "runs").unwrap().rows
+}
+
 async fn left(world: &World) -> Vec<RunId> {
     let page = world.store.list_runs(ORG, &RunFilter::default(), &page(200)).await.unwrap();
     page.items.into_iter().map(|run| run.id).collect()
@@ -37,7 +43,10 @@ pub async fn by_age_and_count(world: &World) {
     let held = world.held().await;
     world.pass(14 * DAY);
     assert_eq!(prune_all(world, &Retention::default()).await, 0, "not older than the limit, but as old");
+    assert_eq!(prunable(world, &Retention::default()).await, 0);
     world.pass(1);
+    assert_eq!(prunable(world, &Retention::default()).await, 10, "what would leave is told, and stays");
+    assert_eq!(prunable(world, &Retention::default()).await, 10);
     let new = [world.ended(RunStatus::Error).await, world.ended(RunStatus::Success).await];
     assert_eq!(prune_all(world, &Retention::default()).await, 10);
     assert_eq!(left(world).await, [new[1], new[0], held]);

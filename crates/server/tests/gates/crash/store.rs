@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
+use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
     IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan,
-    OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Reach, Remembered, Retention, RunFilter,
-    RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
+    OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered, Retention,
+    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -197,12 +198,15 @@ delegate!(PeopleStore {
     fn role_of(user: UserId, org: OrgId) -> Result<Option<Role>, StoreError>;
     fn list_members(org: OrgId) -> Result<Vec<MemberRecord>, StoreError>;
     fn delete_member(org: OrgId, user: UserId) -> Result<bool, StoreError>;
+    fn hidden_fields(org: OrgId) -> Result<Vec<HiddenField>, StoreError>;
+    fn put_hidden_fields(org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError>;
 });
 
 delegate!(LogStore {
     fn list_logs(org: OrgId, filter: &LogFilter, paging: &Paging) -> Result<Page<LogEntry>, StoreError>;
     fn monitoring(org: OrgId) -> Result<Monitoring, StoreError>;
     fn prune(retention: &Retention, batch: u32) -> Result<u64, StoreError>;
+    fn prunable(retention: &Retention) -> Result<Vec<Prunable>, StoreError>;
 });
 
 delegate!(LiveStore {

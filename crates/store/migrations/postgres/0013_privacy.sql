@@ -1,0 +1,10 @@
+-- Which fields of run data an organization hides, and from which role on they are seen.
+create table hidden_fields (
+    org_id uuid not null,
+    position bigint not null,
+    field text not null,
+    least text not null,
+    primary key (org_id, position)
+);
+
+select mainspring_protect('hidden_fields');
