@@ -71,6 +71,15 @@ id!(
     ApiKeyId
 );
 
+id!(
+    /// A message on its way out: a mail or a webhook.
+    MessageId
+);
+id!(
+    /// A rule of who is told of what.
+    NotificationRuleId
+);
+
 impl UserId {
     /// The local owner of `serve --dev` and of `mainspring run` in this process.
     pub const LOCAL: UserId = UserId(Uuid::from_u128(0x00000000_0000_7000_8000_000000000001));

@@ -12,6 +12,7 @@ pub mod duration;
 pub mod event;
 pub mod expr;
 pub mod fault;
+pub mod flag;
 pub mod hidden;
 pub mod id;
 pub mod plan;

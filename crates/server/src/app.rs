@@ -12,9 +12,11 @@ use mainspring_providers::egress::Egress;
 use mainspring_vault::{Redactor, Vault};
 
 use crate::catalog::ServerCatalog;
+use crate::flags::Flags;
 use crate::limits::Limits;
 use crate::live::{Hub, Redis};
 use crate::metrics::Metrics;
+use crate::outbox::Outbox;
 use crate::roles::Roles;
 use crate::webhooks::WebhookRoutes;
 
@@ -32,6 +34,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
     pub live: Arc<Hub>,
+    /// What an operator switches on and off while the program runs.
+    pub flags: Flags,
+    /// What leaves by mail and webhook, and must not be lost.
+    pub outbox: Outbox,
     /// When the operator named one; nothing rests on it.
     pub redis: Option<Arc<Redis>>,
     /// When the operator set some.

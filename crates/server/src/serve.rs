@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::checks;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
-use crate::{http, metrics, plans, webhooks};
+use crate::{flags, http, metrics, notify, outbox, plans, webhooks};
 
 use checked::{refuse, say, show_refusal};
 use port::{open_port, reserve};
@@ -131,6 +131,10 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
                 when(roles.worker, engine.serve_claims()),
                 when(roles.scheduler, engine.serve_schedules()),
                 when(roles.scheduler, engine.serve_retention()),
+                when(roles.scheduler, outbox::serve(app.clone())),
+                when(roles.scheduler, notify::serve(app.clone())),
+                flags::follow(app.clone()),
+                metrics::sample(app.clone()),
                 when(roles.api, webhooks::follow(app.clone()))
             );
         }

@@ -10,3 +10,4 @@ mod gates;
 mod http;
 mod postgres;
 mod servers;
+mod telling;

@@ -3,12 +3,18 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId};
-use mainspring_model::run::RunSummary;
+use mainspring_model::hidden::HiddenField;
+use mainspring_model::id::{
+    ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
+};
+use mainspring_model::role::Role;
+use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Blobs, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
-    LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
-    PlanSummary, Pool, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, WebhookRoute,
+    AccessStore, ApiKeyRecord, Backlog, Blobs, CredentialRecord, DataKeyRecord, Delivery, EndedBadly, Expiring, FlagRecord, FlagStore,
+    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
+    Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
+    OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, Remembered,
+    Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 
@@ -116,10 +122,60 @@ not_kept!(AccessStore {
     fn forget_idempotent(OrgId, &str) -> ();
 });
 
+not_kept!(PeopleStore {
+    fn put_user(&UserRecord) -> ();
+    fn user(UserId) -> Option<UserRecord>;
+    fn user_by_email(&str) -> Option<UserRecord>;
+    fn list_users(&Paging) -> Page<UserRecord>;
+    fn put_organization(&OrganizationRecord) -> ();
+    fn organization(OrgId) -> Option<OrganizationRecord>;
+    fn organization_by_slug(&str) -> Option<OrganizationRecord>;
+    fn memberships(UserId) -> Vec<(OrganizationRecord, Role)>;
+    fn put_member(&MemberRecord) -> ();
+    fn role_of(UserId, OrgId) -> Option<Role>;
+    fn list_members(OrgId) -> Vec<MemberRecord>;
+    fn delete_member(OrgId, UserId) -> bool;
+    fn hidden_fields(OrgId) -> Vec<HiddenField>;
+    fn put_hidden_fields(OrgId, &[HiddenField]) -> ();
+});
+
+not_kept!(OutboxStore {
+    fn put_message(&NewMessage) -> Put;
+    fn claim_messages(u32, Millis) -> Vec<Message>;
+    fn end_message(OrgId, MessageId, &Delivery) -> ();
+    fn next_message() -> Option<Millis>;
+    fn prune_messages(Millis) -> u64;
+});
+
+not_kept!(FlagStore {
+    fn flags() -> Vec<FlagRecord>;
+    fn flags_revision() -> i64;
+    fn put_flag(&FlagRecord) -> ();
+    fn delete_flag(&str) -> bool;
+});
+
+not_kept!(NotificationStore {
+    fn put_notification_rule(&NotificationRuleRecord) -> ();
+    fn notification_rules(OrgId) -> Vec<NotificationRuleRecord>;
+    fn delete_notification_rule(OrgId, NotificationRuleId) -> bool;
+    fn put_notification(&NotificationRecord) -> ();
+    fn notifications(&Owner, bool, &Paging) -> Page<NotificationRecord>;
+    fn unread_notifications(&Owner) -> u64;
+    fn read_notifications(&Owner, Option<MessageId>) -> u64;
+    fn delete_notification(&Owner, MessageId) -> bool;
+    fn prune_notifications(Millis) -> u64;
+    fn watched_until() -> Millis;
+    fn watch_until(Millis) -> ();
+    fn ended_badly(Millis, Option<(Millis, RunId)>, u32) -> Vec<EndedBadly>;
+    fn slot_endings(OrgId, ScheduleId, Millis, u32) -> Vec<RunStatus>;
+    fn expiring_credentials(Millis, Millis) -> Vec<Expiring>;
+});
+
 not_kept!(LogStore {
     fn list_logs(OrgId, &LogFilter, &Paging) -> Page<LogEntry>;
     fn monitoring(OrgId) -> Monitoring;
     fn prune(&Retention, u32) -> u64;
+    fn prunable(&Retention) -> Vec<Prunable>;
 });
 
 not_kept!(LiveStore {
@@ -135,6 +191,7 @@ not_kept!(Blobs {
 
 not_kept!(Health {
     fn migrations() -> Migrations;
+    fn backlog() -> Backlog;
     =
     async fn probe(&self) -> Result<(), StoreError> {
         self.ask(false, |_, _, _| Ok(())).await

@@ -5,8 +5,11 @@
 mod access;
 pub mod copy;
 mod error;
+mod flags;
 mod live;
 mod logs;
+mod notifications;
+mod outbox;
 mod people;
 mod plans;
 mod runs;
@@ -15,8 +18,11 @@ mod secrets;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use error::StoreError;
+pub use flags::{FlagRecord, FlagStore};
 pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
+pub use notifications::{EndedBadly, Expiring, NotificationRecord, NotificationRuleRecord, NotificationStore};
+pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, Throttle};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
@@ -25,6 +31,7 @@ pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 
 use std::time::Duration;
 
+use crate::clock::Millis;
 use crate::id::OrgId;
 
 /// One page of a list, and where the next one begins.
@@ -45,7 +52,20 @@ pub struct Paging {
 
 /// Everything a store does.
 pub trait Store:
-    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + PeopleStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
+    RunStore
+    + PlanStore
+    + ScheduleStore
+    + SecretStore
+    + AccessStore
+    + PeopleStore
+    + LogStore
+    + LiveStore
+    + IntegrationStore
+    + OutboxStore
+    + FlagStore
+    + NotificationStore
+    + Health
+    + Blobs
 {
 }
 
@@ -59,6 +79,9 @@ impl<T> Store for T where
         + LogStore
         + LiveStore
         + IntegrationStore
+        + OutboxStore
+        + FlagStore
+        + NotificationStore
         + Health
         + Blobs
 {
@@ -127,6 +150,15 @@ pub struct Reach {
     pub lost_for: Option<Duration>,
 }
 
+/// Runs that wait to be claimed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Counted up to a hundred thousand.
+    pub queued: u64,
+    /// Since when the one waits that has waited longest.
+    pub oldest: Option<Millis>,
+}
+
 /// How the store is.
 #[async_trait::async_trait]
 pub trait Health: Send + Sync {
@@ -136,6 +168,8 @@ pub trait Health: Send + Sync {
     async fn migrations(&self) -> Result<Migrations, StoreError>;
     /// Asks nobody, and waits for nothing. A store without a server is always within reach.
     fn reach(&self) -> Reach;
+    /// What waits to be claimed, over all organizations and nodes.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
     /// The connections by who uses them, now.
     fn pools(&self) -> Vec<Pool>;
     /// Waits for every accepted write, then closes. Further calls fail.

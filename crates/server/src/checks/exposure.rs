@@ -10,7 +10,7 @@ use crate::settings::{SETTINGS, Settings, Source};
 pub(super) fn read(settings: &Settings) -> Check {
     let mut given = (0, 0, 0);
     let mut file = None;
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         match settings.source(setting.key) {
             Source::Default => {}
             Source::File { path, .. } => {

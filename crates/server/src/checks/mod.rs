@@ -9,6 +9,7 @@ mod plans;
 mod redis;
 mod report;
 mod secrets;
+mod smtp;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub const NAMES: &[(&str, bool, &str)] = &[
     ("providers", true, "every provider has its actions, and each its schema"),
     ("plan files", false, "every file of the plan folder would load; one that would not keeps its last good version"),
     ("redis", false, "the configured Redis answers; without it live updates of other nodes take about a second"),
+    ("smtp", false, "the configured mail server lets itself be greeted and logged in to; without one mails stay in the log, or wait"),
     ("port", true, "the address can be listened on"),
 ];
 
@@ -138,6 +140,7 @@ pub(crate) async fn of_parts(settings: &Settings, app: &App) -> Vec<Check> {
     checks.push(machine::providers(&*app.catalog));
     checks.push(plans::readable(settings.plans.as_deref(), &*app.catalog));
     checks.push(redis::answers(settings).await);
+    checks.push(smtp::answers(settings).await);
     checks
 }
 
@@ -179,6 +182,7 @@ pub(crate) async fn all(settings: &Settings, catalog: impl AsyncFnOnce() -> Arc<
     checks.push(machine::port(settings));
     checks.push(plans::readable(folder, &*catalog));
     checks.push(redis::answers(settings).await);
+    checks.push(smtp::answers(settings).await);
     if let Some(app) = app {
         app.store.close().await;
     }

@@ -77,7 +77,7 @@ fn print(cx: &Cx) -> Result<Exit, Failure> {
         .collect();
     cx.show(&json!({ "file": path, "settings": listed }), |style, width| {
         let mut rows = Rows::new(["setting", "source", "value"], "there are no settings");
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter() {
             let value = setting.shown(&settings).unwrap_or_else(|| "–".to_owned());
             rows.add([setting.key.to_owned(), settings.source(setting.key).to_string(), value]);
         }

@@ -14,10 +14,12 @@ mod events;
 pub(crate) mod exit;
 mod explain;
 pub(crate) mod failure;
+mod flag;
 mod global;
 mod inputs;
 mod migrate;
 mod moving;
+mod notification;
 mod output;
 mod place;
 mod plan;
@@ -92,6 +94,12 @@ pub(crate) enum Command {
     /// Keep the keys to other services.
     #[command(subcommand)]
     Credential(credential::CredentialCommand),
+    /// See what people were told, and say who is told of what.
+    #[command(subcommand)]
+    Notification(notification::NotificationCommand),
+    /// Switch features on and off, for some or for everybody.
+    #[command(subcommand)]
+    Flag(flag::FlagCommand),
     /// See what steps can do.
     #[command(subcommand)]
     Provider(provider::ProviderCommand),
@@ -169,6 +177,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Config(command) => config::run(cx, &command),
         Command::Explain(explain) => explain::run(cx, &explain),
         Command::Credential(command) => credential::run(cx, &command).await,
+        Command::Notification(command) => notification::run(cx, &command).await,
+        Command::Flag(command) => flag::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_flag_of_the_table_arrives_at_its_setting() {
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter() {
             let Some(flag) = setting.flag else { continue };
             let example = setting.examples[0];
             let args: Vec<&str> = match setting.key {

@@ -13,6 +13,7 @@ mod error_pages;
 mod events;
 mod execute;
 mod execution;
+mod feature_flags;
 mod health;
 mod history;
 mod idempotency;
@@ -23,6 +24,8 @@ mod live;
 mod logs;
 mod metrics;
 mod monitoring;
+mod notification_rules;
+mod notifications;
 mod openapi;
 mod origin;
 mod path;
@@ -106,6 +109,15 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(socket::open_socket))
         .routes(routes!(logs::list_logs))
         .routes(routes!(monitoring::get_status))
+        .routes(routes!(feature_flags::list_feature_flags))
+        .routes(routes!(feature_flags::get_feature_flag, feature_flags::put_feature_flag, feature_flags::delete_feature_flag))
+        .routes(routes!(notifications::list_notifications))
+        .routes(routes!(notifications::read_all_notifications))
+        .routes(routes!(notifications::read_notification))
+        .routes(routes!(notifications::delete_notification))
+        .routes(routes!(notification_rules::list_notification_rules, notification_rules::create_notification_rule))
+        .routes(routes!(notification_rules::update_notification_rule, notification_rules::delete_notification_rule))
+        .routes(routes!(notification_rules::rotate_notification_secret))
         .routes(routes!(credentials::list_credentials))
         .routes(routes!(credentials::get_credentials, credentials::put_credential, credentials::delete_credentials))
         .routes(routes!(integrations::list_integrations, integrations::create_integration))

@@ -26,12 +26,11 @@ pub enum Rule {
     /// Whose role in the organization has this.
     Needs(Permission),
     /// Who administers the installation.
-    #[allow(dead_code)]
     Operator,
 }
 
 use Permission as P;
-use Rule::{Needs, Public, SignedIn};
+use Rule::{Needs, Operator, Public, SignedIn};
 
 /// Every operation by the id that it has in the OpenAPI document.
 pub const OPERATIONS: &[(&str, Rule)] = &[
@@ -71,6 +70,21 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("open_socket", Needs(P::RunView)),
     ("list_logs", Needs(P::RunView)),
     ("get_status", Needs(P::RunView)),
+    ("list_feature_flags", SignedIn),
+    ("get_feature_flag", SignedIn),
+    ("put_feature_flag", Operator),
+    ("delete_feature_flag", Operator),
+    // One's own.
+    ("list_notifications", SignedIn),
+    ("read_notification", SignedIn),
+    ("read_all_notifications", SignedIn),
+    ("delete_notification", SignedIn),
+    // One's own; those for the whole organization ask for more themselves.
+    ("list_notification_rules", Needs(P::RunView)),
+    ("create_notification_rule", Needs(P::RunView)),
+    ("update_notification_rule", Needs(P::RunView)),
+    ("delete_notification_rule", Needs(P::RunView)),
+    ("rotate_notification_secret", Needs(P::RunView)),
     ("list_credentials", Needs(P::CredentialView)),
     ("get_credentials", Needs(P::CredentialView)),
     ("put_credential", Needs(P::CredentialWrite)),

@@ -1,8 +1,10 @@
 //! Figures for an operator's monitoring, in the text format of OpenMetrics.
 
 mod listen;
+mod sample;
 
 pub use listen::listen;
+pub use sample::sample;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 use mainspring_engine::{Loop, Meter};
 use mainspring_model::event::AttemptStatus;
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::Circuit;
+use mainspring_model::store::{Circuit, Delivery};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -57,6 +59,12 @@ struct State {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Delivered {
+    channel: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Pools {
     pool: &'static str,
 }
@@ -77,7 +85,11 @@ pub struct Metrics {
     step_seconds: Histogram,
     requests: Family<Request, Counter>,
     request_seconds: Histogram,
+    messages: Family<Delivered, Counter>,
     live: Gauge,
+    queued: Gauge,
+    queue_age: Gauge<f64, AtomicU64>,
+    schedule_lag: Gauge<f64, AtomicU64>,
     pool_most: Family<Pools, Gauge>,
     pool_open: Family<Pools, Gauge>,
     pool_idle: Family<Pools, Gauge>,
@@ -102,7 +114,11 @@ impl Default for Metrics {
             step_seconds: Histogram::new(STEP_SECONDS),
             requests: Family::default(),
             request_seconds: Histogram::new(REQUEST_SECONDS),
+            messages: Family::default(),
             live: Gauge::default(),
+            queued: Gauge::default(),
+            queue_age: Gauge::default(),
+            schedule_lag: Gauge::default(),
             pool_most: Family::default(),
             pool_open: Family::default(),
             pool_idle: Family::default(),
@@ -134,7 +150,25 @@ impl Metrics {
         registry.register_with_unit("step_duration", "How long attempts took", Unit::Seconds, self.step_seconds.clone());
         registry.register("http_requests", "Requests that were answered, by method and status", self.requests.clone());
         registry.register_with_unit("http_request_duration", "How long answers took", Unit::Seconds, self.request_seconds.clone());
+        registry.register(
+            "messages",
+            "Attempts to deliver mails, webhooks and notifications, by channel and outcome",
+            self.messages.clone(),
+        );
         registry.register("runs_live", "Runs that this process drives now", self.live.clone());
+        registry.register("queue_runs", "Runs of all nodes that wait to be claimed, up to 100,000", self.queued.clone());
+        registry.register_with_unit(
+            "queue_oldest",
+            "How long the run that waits longest has waited to be claimed",
+            Unit::Seconds,
+            self.queue_age.clone(),
+        );
+        registry.register_with_unit(
+            "schedule_lag",
+            "How long the schedule that is due longest has been due",
+            Unit::Seconds,
+            self.schedule_lag.clone(),
+        );
         registry.register("database_connections_most", "Size of each pool of connections", self.pool_most.clone());
         registry.register("database_connections_open", "Open connections of each pool", self.pool_open.clone());
         registry.register("database_connections_idle", "Open connections that nobody uses", self.pool_idle.clone());
@@ -156,6 +190,16 @@ impl Metrics {
     pub fn answered(&self, method: &http::Method, status: u16, seconds: f64) {
         self.requests.get_or_create(&Request { method: known(method), status }).inc();
         self.request_seconds.observe(seconds);
+    }
+
+    /// One attempt to deliver a message.
+    pub fn delivered(&self, channel: &'static str, delivery: &Delivery) {
+        let outcome = match delivery {
+            Delivery::Sent => "sent",
+            Delivery::Again { .. } => "again",
+            Delivery::Failed { .. } => "failed",
+        };
+        self.messages.get_or_create(&Delivered { channel, outcome }).inc();
     }
 
     /// All figures as text.

@@ -3,6 +3,7 @@
 mod file;
 mod page;
 mod read;
+mod seeing;
 mod setting;
 mod source;
 mod table;
@@ -18,6 +19,7 @@ use mainspring_model::store::Retention;
 
 use crate::limits;
 use crate::live;
+use crate::mail;
 use crate::roles::Roles;
 use crate::tags::Tags;
 
@@ -84,6 +86,7 @@ pub struct Settings {
     pub redis_prefix: String,
     pub live: live::Terms,
     pub limits: limits::Terms,
+    pub mail: mail::Terms,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
     /// Where each of them came from.
@@ -119,6 +122,7 @@ impl Default for Settings {
             redis_prefix: "mainspring".to_owned(),
             live: live::Terms::default(),
             limits: limits::Terms::default(),
+            mail: mail::Terms::default(),
             log: None,
             sources: Sources::default(),
         }

@@ -77,7 +77,7 @@ away others' rights to the key and the settings file, and applies migrations, an
 pub fn page() -> String {
     let mut text = String::from(BEFORE);
     text.push_str("| in the file | variables | flag | default | meaning |\n|---|---|---|---|---|\n");
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         text.push_str(&row(setting));
     }
     text.push_str(AFTER);

@@ -6,6 +6,7 @@ use mainspring_model::credential::Secret;
 use mainspring_model::duration;
 
 use super::EgressMode;
+use super::seeing;
 use super::setting::{Kind, Setting};
 use super::values::{address, database_url, exposed, filter, joined, list, number, put, span, switch, token};
 use crate::limits;
@@ -15,8 +16,19 @@ pub fn setting(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// In the order in which they are shown: those of the file's top first.
-pub static SETTINGS: &[Setting] = &[
+/// The whole table, in the order in which it is shown: the file's top first.
+#[derive(Clone, Copy)]
+pub struct Table(&'static [&'static [Setting]]);
+
+pub const SETTINGS: Table = Table(&[ALL, seeing::ALL]);
+
+impl Table {
+    pub fn iter(self) -> impl Iterator<Item = &'static Setting> + Clone {
+        self.0.iter().flat_map(|part| part.iter())
+    }
+}
+
+static ALL: &[Setting] = &[
     Setting {
         key: "listen",
         variables: &["MAINSPRING_LISTEN"],

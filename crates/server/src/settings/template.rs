@@ -28,7 +28,7 @@ pub fn env_example() -> String {
         "# Variables of Mainspring, made from its table of settings. A flag wins over its variable, a variable over the settings file.\n\
          # Nothing here holds until its line is uncommented. Renewed by: mainspring config init --as env --force .env.example\n",
     );
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let Some((ours, earlier)) = setting.variables.split_first() else { continue };
         let also = if earlier.is_empty() { String::new() } else { format!("\n# Also read as {}.", earlier.join(", ")) };
         text.push_str(&format!(
@@ -51,6 +51,7 @@ fn about(setting: &Setting) -> String {
 /// Links stand for their words.
 fn plain(text: &str) -> String {
     text.replace("[deployment](deployment.md)", "docs/deployment.md")
+        .replace("[notifications](notifications.md#mail)", "docs/notifications.md")
         .replace("[operating over PostgreSQL](operations-postgres.md#redis)", "docs/operations-postgres.md")
 }
 

@@ -21,9 +21,12 @@ use thiserror::Error;
 
 use crate::app::{App, Mode};
 use crate::catalog::ServerCatalog;
+use crate::flags::Flags;
 use crate::limits::{Limits, Shared};
 use crate::live::{self, Hub, Redis};
+use crate::mail::Postman;
 use crate::metrics::{EngineMeter, Metrics};
+use crate::outbox::Outbox;
 use crate::roles::Roles;
 use crate::settings::{EgressMode, Settings};
 use crate::tags::Tags;
@@ -183,6 +186,9 @@ pub async fn join(
         let live = live.clone();
         Box::new(move |org, run| live.changed(org, run))
     });
+    let flags = Flags::new(settings.dev);
+    flags.reload(&*store).await?;
+    let outbox = Outbox::new(settings.mail.server().and_then(|server| server.map(|server| Postman::new(&server)).transpose()).transpose());
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -196,7 +202,23 @@ pub async fn join(
         metrics_token: settings.metrics_token.clone(),
         started_at: clock.now(),
     };
-    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, live, redis, limits, mode }))
+    Ok(Arc::new(App {
+        engine,
+        store,
+        catalog,
+        webhooks,
+        vault,
+        redactor,
+        egress,
+        clock,
+        metrics,
+        live,
+        flags,
+        outbox,
+        redis,
+        limits,
+        mode,
+    }))
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

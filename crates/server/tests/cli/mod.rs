@@ -7,3 +7,4 @@ mod running;
 mod serving;
 mod settings;
 mod starting;
+mod telling;

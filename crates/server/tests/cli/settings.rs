@@ -92,6 +92,7 @@ fn no_secret_is_in_any_output() {
     let place = Place::new();
     let address = format!("postgres://node:{CANARY}@127.0.0.1:1/x");
     let redis = format!("http://:{CANARY}@127.0.0.1:1");
+    let mail = format!("smtp://m:{CANARY}@127.0.0.1:1?tls=none");
     let (key, token) = (format!("{CANARY}:not-base64"), format!("{CANARY}-{CANARY}"));
     let secrets = [
         ("database.url", "DATABASE_URL", address.as_str()),
@@ -99,6 +100,8 @@ fn no_secret_is_in_any_output() {
         ("redis.url", "REDIS_URL", redis.as_str()),
         ("encryption_key", "ENCRYPTION_KEY", key.as_str()),
         ("metrics.token", "MAINSPRING_METRICS_TOKEN", token.as_str()),
+        ("smtp.url", "SMTP_URL", mail.as_str()),
+        ("smtp.password", "SMTP_PASSWORD", token.as_str()),
     ];
     let report = place.run(&["config", "print", "-o", "json"]).expect(0).json();
     let secret = report["settings"].as_array().unwrap().iter().filter(|setting| setting["secret"] == true);

@@ -16,4 +16,4 @@ pub use client::Client;
 pub use files::file;
 pub use items::{Items, price};
 pub use jobs::Jobs;
-pub use server::{Server, json};
+pub use server::{Server, json, reply};

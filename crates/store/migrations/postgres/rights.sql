@@ -19,8 +19,9 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credentials, data_keys, hidden_fields, idempotency, integrations, journal, members, nodes, organization_totals, organizations,
-    plan_versions, plans, run_blobs, runs, schedules, store_state, users, webhook_routes to {runtime};
+    api_keys, blobs, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, journal, members, nodes, notification_rules,
+    notifications, organization_totals, organizations, outbox, plan_versions, plans, run_blobs, runs, schedules, store_state, users,
+    webhook_routes to {runtime};
 -- Rows of runs that lie in no day are deleted run by run.
 grant select, delete on journal_rest to {runtime};
 grant select on execution_logs, schema_migrations, schema_rights to {runtime};
@@ -32,7 +33,11 @@ grant select (org_id, id, status, epoch, signalled, cancel_asked, crashes, crash
     update (status, epoch, signalled, crashes, crashes_alone, due_at, started_at, tag) on runs to {queue};
 grant select (no, alone) on nodes to {queue};
 grant select on schedules, webhook_routes to {queue};
-grant select (org_id, id) on plans, integrations, credentials to {queue};
+grant select (org_id, id) on plans, integrations, notification_rules to {queue};
+grant select (org_id, id, expires_at) on credentials to {queue};
+grant select (org_id, id, state, due_at, ended_at, attempts), update (due_at, attempts) on outbox to {queue};
+grant select (org_id, created_at) on notifications to {queue};
+grant select (org_id) on feature_flags to {queue};
 grant select (org_id, plan_id, version, retired_at) on plan_versions to {queue};
 grant select (org_id, id, key_hash) on api_keys to {queue};
 grant select (org_id, version) on data_keys to {queue};
@@ -49,7 +54,8 @@ do $$
 declare name text;
 begin
     foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
-            'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals', 'members', 'organizations', 'users', 'hidden_fields'] loop
+            'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals', 'members', 'organizations', 'users', 'outbox',
+            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields'] loop
         execute format('drop policy if exists queue on %I', name);
         execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',
             name, {queue_text}, {queue_text}, {queue_text});

@@ -10,6 +10,7 @@ pub(super) fn select(table: &Table) -> String {
             (" group by t.org_id having sum(t.total_executions) <> 0 or sum(t.successful) <> 0 or sum(t.failed) <> 0", "t.org_id")
         }
         "users" | "plans" | "integrations" | "credentials" | "api_keys" => ("", "t.created_at, t.id"),
+        "notification_rules" | "notifications" | "outbox" => ("", "t.created_at, t.id"),
         "organizations" => ("", "t.org_id"),
         "hidden_fields" => ("", "t.position"),
         "members" => ("", "t.created_at, t.user_id"),
@@ -22,6 +23,7 @@ pub(super) fn select(table: &Table) -> String {
         "webhook_routes" => ("", "t.plan_id, t.position"),
         "schedules" => ("", "t.plan_id, t.id"),
         "data_keys" => ("", "t.version"),
+        "feature_flags" => ("", "t.name collate \"C\""),
         "idempotency" => (" and t.status is not null", "t.idempotency_key collate \"C\""),
         "blobs" => (" and exists (select from run_blobs as b where b.org_id = t.org_id and b.sha256 = t.sha256)", "t.sha256 collate \"C\""),
         "runs" => ("", "t.created_ms, t.id"),
@@ -119,7 +121,9 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from plans union select org_id from plan_versions union select org_id from webhook_routes \
      union select org_id from schedules union select org_id from integrations union select org_id from data_keys \
      union select org_id from credentials union select org_id from api_keys union select org_id from idempotency \
-     union select org_id from organizations union select org_id from members union select org_id from hidden_fields union select org_id from users order by org_id";
+     union select org_id from organizations union select org_id from members union select org_id from users \
+     union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
+     union select org_id from outbox union select org_id from hidden_fields order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -131,6 +135,10 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("api_keys", "select count(org_id) from api_keys"),
     ("data_keys", "select count(org_id) from data_keys"),
     ("remembered_answers", "select count(org_id) from idempotency"),
+    ("feature_flags", "select count(org_id) from feature_flags"),
+    ("notification_rules", "select count(org_id) from notification_rules"),
+    ("notifications", "select count(org_id) from notifications"),
+    ("outbox", "select count(org_id) from outbox"),
     ("plan_versions", "select count(org_id) from plan_versions"),
     ("organization_totals", "select count(org_id) from organization_totals"),
     ("users", "select count(org_id) from users"),

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mainspring_model::store::{Health, Migrations, Pool, Reach, StoreError};
+use mainspring_model::store::{Backlog, Health, Migrations, Pool, Reach, StoreError};
+use sqlx::Row;
 
 use super::session::Scope;
-use super::{PostgresStore, migrations, sweep};
+use super::{PostgresStore, at_or_none, migrations, sweep};
 
 /// A probe that takes longer than this says that the store is ill.
 const PROBE: Duration = Duration::from_secs(5);
+
+/// A backlog of millions need not be counted to its end.
+const BACKLOG: &str = "select (select count(*) from (select from runs where status = 'queued' limit 100000) as r), \
+     (select min(due_at) from runs where status = 'queued')";
 
 #[async_trait]
 impl Health for PostgresStore {
@@ -40,6 +45,16 @@ impl Health for PostgresStore {
 
     fn reach(&self) -> Reach {
         self.terms.breaker.reach()
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Queue).await?;
+            let row = session.query(BACKLOG).fetch_one(&mut *session).await?;
+            session.end().await?;
+            Ok(Backlog { queued: row.try_get::<i64, _>(0)?.cast_unsigned(), oldest: at_or_none(&row, 1)? })
+        };
+        self.within(found).await
     }
 
     fn pools(&self) -> Vec<Pool> {

@@ -9,4 +9,5 @@ pub(crate) mod people;
 pub(crate) mod plans;
 pub(crate) mod queue;
 pub(crate) mod texts;
+pub(crate) mod throttle;
 pub(crate) mod turns;

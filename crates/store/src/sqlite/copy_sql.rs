@@ -46,6 +46,18 @@ pub(super) fn select(table: &str) -> &'static str {
             "select org_id, idempotency_key, fingerprint, started_at, status, headers, body from idempotency \
              where org_id = ?1 and status is not null order by idempotency_key"
         }
+        "feature_flags" => "select org_id, name, definition, updated_at, user_id from feature_flags where org_id = ?1 order by name",
+        "notification_rules" => {
+            "select org_id, id, user_id, name, definition, secrets, created_at, updated_at from notification_rules \
+             where org_id = ?1 order by no"
+        }
+        "notifications" => {
+            "select org_id, id, user_id, event, title, body, data, created_at, read_at from notifications where org_id = ?1 order by no"
+        }
+        "outbox" => {
+            "select org_id, id, channel, message_key, rule_id, subject_id, state, held_by, slot_at, due_at, attempts, sealed, reason, \
+             created_at, ended_at from outbox where org_id = ?1 order by no"
+        }
         // Without their bytes, which are files.
         "blobs" => {
             "select distinct b.sha256 from organization_totals as o join runs as r on r.org_no = o.no join run_blobs as b \
@@ -114,6 +126,19 @@ pub(super) fn insert(table: &str) -> &'static str {
             "insert into idempotency (org_id, idempotency_key, fingerprint, started_at, status, headers, body) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
         }
+        "feature_flags" => "insert into feature_flags (org_id, name, definition, updated_at, user_id) values (?1, ?2, ?3, ?4, ?5)",
+        "notification_rules" => {
+            "insert into notification_rules (org_id, id, user_id, name, definition, secrets, created_at, updated_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
+        "notifications" => {
+            "insert into notifications (org_id, id, user_id, event, title, body, data, created_at, read_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        }
+        "outbox" => {
+            "insert into outbox (org_id, id, channel, message_key, rule_id, subject_id, state, held_by, slot_at, due_at, attempts, \
+             sealed, reason, created_at, ended_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+        }
         "runs" => {
             "insert into runs (org_no, id, plan_no, user_id, status, epoch, signalled, crashes, crashes_alone, plan_version, created_at, \
              due_at, started_at, finished_at, slot_schedule, slot_due, parent_id, parent_path, cancel_by, idempotency_key, seed, plan_name, \
@@ -138,7 +163,9 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from webhook_routes union select org_id from schedules union select org_id from integrations \
      union select org_id from data_keys union select org_id from credentials union select org_id from api_keys \
      union select org_id from idempotency union select org_id from organizations union select org_id from members \
-     union select org_id from hidden_fields union select zeroblob(16) from users order by org_id";
+     union select zeroblob(16) from users union select org_id from feature_flags union select org_id from notification_rules \
+     union select org_id from notifications union select org_id from outbox \
+     union select org_id from hidden_fields order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

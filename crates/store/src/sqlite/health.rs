@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mainspring_model::id::OrgId;
-use mainspring_model::store::{Blobs, Health, Migrations, Pool, Reach, StoreError};
+use mainspring_model::store::{Backlog, Blobs, Health, Migrations, Pool, Reach, StoreError};
 use sqlx::Row;
 
 use super::{SqliteStore, migrations};
 
 /// A probe that takes longer than this says that the store is ill.
 const PROBE: Duration = Duration::from_secs(5);
+
+/// A backlog of millions need not be counted to its end.
+const BACKLOG: &str = "select (select count(*) from (select 1 from runs where status = 'queued' and due_at is not null limit 100000)), \
+     (select min(due_at) from runs where status = 'queued' and due_at is not null)";
 
 #[async_trait]
 impl Health for SqliteStore {
@@ -44,6 +48,16 @@ impl Health for SqliteStore {
 
     fn reach(&self) -> Reach {
         Reach::default()
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.read(|connection| {
+            Box::pin(async move {
+                let row = sqlx::query(BACKLOG).fetch_one(connection).await?;
+                Ok(Backlog { queued: row.try_get::<i64, _>(0)?.cast_unsigned(), oldest: row.try_get(1)? })
+            })
+        })
+        .await
     }
 
     fn pools(&self) -> Vec<Pool> {

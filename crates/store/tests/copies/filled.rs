@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
+use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, UserId};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, OrgId, Owner, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
-    ApiKeyRecord, Committed, DataKeyRecord, IdempotentAnswer, IntegrationRecord, MemberRecord, NewCredential, NewPlan, NewRun,
-    OrganizationRecord, PlanSource, Standing, UserRecord, WebhookRoute,
+    ApiKeyRecord, Channel, Committed, DataKeyRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, MemberRecord, NewCredential,
+    NewMessage, NewPlan, NewRun, NotificationRecord, NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle,
+    UserRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -23,6 +25,30 @@ pub async fn fill(world: &World) {
     world.store.put_canary(CANARY).await.unwrap();
     for (n, who) in [(0, Owner::LOCAL), (10, owner(1))] {
         of(n, who, world).await;
+    }
+    telling(world).await;
+}
+
+/// Flags, rules, notifications and messages.
+async fn telling(world: &World) {
+    let store = &world.store;
+    let flag = Flag { description: HOSTILE.to_owned(), rollout_percentage: Some(7), ..Flag::default() };
+    let (updated_at, updated_by) = (world.now(), Owner::LOCAL.user);
+    for name in ["editor", "viewer"] {
+        store.put_flag(&FlagRecord { name: name.to_owned(), flag: flag.clone(), updated_at, updated_by }).await.unwrap();
+    }
+    for owner in [Owner::LOCAL, owner(1)] {
+        let (id, name, definition) = (NotificationRuleId(world.uuid()), HOSTILE.to_owned(), json!({ "events": [HOSTILE] }));
+        let rule = NotificationRuleRecord { id, owner, name, definition, secrets: None, created_at: 1, updated_at: world.now() };
+        store.put_notification_rule(&rule).await.unwrap();
+        for (key, sealed) in [("first", vec![0, 255]), ("second", vec![1]), ("held", vec![2])] {
+            let (key, throttle) = (key.to_owned(), Some(Throttle { rule: id, subject: id.0, distance: 1_000 }));
+            let message = NewMessage { id: MessageId(world.uuid()), org: owner.org, channel: Channel::Webhook, key, throttle, sealed };
+            store.put_message(&message).await.unwrap();
+        }
+        let (id, event, title, text) = (MessageId(world.uuid()), "run.failed".to_owned(), HOSTILE.to_owned(), String::new());
+        let data = json!({ "n": u64::MAX });
+        store.put_notification(&NotificationRecord { id, owner, event, title, text, data, created_at: 1, read_at: Some(2) }).await.unwrap();
     }
 }
 

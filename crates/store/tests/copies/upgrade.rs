@@ -15,6 +15,12 @@ use crate::suite::make::{START, World};
 const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
+    (
+        "0009_notifications",
+        "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
+         drop index runs_ended_badly; drop index credentials_by_expiry; alter table store_state drop column watched_until; \
+         alter table store_state drop column flags_revision",
+    ),
     ("0011_privacy", "drop table hidden_fields"),
 ];
 
@@ -27,11 +33,18 @@ const POSTGRES: &[(&str, &str)] = &[
     ),
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
+    (
+        "0011_notifications",
+        "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
+         drop index runs_ended_badly; drop index credentials_by_expiry; alter table store_state drop column watched_until; \
+         alter table store_state drop column flags_revision; delete from schema_rights",
+    ),
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
-const NEW: &[&str] = &["users", "organizations", "members", "hidden_fields"];
+const NEW: &[&str] =
+    &["users", "organizations", "members", "hidden_fields", "outbox", "feature_flags", "notification_rules", "notifications"];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
 const FIRST: (usize, usize) = (3, 4);

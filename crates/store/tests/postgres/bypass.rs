@@ -2,13 +2,14 @@
 //! may see or change a row.
 
 use mainspring_model::event::AttemptStatus;
+use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, Owner, UserId};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, Owner, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{
-    ApiKeyRecord, DataKeyRecord, Health, IntegrationRecord, MemberRecord, NewCredential, NewPlan, OrganizationRecord, Standing, UserRecord,
-    WebhookRoute,
+    ApiKeyRecord, Channel, DataKeyRecord, FlagRecord, Health, IntegrationRecord, MemberRecord, NewCredential, NewMessage, NewPlan,
+    NotificationRecord, NotificationRuleRecord, OrganizationRecord, Standing, UserRecord, WebhookRoute,
 };
 use mainspring_store::postgres::PostgresStore;
 use serde_json::json;
@@ -76,6 +77,7 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         .await
         .unwrap();
     people(world, who, name).await;
+    telling(world, who, name).await;
     store.begin_idempotent(who.org, name, &[1]).await.unwrap();
     let sha256 = store.put_blob(who.org, name.as_bytes().to_vec()).await.unwrap();
     for status in [RunStatus::Success, RunStatus::Error] {
@@ -110,8 +112,30 @@ async fn people(world: &World, who: Owner, name: &str) {
     world.store.put_member(&member).await.unwrap();
 }
 
+async fn telling(world: &World, who: Owner, name: &str) {
+    let (text, now) = (|| name.to_owned(), world.now());
+    let flag = FlagRecord { name: text(), flag: Flag::default(), updated_at: now, updated_by: who.user };
+    world.store.put_flag(&flag).await.unwrap();
+    let rule = NotificationRuleRecord {
+        id: NotificationRuleId(world.uuid()),
+        owner: who,
+        name: text(),
+        definition: json!({}),
+        secrets: None,
+        created_at: now,
+        updated_at: now,
+    };
+    world.store.put_notification_rule(&rule).await.unwrap();
+    let id = MessageId(world.uuid());
+    let message = NewMessage { id, org: who.org, channel: Channel::Mail, key: text(), throttle: None, sealed: name.as_bytes().to_vec() };
+    world.store.put_message(&message).await.unwrap();
+    let (event, title, data) = (text(), text(), json!(name));
+    let notification = NotificationRecord { id, owner: who, event, title, text: text(), data, created_at: now, read_at: None };
+    world.store.put_notification(&notification).await.unwrap();
+}
+
 /// Tables whose rows belong to the installation, which no organization may see.
-const OF_THE_INSTALLATION: [&str; 1] = ["users"];
+const OF_THE_INSTALLATION: [&str; 2] = ["feature_flags", "users"];
 
 /// All of an organization's rows, and the installation's, as a superuser sees them.
 async fn everything(tables: &[Table], org: &str, server: &mut PgConnection) -> Vec<String> {

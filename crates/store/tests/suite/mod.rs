@@ -3,9 +3,12 @@
 pub mod access;
 pub mod claims;
 pub mod fences;
+pub mod flags;
 pub mod live;
 pub mod logs;
 pub mod make;
+pub mod notifications;
+pub mod outbox;
 pub mod parents;
 pub mod people;
 pub mod plans;
@@ -58,6 +61,11 @@ macro_rules! suite {
             live: states_without_values, what_changed_since, the_journal_in_pages;
             pruning: by_age_and_count, never_too_young, a_child_stays_for_its_parent, blobs_follow_their_last_run, versions_follow_theirs,
                 totals_stay;
+            outbox: a_key_is_one_message, a_taken_message_comes_back_when_nobody_ends_it, takers_never_overlap,
+                messages_of_a_rule_keep_their_distance;
+            flags: flags_come_back;
+            notifications: rules_belong_to_an_organization, notifications_are_a_persons, what_ended_badly_is_found,
+                endings_of_a_schedule_go_backwards, credentials_that_expire_soon;
             tenants: ids_of_another_organization_lead_nowhere;
             texts: hostile_text_comes_back, whole_numbers_are_exact, deep_values_come_back, blobs;
         }

@@ -37,7 +37,7 @@ fn alone(setting: &Setting, text: &str) -> Option<String> {
 
 #[test]
 fn of_every_setting_a_flag_wins_over_a_variable_over_the_file_over_the_default() {
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let [one, two] = setting.examples;
         let key = setting.key;
         assert_ne!(alone(setting, one), alone(setting, two), "{key}: the examples are the same");
@@ -84,7 +84,7 @@ fn keys_variables_and_flags_are_unique() {
 
 #[test]
 fn the_table_says_the_defaults_that_hold() {
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let actual = (setting.value)(&Settings::default());
         let told = Some(setting.default.to_owned()).filter(|text| !text.is_empty() && !text.contains(' '));
         if let Some(told) = told {

@@ -7,14 +7,18 @@ use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
+use mainspring_model::id::{
+    ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
+};
 use mainspring_model::role::Role;
-use mainspring_model::run::{Ending, RunHeader, RunSummary};
+use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan,
-    OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered, Retention,
-    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
+    AccessStore, ApiKeyRecord, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Delivery, EndedBadly, Expiring,
+    FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore,
+    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
+    NotificationStore, OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
+    Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError,
+    UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -202,6 +206,38 @@ delegate!(PeopleStore {
     fn put_hidden_fields(org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError>;
 });
 
+delegate!(OutboxStore {
+    fn put_message(message: &NewMessage) -> Result<Put, StoreError>;
+    fn claim_messages(max: u32, hold: Millis) -> Result<Vec<Message>, StoreError>;
+    fn end_message(org: OrgId, id: MessageId, delivery: &Delivery) -> Result<(), StoreError>;
+    fn next_message() -> Result<Option<Millis>, StoreError>;
+    fn prune_messages(before: Millis) -> Result<u64, StoreError>;
+});
+
+delegate!(FlagStore {
+    fn flags() -> Result<Vec<FlagRecord>, StoreError>;
+    fn flags_revision() -> Result<i64, StoreError>;
+    fn put_flag(record: &FlagRecord) -> Result<(), StoreError>;
+    fn delete_flag(name: &str) -> Result<bool, StoreError>;
+});
+
+delegate!(NotificationStore {
+    fn put_notification_rule(rule: &NotificationRuleRecord) -> Result<(), StoreError>;
+    fn notification_rules(org: OrgId) -> Result<Vec<NotificationRuleRecord>, StoreError>;
+    fn delete_notification_rule(org: OrgId, id: NotificationRuleId) -> Result<bool, StoreError>;
+    fn put_notification(notification: &NotificationRecord) -> Result<(), StoreError>;
+    fn notifications(owner: &Owner, unread: bool, paging: &Paging) -> Result<Page<NotificationRecord>, StoreError>;
+    fn unread_notifications(owner: &Owner) -> Result<u64, StoreError>;
+    fn read_notifications(owner: &Owner, id: Option<MessageId>) -> Result<u64, StoreError>;
+    fn delete_notification(owner: &Owner, id: MessageId) -> Result<bool, StoreError>;
+    fn prune_notifications(before: Millis) -> Result<u64, StoreError>;
+    fn watched_until() -> Result<Millis, StoreError>;
+    fn watch_until(moment: Millis) -> Result<(), StoreError>;
+    fn ended_badly(since: Millis, after: Option<(Millis, RunId)>, limit: u32) -> Result<Vec<EndedBadly>, StoreError>;
+    fn slot_endings(org: OrgId, schedule: ScheduleId, until: Millis, limit: u32) -> Result<Vec<RunStatus>, StoreError>;
+    fn expiring_credentials(after: Millis, until: Millis) -> Result<Vec<Expiring>, StoreError>;
+});
+
 delegate!(LogStore {
     fn list_logs(org: OrgId, filter: &LogFilter, paging: &Paging) -> Result<Page<LogEntry>, StoreError>;
     fn monitoring(org: OrgId) -> Result<Monitoring, StoreError>;
@@ -218,6 +254,7 @@ delegate!(LiveStore {
 delegate!(Health {
     fn probe() -> Result<(), StoreError>;
     fn migrations() -> Result<Migrations, StoreError>;
+    fn backlog() -> Result<Backlog, StoreError>;
     fn close();
     =
     fn reach(&self) -> Reach {
