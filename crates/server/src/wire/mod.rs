@@ -20,6 +20,7 @@ use mainspring_vault::{KeyRing, OsEntropy, Redactor, Vault, VaultError};
 use thiserror::Error;
 
 use crate::app::{App, Mode};
+use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
 use crate::limits::{Limits, Shared};
 use crate::live::{self, Hub, Redis};
@@ -183,6 +184,11 @@ pub async fn join(
         let live = live.clone();
         Box::new(move |org, run| live.changed(org, run))
     });
+    let audit = Audit::new(store.clone(), clock.clone());
+    engine.on_credential_use({
+        let audit = audit.clone();
+        Box::new(move |used| audit.used(used))
+    });
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -194,9 +200,10 @@ pub async fn join(
         cors_origins: settings.cors_origins.clone(),
         answer_within: i64::try_from(settings.answer_within.as_millis()).unwrap_or(60_000),
         metrics_token: settings.metrics_token.clone(),
+        grace: settings.grace,
         started_at: clock.now(),
     };
-    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, live, redis, limits, mode }))
+    Ok(Arc::new(App { engine, store, catalog, webhooks, vault, redactor, egress, clock, metrics, audit, live, redis, limits, mode }))
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

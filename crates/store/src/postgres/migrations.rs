@@ -26,12 +26,14 @@ const ALL: &[Migration] = &[
     Migration { name: "0005_tags", text: include_str!("../../migrations/postgres/0005_tags.sql") },
     Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
     Migration { name: "0007_people", text: include_str!("../../migrations/postgres/0007_people.sql") },
+    Migration { name: "0012_organizations", text: include_str!("../../migrations/postgres/0012_organizations.sql") },
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
 pub(super) const REQUIRED: &[&str] = &[
     "api_keys",
+    "audit_log",
     "blobs",
     "credentials",
     "data_keys",
@@ -39,12 +41,14 @@ pub(super) const REQUIRED: &[&str] = &[
     "hidden_fields",
     "idempotency",
     "integrations",
+    "invitations",
     "journal",
     "journal_rest",
     "members",
     "nodes",
     "organization_totals",
     "organizations",
+    "plan_shares",
     "plan_versions",
     "plans",
     "run_blobs",
@@ -54,6 +58,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "schema_rights",
     "store_state",
     "users",
+    "variables",
     "webhook_routes",
 ];
 

@@ -4,6 +4,7 @@
 //! and `rights` with the roles.
 
 mod access;
+mod audit;
 mod births;
 mod blobs;
 mod breaker;
@@ -15,9 +16,11 @@ mod copy_out;
 mod copy_sql;
 mod days;
 mod departure;
+mod erase;
 mod error;
 mod health;
 mod integrations;
+mod invitations;
 mod lease;
 mod ledger;
 mod live;
@@ -27,6 +30,7 @@ mod monitoring;
 mod nodes;
 mod notices;
 mod open;
+mod organizations;
 mod people;
 mod plans;
 mod pools;
@@ -38,10 +42,12 @@ mod runs;
 mod schedules;
 mod secrets;
 mod session;
+mod shares;
 mod snapshot;
 mod sweep;
 mod trust;
 mod values;
+mod variables;
 mod writer;
 
 use std::collections::HashMap;

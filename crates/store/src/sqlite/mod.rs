@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, a few reading ones.
 
 mod access;
+mod audit;
 mod births;
 mod claims;
 mod commit;
@@ -8,15 +9,18 @@ mod copy_in;
 mod copy_out;
 mod copy_sql;
 mod departure;
+mod erase;
 mod error;
 mod health;
 mod integrations;
+mod invitations;
 mod ledger;
 mod live;
 mod logs;
 mod migrations;
 mod monitoring;
 mod open;
+mod organizations;
 mod people;
 mod plans;
 mod prune;
@@ -28,7 +32,9 @@ mod rows;
 mod runs;
 mod schedules;
 mod secrets;
+mod shares;
 mod values;
+mod variables;
 mod writer;
 
 use std::collections::HashMap;

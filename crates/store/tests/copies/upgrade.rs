@@ -15,6 +15,11 @@ use crate::suite::make::{START, World};
 const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
+    (
+        "0010_organizations",
+        "drop table audit_log; drop table invitations; drop table variables; drop table plan_shares; \
+         alter table plans drop column private; drop index organizations_to_erase; alter table organizations drop column erase_at",
+    ),
     ("0011_privacy", "drop table hidden_fields"),
 ];
 
@@ -27,11 +32,16 @@ const POSTGRES: &[(&str, &str)] = &[
     ),
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
+    (
+        "0012_organizations",
+        "drop table audit_log, invitations, variables, plan_shares; alter table plans drop column private; \
+         alter table organizations drop column erase_at; delete from schema_rights",
+    ),
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
-const NEW: &[&str] = &["users", "organizations", "members", "hidden_fields"];
+const NEW: &[&str] = &["users", "organizations", "members", "audit_log", "invitations", "variables", "plan_shares", "hidden_fields"];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
 const FIRST: (usize, usize) = (3, 4);
@@ -95,5 +105,6 @@ async fn empty_the_new(folder: &std::path::Path) {
     for table in NEW {
         connection.execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
     }
+    connection.execute("update plans set private = 0").await.unwrap();
     connection.close().await.unwrap();
 }

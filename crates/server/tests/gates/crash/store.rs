@@ -1,5 +1,6 @@
 //! A store that crashes: it lets so many commits through, and then nothing that was asked of it ever answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,14 +8,16 @@ use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
+use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, InvitationId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan,
-    OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered, Retention,
-    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
+    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Departed,
+    Erasure, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore,
+    LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan, OrganizationRecord, OrganizationStore,
+    Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite,
+    ScheduleRecord, ScheduleStore, SecretStore, ShareStore, Sharing, Standing, Store, StoreError, UserRecord, VariableRecord,
+    VariableStore, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -200,6 +203,40 @@ delegate!(PeopleStore {
     fn delete_member(org: OrgId, user: UserId) -> Result<bool, StoreError>;
     fn hidden_fields(org: OrgId) -> Result<Vec<HiddenField>, StoreError>;
     fn put_hidden_fields(org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError>;
+});
+
+delegate!(OrganizationStore {
+    fn change_role(org: OrgId, user: UserId, role: Role) -> Result<Role, StoreError>;
+    fn remove_member(org: OrgId, user: UserId, heir: UserId) -> Result<Departed, StoreError>;
+    fn set_erasure(org: OrgId, at: Option<Millis>) -> Result<(), StoreError>;
+    fn erasure_of(org: OrgId) -> Result<Option<Millis>, StoreError>;
+    fn erasures_due() -> Result<Vec<OrgId>, StoreError>;
+    fn erase(org: OrgId, batch: u32) -> Result<Erasure, StoreError>;
+});
+
+delegate!(InvitationStore {
+    fn put_invitation(invitation: &InvitationRecord) -> Result<(), StoreError>;
+    fn list_invitations(org: OrgId) -> Result<Vec<InvitationRecord>, StoreError>;
+    fn invitation_by_hash(hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError>;
+    fn end_invitation(org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError>;
+});
+
+delegate!(VariableStore {
+    fn put_variable(variable: &VariableRecord) -> Result<VariableRecord, StoreError>;
+    fn list_variables(org: OrgId) -> Result<Vec<VariableRecord>, StoreError>;
+    fn delete_variable(org: OrgId, name: &str) -> Result<bool, StoreError>;
+});
+
+delegate!(ShareStore {
+    fn sharing(org: OrgId, plan: PlanId) -> Result<Option<Sharing>, StoreError>;
+    fn set_sharing(org: OrgId, plan: PlanId, private: bool, with: &BTreeMap<UserId, bool>) -> Result<(), StoreError>;
+    fn private_plans(org: OrgId) -> Result<BTreeMap<PlanId, Sharing>, StoreError>;
+});
+
+delegate!(AuditStore {
+    fn append_audit(records: &[AuditRecord]) -> Result<(), StoreError>;
+    fn list_audit(org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError>;
+    fn prune_audit(before: Millis, batch: u32) -> Result<u64, StoreError>;
 });
 
 delegate!(LogStore {
