@@ -73,10 +73,20 @@ async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc
     let (provider, action) = find(inner, header, call)?;
     *effect = action.effect(&call.params);
     let credential = inner.credentials.open(&header.owner, &provider, call.credential.as_deref()).await?;
+    if let Some(credential) = &credential {
+        inner.uses.tell(inner, header, &call.path, credential);
+    }
     if credential.is_none() && action.spec().needs_credential {
         return Err(missing_credential(&provider));
     }
-    let secrets = credential.clone();
+    let mut params = call.params.clone();
+    let mut secrets = credential.clone();
+    if let Some(variables) = inner.open_variables(header, &mut params).await? {
+        match &mut secrets {
+            Some(secrets) => secrets.fields.extend(variables.fields),
+            None => secrets = Some(variables),
+        }
+    }
     let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
     let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
     let cx = Context {
@@ -91,7 +101,7 @@ async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc
         deadline,
         sent: sent.clone(),
     };
-    let work = AssertUnwindSafe(action.call(call.params.clone(), &cx)).catch_unwind();
+    let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
     let result = match select(work, inner.clock.sleep_until(deadline)).await {
         Either::Left((Ok(result), _)) => result,
         Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(sent))),

@@ -26,6 +26,8 @@ use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
 use crate::run::RunKeys;
 use crate::settings::Settings;
+use crate::uses::Uses;
+use crate::variables::Variables;
 
 /// What the engine is built from.
 pub struct Parts {
@@ -150,6 +152,8 @@ pub struct Inner {
     pub(crate) freed: tokio::sync::Notify,
     pub(crate) entropy: Mutex<[u8; 32]>,
     pub(crate) meter: Told,
+    pub(crate) uses: Uses,
+    pub(crate) variables: Variables,
     pub(crate) queue_pulse: Pulse,
     pub(crate) schedule_pulse: Pulse,
 }
@@ -185,6 +189,8 @@ impl Engine {
             freed: tokio::sync::Notify::new(),
             entropy: Mutex::new(seed),
             meter: Told::default(),
+            uses: Uses::default(),
+            variables: Variables::default(),
             queue_pulse: Pulse::default(),
             schedule_pulse: Pulse::default(),
         }))

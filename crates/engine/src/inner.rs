@@ -33,6 +33,7 @@ impl Inner {
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
         let org = start.owner.org;
+        let variables = self.org_root(org, id).await?;
         let header = Arc::new(RunHeader {
             id,
             owner: start.owner,
@@ -41,7 +42,7 @@ impl Inner {
             plan_name: start.plan.plan.name.clone(),
             inputs: start.inputs,
             trigger: start.trigger,
-            org: Value::Object(serde_json::Map::new()),
+            org: variables,
             created_at: now,
             environment: self.settings.environment.clone(),
             seed: self.random_16(),

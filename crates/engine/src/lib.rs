@@ -24,6 +24,8 @@ mod store_clock;
 mod suspects;
 pub mod triggers;
 mod trust;
+mod uses;
+mod variables;
 
 pub use credentials::{Credentials, SealError};
 pub use driver::{Progress, Report};
@@ -36,3 +38,4 @@ pub use pulse::Loop;
 pub use rehearse::StepResult;
 pub use settings::Settings;
 pub use store_clock::StoreClock;
+pub use uses::CredentialUse;

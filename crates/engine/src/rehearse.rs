@@ -38,15 +38,17 @@ impl Engine {
         let inner = &self.0;
         inner.credentials.ensure_key(owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
         let now = inner.clock.now();
+        let id = RunId(self.new_id());
+        let variables = inner.org_root(owner.org, id).await.map_err(|error| Fault::internal(error.to_string()))?;
         let header = Arc::new(RunHeader {
-            id: RunId(self.new_id()),
+            id,
             owner,
             plan_id: PlanId(self.new_id()),
             plan_version: 0,
             plan_name: plan.name.clone(),
             inputs,
             trigger: json!({"type": "manual"}),
-            org: json!({}),
+            org: variables,
             created_at: now,
             environment: inner.settings.environment.clone(),
             seed: inner.random_16(),

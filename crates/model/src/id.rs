@@ -70,6 +70,18 @@ id!(
     /// An API key's record (never the key itself).
     ApiKeyId
 );
+id!(
+    /// An entry of the audit log.
+    AuditId
+);
+id!(
+    /// An invitation to an organization (never the token of its link).
+    InvitationId
+);
+id!(
+    /// A variable of an organization; a secret is sealed for it.
+    VariableId
+);
 
 id!(
     /// A message on its way out: a mail or a webhook.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mainspring_engine::Engine;
 use mainspring_model::clock::Clock;
@@ -11,6 +12,7 @@ use mainspring_model::store::Store;
 use mainspring_providers::egress::Egress;
 use mainspring_vault::{Redactor, Vault};
 
+use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
 use crate::flags::Flags;
 use crate::limits::Limits;
@@ -33,6 +35,8 @@ pub struct App {
     pub egress: Arc<Egress>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
+    /// The way into the audit log.
+    pub audit: Arc<Audit>,
     pub live: Arc<Hub>,
     /// What an operator switches on and off while the program runs.
     pub flags: Flags,
@@ -65,6 +69,8 @@ pub struct Mode {
     pub answer_within: i64,
     /// Opens `/metrics` on the server's own address.
     pub metrics_token: Option<Secret>,
+    /// Between the deletion of an organization and the removal of its rows.
+    pub grace: Duration,
     /// Unix milliseconds of the start.
     pub started_at: i64,
 }

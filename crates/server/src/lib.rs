@@ -1,11 +1,13 @@
 //! The program as a library, so that its tests can start it in their own process. Nothing else uses it.
 
 pub mod app;
+pub mod audit;
 pub mod bench;
 pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod disk;
+pub mod erasure;
 pub mod error_pages;
 pub mod flags;
 pub mod http;

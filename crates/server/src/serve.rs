@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::checks;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
-use crate::{flags, http, metrics, notify, outbox, plans, webhooks};
+use crate::{erasure, flags, http, metrics, notify, outbox, plans, webhooks};
 
 use checked::{refuse, say, show_refusal};
 use port::{open_port, reserve};
@@ -119,7 +119,7 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
     banner(&settings);
     // Readiness does not wait for recovery: what a dead process left is taken up beside the first requests.
     let driving = tokio::spawn({
-        let app = app.clone();
+        let (app, keep_audit) = (app.clone(), settings.keep_audit);
         async move {
             match app.engine.recover().await {
                 Ok(0) => {}
@@ -135,6 +135,8 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
                 when(roles.scheduler, notify::serve(app.clone())),
                 flags::follow(app.clone()),
                 metrics::sample(app.clone()),
+                when(roles.scheduler, app.audit.serve_retention(keep_audit)),
+                when(roles.scheduler, erasure::serve(app.clone())),
                 when(roles.api, webhooks::follow(app.clone()))
             );
         }
@@ -174,6 +176,7 @@ async fn serve_in_order(app: &Arc<App>, listener: TcpListener, stop: impl Future
     http::serve(app.clone(), listener, stop).await;
     tracing::info!(live = app.engine.live(), "stopping: runs record where they are");
     app.engine.drain(DRAIN_FOR).await;
+    app.audit.flush().await;
     app.store.close().await;
 }
 

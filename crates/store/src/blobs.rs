@@ -82,6 +82,11 @@ impl BlobFolder {
         }
     }
 
+    /// Whether there is a file of this address.
+    pub(crate) fn has(&self, sha256: &str) -> bool {
+        is_address(sha256) && self.path(sha256).exists()
+    }
+
     /// Removes a blob that nobody needs, if it is older than `before`: a younger one may belong to a write under way.
     pub(crate) fn remove_old(&self, sha256: &str, before: Millis) -> bool {
         if !is_address(sha256) {

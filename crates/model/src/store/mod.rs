@@ -3,31 +3,41 @@
 //! Times are Unix milliseconds by the store's own clock ([`RunStore::now`]); lists are newest first and take opaque cursors.
 
 mod access;
+mod audit;
 pub mod copy;
 mod error;
 mod flags;
+mod invitations;
 mod live;
 mod logs;
 mod notifications;
+mod organizations;
 mod outbox;
 mod people;
 mod plans;
 mod runs;
 mod schedules;
 mod secrets;
+mod shares;
+mod variables;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
+pub use audit::{Actor, AuditFilter, AuditOutcome, AuditRecord, AuditStore};
 pub use error::StoreError;
 pub use flags::{FlagRecord, FlagStore};
+pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
 pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
 pub use notifications::{EndedBadly, Expiring, NotificationRecord, NotificationRuleRecord, NotificationStore};
+pub use organizations::{Departed, Erasure, OrganizationStore};
 pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, Throttle};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
+pub use shares::{ShareStore, Sharing};
+pub use variables::{VariableRecord, VariableStore, VariableValue};
 
 use std::time::Duration;
 
@@ -64,6 +74,11 @@ pub trait Store:
     + OutboxStore
     + FlagStore
     + NotificationStore
+    + OrganizationStore
+    + InvitationStore
+    + VariableStore
+    + ShareStore
+    + AuditStore
     + Health
     + Blobs
 {
@@ -76,6 +91,11 @@ impl<T> Store for T where
         + SecretStore
         + AccessStore
         + PeopleStore
+        + OrganizationStore
+        + InvitationStore
+        + VariableStore
+        + ShareStore
+        + AuditStore
         + LogStore
         + LiveStore
         + IntegrationStore

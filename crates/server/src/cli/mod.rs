@@ -2,6 +2,7 @@
 
 mod api;
 mod api_key;
+mod audit;
 mod backup;
 mod bench;
 mod config;
@@ -20,6 +21,7 @@ mod inputs;
 mod migrate;
 mod moving;
 mod notification;
+mod org;
 mod output;
 mod place;
 mod plan;
@@ -112,6 +114,12 @@ pub(crate) enum Command {
     /// Make and remove the keys by which programs call the server.
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
+    /// Organizations: members, invitations, variables.
+    #[command(subcommand)]
+    Org(org::OrgCommand),
+    /// See who did what.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Look at the database's migrations, and apply them.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -183,6 +191,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Schedule(command) => schedule::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,
+        Command::Org(command) => org::run(cx, &command).await,
+        Command::Audit(command) => audit::run(cx, &command).await,
         Command::Doctor(doctor) => doctor::run(cx, &doctor).await,
         Command::Bench(bench) => bench::run(cx, bench).await,
     }

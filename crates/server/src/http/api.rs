@@ -10,6 +10,8 @@ use tokio_util::task::TaskTracker;
 
 use super::caller::KeyCache;
 use super::permissions::Rules;
+use super::reach::Reaches;
+use super::resting::Resting;
 use super::veil;
 use crate::app::App;
 
@@ -25,6 +27,10 @@ pub struct Api {
     pub closing: CancellationToken,
     /// WebSockets, which outlive the request that opened them.
     pub sockets: TaskTracker,
+    /// Which plans are private.
+    pub reaches: Reaches,
+    /// Which organizations are to be removed.
+    pub resting: Resting,
     /// Who may call what.
     pub rules: Rules,
     pub document: utoipa::openapi::OpenApi,

@@ -13,6 +13,7 @@ use mainspring_model::role::{Permission, Role};
 use mainspring_vault::Token;
 
 use super::api::Api;
+use super::members;
 use super::permissions::denied;
 use super::problem::{Problem, Refusable};
 
@@ -89,12 +90,13 @@ impl Caller {
 
 async fn identify(api: &Api, headers: &HeaderMap) -> Refusable<Caller> {
     let caller = if api.mode.dev { Caller::LOCAL } else { by_key(api, hash_of_key(headers)?).await? };
-    if let Some(wanted) = headers.get("x-organization")
-        && wanted.to_str().map_or(true, |wanted| wanted != caller.owner.org.to_string())
-    {
-        return Err(Problem::forbidden("X-Organization: the caller is no member of such an organization"));
+    let Some(wanted) = headers.get("x-organization") else { return Ok(caller) };
+    match members::pick(api, caller, wanted.to_str().unwrap_or_default()).await {
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => {
+            Err(Problem::forbidden("X-Organization: the caller is no member of such an organization"))
+        }
+        picked => picked,
     }
-    Ok(caller)
 }
 
 /// Who asks by the key with this hash.
@@ -178,6 +180,11 @@ impl KeyCache {
 
     fn forget(&self, hash: &[u8; 32]) {
         self.lock().remove(hash);
+    }
+
+    /// Somebody's standing changed: everybody is looked up anew.
+    pub fn clear(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Caller, Millis)>> {

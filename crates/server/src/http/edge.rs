@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::api::Api;
 use super::problem::{Problem, Refusable};
-use super::{body, limit, origin};
+use super::{audit, body, limit, origin};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -22,13 +22,15 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Answers one request. Plain calls instead of layers: each layer would box a future per request.
-pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, request: Request) -> Response {
+pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, mut request: Request) -> Response {
     let (method, began_us) = (request.method().clone(), api.clock.monotonic_us());
     let request_id = api.engine.new_id().to_string();
     let listed = origin::listed(&api.mode, request.headers());
     // Only a problem tells its path, but by then the request is gone.
     let path = request.uri().clone();
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
+    let came_from = audit::Origin::of(api, &request_id, peer, request.headers());
+    request.extensions_mut().insert(came_from);
     let standing = match &api.limits {
         // Its own allocation: without limits no request pays for the room.
         Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,

@@ -12,6 +12,7 @@ use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use super::api::Api;
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
+use super::reach::Reach;
 
 pub struct Seen {
     pub header: Arc<RunHeader>,
@@ -52,7 +53,8 @@ pub async fn load(api: &Api, caller: &Caller, id: RunId) -> Refusable<Seen> {
 
 /// A run's row, when it is the caller's organization's.
 pub async fn summary(api: &Api, caller: &Caller, id: RunId) -> Refusable<RunSummary> {
-    api.store.get_run(caller.owner.org, id).await?.ok_or_else(|| missing(id))
+    let reach = Reach::of(api, caller).await?;
+    api.store.get_run(caller.owner.org, id).await?.filter(|run| reach.sees(run.plan_id)).ok_or_else(|| missing(id))
 }
 
 fn missing(id: RunId) -> Box<Problem> {

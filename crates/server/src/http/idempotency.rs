@@ -8,6 +8,7 @@ use mainspring_model::store::{IdempotentAnswer, Remembered};
 use sha2::{Digest, Sha256};
 
 use super::api::Api;
+use super::audit;
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
@@ -52,7 +53,9 @@ pub async fn once(
 ) -> Refusable<Reply> {
     let Some(once) = once else { return write.await };
     // Apart from the connection: a caller that goes away must not leave a write without its answer.
-    tokio::spawn(remembered(api, caller, once, write)).await.unwrap_or_else(|error| Err(Problem::internal(error)))
+    tokio::spawn(audit::carried(audit::trail(), remembered(api, caller, once, write)))
+        .await
+        .unwrap_or_else(|error| Err(Problem::internal(error)))
 }
 
 async fn remembered(api: Arc<Api>, caller: Caller, once: Once, write: impl Future<Output = Refusable<Reply>>) -> Refusable<Reply> {
@@ -63,7 +66,10 @@ async fn remembered(api: Arc<Api>, caller: Caller, once: Once, write: impl Futur
         Remembered::InProgress => {
             return Err(Problem::conflict("the first request with this Idempotency-Key is not answered yet").retry_after(1));
         }
-        Remembered::Answered(first) if first.fingerprint == *fingerprint => return Ok(again(first)),
+        Remembered::Answered(first) if first.fingerprint == *fingerprint => {
+            audit::nothing_done();
+            return Ok(again(first));
+        }
         Remembered::Answered(_) => {
             let detail = "this Idempotency-Key was used for another request; take a new key";
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", detail));

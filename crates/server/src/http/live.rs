@@ -15,6 +15,7 @@ use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
 use super::query::Query;
+use super::reach::Reach;
 use super::socket::{TOPICS, refusal, too_many};
 use crate::live::{Item, Place, Reader, Topic};
 
@@ -45,7 +46,7 @@ pub async fn stream_live(State(api): Shared, caller: Caller, Query(query): Query
         Some(value) => places(&topics, value.to_str().unwrap_or_default())
             .ok_or_else(|| Problem::malformed("Last-Event-ID is none that we gave for these topics"))?,
     };
-    let mut reader = Reader::new(&api.live, caller.owner.org).ok_or_else(too_many)?;
+    let mut reader = Reader::new(&api.live, caller.owner.org, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
     let mut places = Vec::new();
     for (topic, after) in topics.into_iter().zip(after) {
         // Where it asked to go on, until an event or a reset says otherwise.

@@ -11,6 +11,7 @@ use super::api::Shared;
 use super::caller::Caller;
 use super::problem::Refusable;
 use super::query::{self, Query};
+use super::reach::Reach;
 use super::reply::Reply;
 use super::shape::{Id, Time};
 
@@ -113,6 +114,8 @@ pub async fn list_logs(State(api): Shared, caller: Caller, Query(query): Query<L
         until: query::moment("until", query.until.as_deref())?,
     };
     let paging = query::paging(query.limit.as_deref(), query.cursor)?;
-    let page = api.store.list_logs(caller.owner.org, &filter, &paging).await?;
+    let mut page = api.store.list_logs(caller.owner.org, &filter, &paging).await?;
+    let reach = Reach::of(&api, &caller).await?;
+    page.items.retain(|entry| reach.sees(entry.plan_id));
     Ok(Reply::ok(&LogList { logs: page.items.into_iter().map(LogBody::from).collect(), next_cursor: page.next_cursor }))
 }

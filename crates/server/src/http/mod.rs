@@ -1,6 +1,8 @@
 //! The HTTP interface: a file per resource, handlers as plain functions beside their types, and here the one list of all routes.
 
 mod api;
+mod audit;
+mod audit_log;
 mod body;
 mod caller;
 mod command;
@@ -19,14 +21,17 @@ mod history;
 mod idempotency;
 mod integration_body;
 mod integrations;
+mod invitations;
 mod limit;
 mod live;
 mod logs;
+mod members;
 mod metrics;
 mod monitoring;
 mod notification_rules;
 mod notifications;
 mod openapi;
+mod organizations;
 mod origin;
 mod path;
 mod permissions;
@@ -36,7 +41,9 @@ mod privacy;
 mod problem;
 mod providers;
 mod query;
+mod reach;
 mod reply;
+mod resting;
 mod runs;
 mod schedules;
 mod schemas;
@@ -45,6 +52,7 @@ pub(crate) mod shape;
 mod socket;
 mod step;
 mod step_plan;
+mod variables;
 mod veil;
 mod versions;
 mod webhook;
@@ -96,6 +104,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(plans::get_plan, plans::update_plan, plans::delete_plan))
         .routes(routes!(plans::validate_plan))
         .routes(routes!(versions::list_versions))
+        .routes(routes!(reach::get_sharing, reach::update_sharing))
         .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
         .routes(routes!(schedules::unschedule_plan))
         .routes(routes!(schedules::list_jobs))
@@ -127,6 +136,21 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(data::export_data))
         .routes(routes!(privacy::get_hidden_fields, privacy::set_hidden_fields))
         .routes(routes!(webhook::call_webhook))
+        .routes(routes!(organizations::list_organizations, organizations::create_organization))
+        .routes(routes!(organizations::get_organization, organizations::update_organization, organizations::delete_organization))
+        .routes(routes!(organizations::restore_organization))
+        .routes(routes!(members::transfer_organization))
+        .routes(routes!(members::leave_organization))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::update_member, members::remove_member))
+        .routes(routes!(invitations::list_invitations, invitations::create_invitation))
+        .routes(routes!(invitations::revoke_invitation))
+        .routes(routes!(invitations::look_at_invitation))
+        .routes(routes!(invitations::accept_invitation))
+        .routes(routes!(invitations::decline_invitation))
+        .routes(routes!(variables::list_variables))
+        .routes(routes!(variables::put_variable, variables::delete_variable))
+        .routes(routes!(audit_log::list_audit_log))
         // The second family of names.
         .routes(routes!(plans::list_execution_plans, plans::create_execution_plan))
         .routes(routes!(plans::get_execution_plan, plans::update_execution_plan, plans::delete_execution_plan))
@@ -166,6 +190,8 @@ fn build(app: Arc<App>) -> (Arc<Api>, Router) {
         closing: CancellationToken::new(),
         sockets: TaskTracker::new(),
         rules: permissions::Rules::of(&document),
+        resting: resting::Resting::default(),
+        reaches: reach::Reaches::default(),
         document,
         written: OnceLock::new(),
     });

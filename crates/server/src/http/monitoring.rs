@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::api::Shared;
 use super::caller::Caller;
 use super::problem::Refusable;
+use super::reach::Reach;
 use super::reply::Reply;
 use super::runs::RunEntry;
 
@@ -44,13 +45,14 @@ impl From<ProviderTotals> for ProviderStatus {
 #[utoipa::path(get, path = "/api/monitoring/status", tag = "runs", responses((status = 200, body = MonitoringStatus)))]
 pub async fn get_status(State(api): Shared, caller: Caller) -> Refusable<Reply> {
     let seen = api.store.monitoring(caller.owner.org).await?;
+    let reach = Reach::of(&api, &caller).await?;
     Ok(Reply::ok(&MonitoringStatus {
         total_executions: seen.total_executions,
         successful: seen.successful,
         failed: seen.failed,
         running: seen.running,
         queued: seen.queued,
-        recent_activity: seen.recent.into_iter().map(RunEntry::from).collect(),
+        recent_activity: seen.recent.into_iter().filter(|run| reach.sees(run.plan_id)).map(RunEntry::from).collect(),
         providers: seen.providers.into_iter().map(ProviderStatus::from).collect(),
     }))
 }

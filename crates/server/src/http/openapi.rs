@@ -27,7 +27,7 @@ use super::problem::ProblemBody;
         (name = "providers", description = "What steps can do, and the credentials that they use."),
         (name = "notifications", description = "Who is told of what, and what the caller was told."),
         (name = "webhooks", description = "Runs that other systems start."),
-        (name = "organizations", description = "Who works together, and what they see."),
+        (name = "organizations", description = "Organizations, their members, invitations, variables and audit log."),
         (name = "server", description = "The server itself."),
         (name = "earlier names", description = "The same operations under the names of the earlier system."),
     )
@@ -76,9 +76,13 @@ fn put_right(operation: &mut Value, path: &str, method: Option<&str>) {
         operation.insert("operationId".to_owned(), Value::String(id));
     }
     if let Some(Value::String(id)) = operation.get("operationId")
-        && let Some(Rule::Needs(permission)) = permissions::rule_of(id)
+        && let Some(needed) = match permissions::rule_of(id) {
+            Some(Rule::Needs(permission)) => Some(permission.as_str()),
+            Some(Rule::Operator) => Some("operator"),
+            _ => None,
+        }
     {
-        operation.insert("x-permission".to_owned(), json!(permission.as_str()));
+        operation.insert("x-permission".to_owned(), json!(needed));
     }
     if path.starts_with("/api/")
         && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)

@@ -12,7 +12,10 @@ use mainspring_model::role::Permission;
 use utoipa::openapi::OpenApi;
 
 use super::api::Api;
-use super::caller;
+use super::audit::{self, Origin};
+use super::caller::{self, Caller};
+use super::edge::method_not_allowed;
+use super::members;
 use super::problem::{Problem, Refusable};
 use super::{socket, veil};
 
@@ -56,6 +59,9 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("delete_plan", Needs(P::PlanDelete)),
     ("validate_plan", Needs(P::PlanView)),
     ("list_versions", Needs(P::PlanView)),
+    ("get_sharing", Needs(P::PlanView)),
+    // Of these only the plan's owner, or an admin.
+    ("update_sharing", Needs(P::PlanWrite)),
     ("schedule_plan", Needs(P::PlanWrite)),
     ("remove_schedule", Needs(P::PlanWrite)),
     ("unschedule_plan", Needs(P::PlanWrite)),
@@ -99,6 +105,28 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("export_data", SignedIn),
     ("get_hidden_fields", Needs(P::OrganizationView)),
     ("set_hidden_fields", Needs(P::OrganizationUpdate)),
+    // Organizations: those with an id in the path are judged by the caller's role in that one.
+    ("list_organizations", SignedIn),
+    ("create_organization", SignedIn),
+    ("get_organization", Needs(P::OrganizationView)),
+    ("update_organization", Needs(P::OrganizationUpdate)),
+    ("delete_organization", Needs(P::OrganizationDelete)),
+    ("restore_organization", Needs(P::OrganizationDelete)),
+    ("transfer_organization", Needs(P::OrganizationDelete)),
+    ("leave_organization", Needs(P::OrganizationView)),
+    ("list_members", Needs(P::MemberView)),
+    ("update_member", Needs(P::MemberManage)),
+    ("remove_member", Needs(P::MemberManage)),
+    ("list_invitations", Needs(P::MemberManage)),
+    ("create_invitation", Needs(P::MemberManage)),
+    ("revoke_invitation", Needs(P::MemberManage)),
+    ("look_at_invitation", SignedIn),
+    ("accept_invitation", SignedIn),
+    ("decline_invitation", SignedIn),
+    ("list_variables", Needs(P::VariableView)),
+    ("put_variable", Needs(P::VariableWrite)),
+    ("delete_variable", Needs(P::VariableWrite)),
+    ("list_audit_log", Needs(P::AuditView)),
     // The second family of names.
     ("list_execution_plans", Needs(P::PlanView)),
     ("create_execution_plan", Needs(P::PlanWrite)),
@@ -111,18 +139,35 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("execute_execution_plan", Needs(P::RunStart)),
 ];
 
+/// What goes on in an organization that is to be removed: to look at it, and to keep it after all.
+const GO_ON: &[&str] = &[
+    "list_organizations",
+    "create_organization",
+    "get_organization",
+    "delete_organization",
+    "restore_organization",
+    "list_members",
+    "list_audit_log",
+    "accept_invitation",
+    "decline_invitation",
+    "look_at_invitation",
+];
+
 /// The rule of an operation.
 pub fn rule_of(operation: &str) -> Option<Rule> {
     OPERATIONS.iter().find(|(id, _)| *id == operation).map(|(_, rule)| *rule)
 }
 
 /// The table by the routes that requests are matched to.
-pub struct Rules(HashMap<String, Vec<(Method, &'static str, Rule)>>);
+pub struct Rules(HashMap<String, Vec<Ruled>>);
+
+/// A method of a path, and its line in the table.
+type Ruled = (Method, Option<(&'static str, Rule)>);
 
 impl Rules {
     /// Of the document's operations. One that the table lacks has no rule, and is refused when it is called.
     pub fn of(document: &OpenApi) -> Rules {
-        let mut rules: HashMap<String, Vec<(Method, &'static str, Rule)>> = HashMap::new();
+        let mut rules: HashMap<String, Vec<Ruled>> = HashMap::new();
         for (path, item) in &document.paths.paths {
             let methods = [
                 (Method::GET, &item.get),
@@ -132,20 +177,29 @@ impl Rules {
                 (Method::DELETE, &item.delete),
             ];
             for (method, operation) in methods {
-                let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
-                let known = id.and_then(|id| OPERATIONS.iter().find(|(known, _)| *known == id));
-                if let Some((id, rule)) = known {
-                    rules.entry(path.clone()).or_default().push((method, id, *rule));
-                }
+                let Some(operation) = operation else { continue };
+                let id = operation.operation_id.as_deref().unwrap_or_default();
+                let known = OPERATIONS.iter().find(|(known, _)| *known == id).copied();
+                rules.entry(path.clone()).or_default().push((method, known));
             }
         }
         Rules(rules)
     }
 
-    fn find(&self, path: &str, method: &Method) -> Option<(&'static str, Rule)> {
+    /// # Errors
+    /// 405 for a method that the path does not take, 500 for an operation that the table lacks.
+    fn find(&self, path: &str, method: &Method) -> Refusable<(&'static str, Rule)> {
+        let known = self.0.get(path).map(Vec::as_slice).unwrap_or_default();
         // A router answers HEAD as GET.
-        let method = if *method == Method::HEAD { &Method::GET } else { method };
-        self.0.get(path)?.iter().find(|(known, ..)| known == method).map(|(_, id, rule)| (*id, *rule))
+        let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+        match known.iter().find(|(known, _)| known == wanted) {
+            Some((_, Some(ruled))) => Ok(*ruled),
+            None if !known.is_empty() => {
+                let taken = known.iter().map(|(known, _)| if *known == Method::GET { "GET,HEAD" } else { known.as_str() });
+                Err(method_not_allowed(&taken.collect::<Vec<_>>().join(",")))
+            }
+            _ => Err(Problem::internal(format_args!("{method} {path} is not in the table of operations"))),
+        }
     }
 }
 
@@ -153,40 +207,65 @@ impl Rules {
 ///
 /// An answer with data of runs is looked through before it leaves.
 pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    match admit(&api, &mut request).await {
-        Ok(veil) if veil.is_empty() => next.run(request).await,
-        Ok(veil) => veil::over(veil, next.run(request).await).await,
-        Err(problem) => problem.into_response(),
+    let (operation, caller, veil) = match admit(&api, &mut request).await {
+        Ok(admitted) => admitted,
+        Err(problem) => return problem.into_response(),
+    };
+    if request.method().is_safe() {
+        let response = next.run(request).await;
+        return if veil.is_empty() { response } else { veil::over(veil, response).await };
     }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let origin = request.extensions_mut().remove::<Origin>();
+    let response = audit::watched(&api, operation, &method, caller, origin, path, next.run(request)).await;
+    if veil.is_empty() { response } else { veil::over(veil, response).await }
 }
 
-async fn admit(api: &Api, request: &mut Request) -> Refusable<Veil> {
+async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Option<Caller>, Veil)> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
-    let Some((operation, rule)) = api.rules.find(path, request.method()) else {
-        return Err(Problem::internal(format_args!("{} {path} is not in the table of operations", request.method())));
-    };
+    let (operation, rule) = api.rules.find(path, request.method())?;
     if rule == Public {
-        return Ok(Veil::default());
+        return Ok((operation, None, Veil::default()));
     }
     // What is asked of the body's type and the like comes later: a stranger learns nothing of them.
     let identified = if operation == "open_socket" {
         let identity = socket::identity(request.headers());
-        caller::of(api, &identity, request.uri()).await?
+        caller::of(api, &identity, request.uri()).await
     } else {
-        caller::of(api, request.headers(), request.uri()).await?
+        caller::of(api, request.headers(), request.uri()).await
     };
-    match rule {
-        Public | SignedIn => {}
-        Needs(permission) => identified.demand(permission)?,
-        Rule::Operator if identified.operator => {}
-        Rule::Operator => return Err(denied("only who administers this installation may do that".to_owned())),
+    let identified = match identified {
+        Ok(identified) => identified,
+        Err(problem) => {
+            if problem.status == StatusCode::UNAUTHORIZED && request.headers().contains_key(http::header::AUTHORIZATION) {
+                let origin = request.extensions_mut().remove::<Origin>();
+                audit::unrecognised(api, origin, request.uri().path());
+            }
+            return Err(problem);
+        }
+    };
+    let identified = members::within(api, identified, path, request.uri()).await?;
+    let judged = match rule {
+        Public | SignedIn => Ok(()),
+        Needs(permission) => identified.demand(permission),
+        Rule::Operator if identified.operator => Ok(()),
+        Rule::Operator => Err(denied("only who administers this installation may do that".to_owned())),
+    };
+    if let Err(problem) = judged {
+        let origin = request.extensions_mut().remove::<Origin>();
+        audit::refused(api, operation, &identified, origin, request.uri().path());
+        return Err(problem);
+    }
+    if !GO_ON.contains(&operation) {
+        api.resting.refuse(api, identified.owner.org).await?;
     }
     request.extensions_mut().insert(identified);
-    match rule {
+    let veil = match rule {
         // Of a socket each message.
-        Needs(P::RunView | P::RunStart | P::RunControl) if operation != "open_socket" => veil::of(api, &identified).await,
-        _ => Ok(Veil::default()),
-    }
+        Needs(P::RunView | P::RunStart | P::RunControl) if operation != "open_socket" => veil::of(api, &identified).await?,
+        _ => Veil::default(),
+    };
+    Ok((operation, Some(identified), veil))
 }
 
 /// 403 for a lack of rights.

@@ -18,6 +18,7 @@ use super::path::PathId;
 use super::plan_body::{self, PlanAnswer, PlanBody};
 use super::problem::{FieldError, Problem, Refusable};
 use super::query::{self, Query};
+use super::reach::{Reach, demand_edit};
 use super::reply::Reply;
 
 #[derive(Deserialize, IntoParams)]
@@ -41,7 +42,9 @@ pub struct PlanList {
 #[utoipa::path(get, path = "/api/plans", tag = "plans", params(ListQuery), responses((status = 200, body = PlanList)))]
 pub async fn list_plans(State(api): Shared, caller: Caller, Query(query): Query<ListQuery>) -> Refusable<Reply> {
     let paging = query::paging(query.limit.as_deref(), query.cursor)?;
-    let page = api.store.list_plans(caller.owner.org, &paging).await?;
+    let mut page = api.store.list_plans(caller.owner.org, &paging).await?;
+    let reach = Reach::of(&api, &caller).await?;
+    page.items.retain(|plan| reach.sees(plan.id));
     Ok(Reply::ok(&PlanList { plans: page.items.into_iter().map(PlanBody::from).collect(), next_cursor: page.next_cursor }))
 }
 
@@ -86,6 +89,7 @@ pub async fn update_plan(State(api): Shared, PathId(id): PathId<PlanId>, headers
 async fn update(api: Arc<Api>, id: PlanId, headers: &HeaderMap, write: Write<Value>) -> Refusable<Reply> {
     let expected = plan_body::expected(headers)?;
     let known = find(&api, &write.caller, id).await?;
+    demand_edit(&api, &write.caller, id).await?;
     let checked = plan_body::check(&api, write.caller, write.body, write.text).await?;
     let record = crate::plans::update(&api, &known, expected, &checked).await?;
     Ok(plan_body::reply(StatusCode::OK, record, checked.notes))
@@ -98,12 +102,12 @@ pub async fn delete_plan(State(api): Shared, caller: Caller, PathId(id): PathId<
 }
 
 async fn delete(api: &Api, caller: &Caller, id: PlanId, headers: &HeaderMap) -> Refusable<Reply> {
-    if let Some(expected) = plan_body::expected(headers)? {
-        let current = find(api, caller, id).await?.version;
-        if current != expected {
-            let detail = format!("plan {id} was changed meanwhile: it is at version {current}");
-            return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "STALE_VERSION", detail));
-        }
+    let expected = plan_body::expected(headers)?;
+    let current = find(api, caller, id).await?.version;
+    demand_edit(api, caller, id).await?;
+    if expected.is_some_and(|expected| current != expected) {
+        let detail = format!("plan {id} was changed meanwhile: it is at version {current}");
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "STALE_VERSION", detail));
     }
     crate::plans::delete(api, caller.owner, id).await?;
     Ok(Reply::no_content())
@@ -138,7 +142,8 @@ pub async fn validate_plan(State(api): Shared, write: Write<Value>) -> Refusable
 
 /// A plan of the caller's organization, or 404.
 pub async fn find(api: &Api, caller: &Caller, id: PlanId) -> Refusable<PlanRecord> {
-    let found = api.store.get_plan(caller.owner.org, id).await?;
+    let reach = Reach::of(api, caller).await?;
+    let found = api.store.get_plan(caller.owner.org, id).await?.filter(|plan| reach.sees(plan.id));
     found.ok_or_else(|| Problem::not_found(format_args!("plan {id}")))
 }
 

@@ -18,6 +18,7 @@ use super::history;
 use super::path::PathId;
 use super::problem::{Problem, Refusable};
 use super::query::{self, Query};
+use super::reach::Reach;
 use super::reply::Reply;
 use super::shape::{Id, Time};
 
@@ -129,7 +130,9 @@ pub async fn list_runs(State(api): Shared, caller: Caller, Query(query): Query<R
         until: query::moment("until", query.until.as_deref())?,
     };
     let paging = query::paging(query.limit.as_deref(), query.cursor)?;
-    let page = api.store.list_runs(caller.owner.org, &filter, &paging).await?;
+    let mut page = api.store.list_runs(caller.owner.org, &filter, &paging).await?;
+    let reach = Reach::of(&api, &caller).await?;
+    page.items.retain(|run| reach.sees(run.plan_id));
     Ok(Reply::ok(&RunList { runs: page.items.into_iter().map(RunEntry::from).collect(), next_cursor: page.next_cursor }))
 }
 
@@ -262,6 +265,7 @@ pub struct CancelAnswer {
 #[utoipa::path(post, path = "/api/runs/{id}/cancel", tag = "runs", params(("id" = String, Path, format = "uuid")), responses((status = 202, body = CancelAnswer)))]
 pub async fn cancel_run(State(api): Shared, PathId(id): PathId<RunId>, write: BareWrite) -> Refusable<Reply> {
     let owner = write.caller.owner;
+    history::summary(&api, &write.caller, id).await?;
     if !api.engine.cancel(owner.org, id, &owner.user.to_string()).await? {
         return Err(Problem::conflict(format!("run {id} has ended already")));
     }

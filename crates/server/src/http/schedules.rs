@@ -23,6 +23,7 @@ use super::caller::Caller;
 use super::path::PathId;
 use super::plans::find;
 use super::problem::{Problem, Refusable};
+use super::reach::{Reach, demand_edit};
 use super::reply::Reply;
 use super::shape::{Id, Time};
 
@@ -104,6 +105,7 @@ async fn unschedule(api: &Arc<Api>, caller: &Caller, id: PlanId) -> Refusable<Re
 /// Changes a plan's triggers; nothing is written when they stay as they were.
 async fn rewrite(api: &Arc<Api>, caller: &Caller, id: PlanId, change: impl FnOnce(&mut Vec<Value>)) -> Refusable<()> {
     let known: PlanRecord = find(api, caller, id).await?;
+    demand_edit(api, caller, id).await?;
     let mut document = known.document.clone();
     let before = document.get("triggers").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut triggers = before.clone();
@@ -161,7 +163,9 @@ pub struct Job {
 /// All schedules, by their next run
 #[utoipa::path(get, path = "/api/scheduler/jobs", tag = "plans", responses((status = 200, body = JobList)))]
 pub async fn list_jobs(State(api): Shared, caller: Caller) -> Refusable<Reply> {
-    let schedules = api.store.list_schedules(caller.owner.org).await?;
+    let reach = Reach::of(&api, &caller).await?;
+    let mut schedules = api.store.list_schedules(caller.owner.org).await?;
+    schedules.retain(|schedule| reach.sees(schedule.plan));
     let mut seen = HashSet::new();
     let mut jobs = Vec::with_capacity(schedules.len());
     for schedule in schedules {

@@ -12,6 +12,12 @@ use uuid::Uuid;
 #[schema(value_type = String, format = "uuid")]
 pub struct Id(Uuid);
 
+impl Id {
+    pub fn of(id: Uuid) -> Id {
+        Id(id)
+    }
+}
+
 macro_rules! from_ids {
     ($($id:ty),*) => {$(
         impl From<$id> for Id {

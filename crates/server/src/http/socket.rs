@@ -16,6 +16,7 @@ use super::api::{Api, Shared};
 use super::caller::{self, Caller};
 use super::command::{self, Command};
 use super::problem::{Problem, Refusable};
+use super::reach::Reach;
 use super::veil;
 use crate::live::{Place, Reader, Refused, Topic};
 
@@ -61,7 +62,7 @@ pub async fn open_socket(
         Problem::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", format!("this address speaks WebSocket only: {error}"))
             .header(header::UPGRADE, HeaderValue::from_static("websocket"))
     })?;
-    let reader = Reader::new(&api.live, caller.owner.org).ok_or_else(too_many)?;
+    let reader = Reader::new(&api.live, caller.owner.org, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
     let sockets = api.sockets.clone();
     let upgrade = upgrade
         .protocols([PROTOCOL])

@@ -36,8 +36,8 @@ pub struct Entry {
 #[derive(Clone, Copy)]
 pub enum About {
     Run(PlanId),
-    Schedule,
-    Notice,
+    Schedule(PlanId),
+    Notice(PlanId),
 }
 
 /// An entry's number and event.
@@ -68,8 +68,9 @@ impl List {
         self.lock().next - 1
     }
 
-    /// Entries of a topic behind `after`, at most `most`, and up to which number they were looked through.
-    pub fn take(&self, topic: Topic, after: u64, most: usize) -> Result<(Vec<Numbered>, u64), Behind> {
+    /// Entries of a topic behind `after` about plans that the reader `sees`, at most `most`, and up to which number they were
+    /// looked through.
+    pub fn take(&self, topic: Topic, after: u64, most: usize, sees: &dyn Fn(PlanId) -> bool) -> Result<(Vec<Numbered>, u64), Behind> {
         let ring = self.lock();
         let first = ring.next - ring.entries.len() as u64;
         let from = after.saturating_add(1);
@@ -78,7 +79,7 @@ impl List {
         }
         let mut taken = Vec::new();
         for (number, entry) in (from..).zip(ring.entries.iter().skip((from - first) as usize)) {
-            if entry.is_of(topic) {
+            if entry.is_of(topic) && sees(entry.about.plan()) {
                 taken.push((number, entry.text.clone()));
                 if taken.len() == most {
                     return Ok((taken, number));
@@ -120,10 +121,18 @@ impl List {
     }
 }
 
+impl About {
+    fn plan(self) -> PlanId {
+        match self {
+            About::Run(plan) | About::Schedule(plan) | About::Notice(plan) => plan,
+        }
+    }
+}
+
 impl Entry {
     fn is_of(&self, topic: Topic) -> bool {
         match (topic, self.about) {
-            (Topic::Runs, About::Run(_)) | (Topic::Schedules, About::Schedule) | (Topic::Notices, About::Notice) => true,
+            (Topic::Runs, About::Run(_)) | (Topic::Schedules, About::Schedule(_)) | (Topic::Notices, About::Notice(_)) => true,
             (Topic::Plan(plan), About::Run(of)) => plan == of,
             _ => false,
         }
@@ -140,19 +149,29 @@ mod tests {
     }
 
     fn texts(list: &List, topic: Topic, after: u64, most: usize) -> Result<Vec<String>, Behind> {
-        list.take(topic, after, most).map(|(taken, _)| taken.into_iter().map(|(number, text)| format!("{number} {text}")).collect())
+        list.take(topic, after, most, &|plan| plan != PlanId(Uuid::from_u128(9)))
+            .map(|(taken, _)| taken.into_iter().map(|(number, text)| format!("{number} {text}")).collect())
     }
 
     #[test]
     fn readers_take_their_topic_from_where_they_are() {
         let list = List::new(OrgId::LOCAL, 1, 0);
         let before = list.newest();
-        list.publish(vec![of(1, "a"), of(2, "b"), Entry { about: About::Notice, text: "n".into() }, of(1, "c")]);
+        list.publish(vec![
+            of(1, "a"),
+            of(2, "b"),
+            Entry { about: About::Notice(PlanId(Uuid::from_u128(2))), text: "n".into() },
+            of(1, "c"),
+        ]);
         assert_eq!(texts(&list, Topic::Runs, before, 9).unwrap(), ["1 a", "2 b", "4 c"]);
         assert_eq!(texts(&list, Topic::Plan(PlanId(Uuid::from_u128(1))), before, 9).unwrap(), ["1 a", "4 c"]);
         assert_eq!(texts(&list, Topic::Notices, before, 9).unwrap(), ["3 n"]);
         assert_eq!(texts(&list, Topic::Schedules, before, 9).unwrap(), [""; 0]);
         assert_eq!(texts(&list, Topic::Runs, 1, 1).unwrap(), ["2 b"]);
+        // Of a plan that this reader does not reach there is nothing, and nothing is missing either.
+        list.publish(vec![of(9, "hidden"), Entry { about: About::Notice(PlanId(Uuid::from_u128(9))), text: "hidden".into() }, of(1, "d")]);
+        assert_eq!(texts(&list, Topic::Runs, 4, 9).unwrap(), ["7 d"]);
+        assert_eq!(texts(&list, Topic::Notices, 4, 9).unwrap(), [""; 0]);
         assert_eq!(texts(&list, Topic::Runs, list.newest(), 9).unwrap(), [""; 0]);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{RunId, ScheduleId};
+use mainspring_model::id::{PlanId, RunId, ScheduleId};
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{Paging, RunFilter, ScheduleRecord, StoreError};
 
@@ -96,7 +96,7 @@ impl Looker {
             for (kind, at) in self.states.see(run, now) {
                 told.push((at, Entry { about: About::Run(run.plan_id), text: event::run(kind, at, run).into() }));
                 if let Some(notice) = event::notice(run).filter(|_| kind == "run.finished") {
-                    told.push((at, Entry { about: About::Notice, text: notice.into() }));
+                    told.push((at, Entry { about: About::Notice(run.plan_id), text: notice.into() }));
                 }
             }
         }
@@ -134,17 +134,17 @@ impl Looker {
         let seen = hub.store.list_schedules(list.org).await?;
         let seen: HashMap<ScheduleId, ScheduleRecord> = seen.into_iter().map(|schedule| (schedule.id, schedule)).collect();
         if let Some(known) = &self.schedules {
-            let mut told: Vec<String> = Vec::new();
+            let mut told: Vec<(PlanId, String)> = Vec::new();
             for (id, new) in &seen {
                 let kinds = match known.get(id) {
                     None => vec!["schedule.created"],
                     Some(old) => changes(old, new),
                 };
-                told.extend(kinds.into_iter().map(|kind| event::schedule(kind, now, new)));
+                told.extend(kinds.into_iter().map(|kind| (new.plan, event::schedule(kind, now, new))));
             }
             let gone = known.values().filter(|schedule| !seen.contains_key(&schedule.id));
-            told.extend(gone.map(|schedule| event::schedule("schedule.removed", now, schedule)));
-            list.publish(told.into_iter().map(|text| Entry { about: About::Schedule, text: text.into() }).collect());
+            told.extend(gone.map(|schedule| (schedule.plan, event::schedule("schedule.removed", now, schedule))));
+            list.publish(told.into_iter().map(|(plan, text)| Entry { about: About::Schedule(plan), text: text.into() }).collect());
         }
         self.schedules = Some(seen);
         Ok(())

@@ -16,6 +16,6 @@ mod trail;
 
 pub use event::VERSION;
 pub use hub::{Hub, Terms};
-pub use reader::{Item, Reader, Refused};
+pub use reader::{Item, Reader, Refused, Sees};
 pub use redis::Redis;
 pub use topic::{Place, Topic};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mainspring_model::id::OrgId;
+use mainspring_model::id::{OrgId, PlanId};
 use mainspring_model::store::StoreError;
 
 use super::event;
@@ -18,6 +18,8 @@ use super::trail::{Ahead, PAGE, Row, Trail};
 pub struct Reader {
     hub: Arc<Hub>,
     org: OrgId,
+    /// Which plans it reaches.
+    sees: Sees,
     wake: Wake,
     subscriptions: Vec<Subscription>,
     /// Taken and not yet given.
@@ -59,15 +61,19 @@ pub enum Refused {
     Store(StoreError),
 }
 
+/// Which plans a reader reaches, as it was when it began.
+pub type Sees = Arc<dyn Fn(PlanId) -> bool + Send + Sync>;
+
 /// Taken from one topic at a time.
 const HELPING: usize = 32;
 
 impl Reader {
     /// `None` when the organization or the node has as many readers as it may.
-    pub fn new(hub: &Arc<Hub>, org: OrgId) -> Option<Reader> {
+    pub fn new(hub: &Arc<Hub>, org: OrgId, sees: Sees) -> Option<Reader> {
         hub.admit(org).then(|| Reader {
             hub: hub.clone(),
             org,
+            sees,
             wake: Wake::default(),
             subscriptions: Vec::new(),
             ready: VecDeque::new(),
@@ -161,7 +167,7 @@ impl Reader {
         for _ in 0..self.subscriptions.len() {
             self.turn = (self.turn + 1) % self.subscriptions.len();
             let subscription = &mut self.subscriptions[self.turn];
-            let over = subscription.take(&self.hub, &mut self.ready).await?;
+            let over = subscription.take(&self.hub, &*self.sees, &mut self.ready).await?;
             if over {
                 let topic = subscription.topic;
                 self.subscriptions.swap_remove(self.turn).leave(&self.wake);
@@ -177,8 +183,11 @@ impl Reader {
     /// Whether there is such a thing in the organization.
     async fn look_for(&self, topic: Topic) -> Result<(), Refused> {
         let found = match topic {
-            Topic::Run(run) => !self.hub.store.runs_by_id(self.org, &[run]).await.map_err(Refused::Store)?.is_empty(),
-            Topic::Plan(plan) => self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.is_some(),
+            Topic::Run(run) => {
+                let found = self.hub.store.runs_by_id(self.org, &[run]).await.map_err(Refused::Store)?;
+                found.iter().any(|run| (self.sees)(run.plan_id))
+            }
+            Topic::Plan(plan) => (self.sees)(plan) && self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.is_some(),
             Topic::Runs | Topic::Schedules | Topic::Notices => true,
         };
         if found { Ok(()) } else { Err(Refused::Unknown) }
@@ -211,10 +220,15 @@ impl Subscription {
     }
 
     /// Moves a helping into `ready`; whether nothing will come any more.
-    async fn take(&mut self, hub: &Hub, ready: &mut VecDeque<Item>) -> Result<bool, StoreError> {
+    async fn take(
+        &mut self,
+        hub: &Hub,
+        sees: &(dyn Fn(PlanId) -> bool + Send + Sync),
+        ready: &mut VecDeque<Item>,
+    ) -> Result<bool, StoreError> {
         let topic = self.topic;
         match &mut self.source {
-            Source::List { list, after } => match list.take(topic, *after, HELPING) {
+            Source::List { list, after } => match list.take(topic, *after, HELPING, sees) {
                 Ok((taken, upto)) => {
                     let place = |number| Some(Place::List { tag: list.tag, number });
                     ready.extend(taken.into_iter().map(|(number, text)| Item::Event { topic, place: place(number), text }));
@@ -256,7 +270,7 @@ impl Subscription {
                 }
                 // Rows without an event leave nothing: there may be more behind them.
                 if ready.is_empty() {
-                    return Box::pin(self.take(hub, ready)).await;
+                    return Box::pin(self.take(hub, sees, ready)).await;
                 }
             }
         }

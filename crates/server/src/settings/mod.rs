@@ -72,6 +72,10 @@ pub struct Settings {
     /// How long callers that wait for a run are held.
     pub answer_within: Duration,
     pub retention: Retention,
+    /// Older entries of the audit log are removed.
+    pub keep_audit: Duration,
+    /// Between the deletion of an organization and the removal of its rows.
+    pub grace: Duration,
     pub max_live: usize,
     pub roles: Roles,
     /// What the workers of this node serve.
@@ -113,6 +117,8 @@ impl Default for Settings {
             max_body: 10 << 20,
             answer_within: Duration::from_secs(60),
             retention: Retention::default(),
+            keep_audit: Duration::from_secs(2_555 * 86_400),
+            grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,
             roles: Roles::ALL,
             tags: Tags::default(),

@@ -20,6 +20,7 @@ use mainspring_vault::{KeyRing, OsEntropy, Redactor, Vault, VaultError};
 use thiserror::Error;
 
 use crate::app::{App, Mode};
+use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
 use crate::flags::Flags;
 use crate::limits::{Limits, Shared};
@@ -189,6 +190,11 @@ pub async fn join(
     let flags = Flags::new(settings.dev);
     flags.reload(&*store).await?;
     let outbox = Outbox::new(settings.mail.server().and_then(|server| server.map(|server| Postman::new(&server)).transpose()).transpose());
+    let audit = Audit::new(store.clone(), clock.clone());
+    engine.on_credential_use({
+        let audit = audit.clone();
+        Box::new(move |used| audit.used(used))
+    });
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -200,6 +206,7 @@ pub async fn join(
         cors_origins: settings.cors_origins.clone(),
         answer_within: i64::try_from(settings.answer_within.as_millis()).unwrap_or(60_000),
         metrics_token: settings.metrics_token.clone(),
+        grace: settings.grace,
         started_at: clock.now(),
     };
     Ok(Arc::new(App {
@@ -212,6 +219,7 @@ pub async fn join(
         egress,
         clock,
         metrics,
+        audit,
         live,
         flags,
         outbox,

@@ -10,6 +10,7 @@ use mainspring_server::settings::Settings;
 
 use super::world::{World, ask};
 
+const UNKNOWN: &str = "019a0000-0000-7000-8000-000000000000";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
@@ -33,8 +34,8 @@ async fn every_documented_operation_is_served_and_no_other_method() {
     assert_eq!(document["openapi"], "3.1.0");
     let documented = operations(&document);
     for (path, ..) in &documented {
-        let address =
-            path.replace("{id}", "019a0000-0000-7000-8000-000000000000").replace("{provider}", "http").replace("{path}", "nothing");
+        let address = path.replace("{id}", UNKNOWN).replace("{provider}", "http").replace("{path}", "nothing").replace("{name}", "X");
+        let address = address.replace("{user}", UNKNOWN).replace("{invitation}", UNKNOWN);
         for method in METHODS {
             let known = documented.iter().any(|(other, with, _)| other == path && with == method);
             let method: Method = method.to_uppercase().parse().unwrap();

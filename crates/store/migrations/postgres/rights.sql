@@ -19,9 +19,11 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, journal, members, nodes, notification_rules,
-    notifications, organization_totals, organizations, outbox, plan_versions, plans, run_blobs, runs, schedules, store_state, users,
-    webhook_routes to {runtime};
+    api_keys, blobs, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, members, nodes,
+    notification_rules, notifications, organization_totals, organizations, outbox, plan_shares, plan_versions, plans, run_blobs, runs,
+    schedules, store_state, users, variables, webhook_routes to {runtime};
+-- It only grows, but for retention and the end of an organization.
+grant select, insert, delete on audit_log to {runtime};
 -- Rows of runs that lie in no day are deleted run by run.
 grant select, delete on journal_rest to {runtime};
 grant select on execution_logs, schema_migrations, schema_rights to {runtime};
@@ -48,6 +50,9 @@ grant select (org_id) on organization_totals to {queue};
 -- Which organizations somebody is a member of, and which one a slug names; no address and no hash of a password.
 grant select on members, organizations to {queue};
 grant select (org_id) on users, hidden_fields to {queue};
+grant select (org_id, id, token_hash) on invitations to {queue};
+grant select (org_id, name) on variables to {queue};
+grant select (org_id, at) on audit_log to {queue};
 
 -- By the role that acts and not by membership alone: a role that inherits from its memberships gains nothing from this one.
 do $$
@@ -55,7 +60,7 @@ declare name text;
 begin
     foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
             'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals', 'members', 'organizations', 'users', 'outbox',
-            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields'] loop
+            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields', 'invitations', 'variables', 'audit_log'] loop
         execute format('drop policy if exists queue on %I', name);
         execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',
             name, {queue_text}, {queue_text}, {queue_text});

@@ -9,11 +9,14 @@ pub(super) fn select(table: &Table) -> String {
         "organization_totals" => {
             (" group by t.org_id having sum(t.total_executions) <> 0 or sum(t.successful) <> 0 or sum(t.failed) <> 0", "t.org_id")
         }
-        "users" | "plans" | "integrations" | "credentials" | "api_keys" => ("", "t.created_at, t.id"),
         "notification_rules" | "notifications" | "outbox" => ("", "t.created_at, t.id"),
+        "users" | "plans" | "integrations" | "credentials" | "api_keys" | "invitations" => ("", "t.created_at, t.id"),
         "organizations" => ("", "t.org_id"),
         "hidden_fields" => ("", "t.position"),
         "members" => ("", "t.created_at, t.user_id"),
+        "plan_shares" => ("", "t.plan_id, t.user_id"),
+        "variables" => ("", "t.name collate \"C\""),
+        "audit_log" => ("", "t.at, t.id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (
             " and (exists (select from plans as p where p.org_id = t.org_id and p.id = t.plan_id) \
@@ -65,6 +68,7 @@ pub(super) fn more(table: &str) -> &'static [(&'static str, More)] {
             const NAME: &str = "coalesce((select p.name from plans as p where p.org_id = v.org_id and p.id = v.plan_id), '')";
             &[("plan_name", More::Sql(NAME))]
         }
+        "audit_log" => &[("action_key", More::Key("action")), ("target_key", More::Key("target_id"))],
         "credentials" => &[("provider_key", More::Key("provider")), ("name_key", More::Key("name"))],
         "blobs" => &[("touched_at", More::Sql("clock_timestamp()"))],
         "runs" => &[
@@ -123,7 +127,8 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from credentials union select org_id from api_keys union select org_id from idempotency \
      union select org_id from organizations union select org_id from members union select org_id from users \
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
-     union select org_id from outbox union select org_id from hidden_fields order by org_id";
+     union select org_id from outbox union select org_id from audit_log union select org_id from invitations union select org_id from variables \
+     union select org_id from hidden_fields order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -143,4 +148,5 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("organization_totals", "select count(org_id) from organization_totals"),
     ("users", "select count(org_id) from users"),
     ("organizations", "select count(org_id) from organizations"),
+    ("audit_log", "select count(org_id) from audit_log"),
 ];

@@ -27,12 +27,14 @@ const ALL: &[Migration] = &[
     Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
     Migration { name: "0007_people", text: include_str!("../../migrations/postgres/0007_people.sql") },
     Migration { name: "0011_notifications", text: include_str!("../../migrations/postgres/0011_notifications.sql") },
+    Migration { name: "0012_organizations", text: include_str!("../../migrations/postgres/0012_organizations.sql") },
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
 pub(super) const REQUIRED: &[&str] = &[
     "api_keys",
+    "audit_log",
     "blobs",
     "credentials",
     "data_keys",
@@ -41,6 +43,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "hidden_fields",
     "idempotency",
     "integrations",
+    "invitations",
     "journal",
     "journal_rest",
     "members",
@@ -50,6 +53,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "organization_totals",
     "organizations",
     "outbox",
+    "plan_shares",
     "plan_versions",
     "plans",
     "run_blobs",
@@ -59,6 +63,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "schema_rights",
     "store_state",
     "users",
+    "variables",
     "webhook_routes",
 ];
 

@@ -4,6 +4,7 @@
 //! and `rights` with the roles.
 
 mod access;
+mod audit;
 mod births;
 mod blobs;
 mod breaker;
@@ -15,10 +16,12 @@ mod copy_out;
 mod copy_sql;
 mod days;
 mod departure;
+mod erase;
 mod error;
 mod flags;
 mod health;
 mod integrations;
+mod invitations;
 mod lease;
 mod ledger;
 mod live;
@@ -29,6 +32,7 @@ mod nodes;
 mod notices;
 mod notifications;
 mod open;
+mod organizations;
 mod outbox;
 mod people;
 mod plans;
@@ -41,10 +45,12 @@ mod runs;
 mod schedules;
 mod secrets;
 mod session;
+mod shares;
 mod snapshot;
 mod sweep;
 mod trust;
 mod values;
+mod variables;
 mod writer;
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept, key};
-use super::{PostgresStore, at, enter_org_of, json, routes, schedules, text, whole};
+use super::{PostgresStore, at, enter_org_of, json, routes, schedules, shares, text, whole};
 use crate::shared::cursor::{self, IdCursor};
 use crate::shared::json::text_of;
 use crate::shared::plans::{self, first_version, source_of, source_text, summary};
@@ -215,6 +215,7 @@ async fn delete(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fai
     {
         session.query(sql).bind(org.0).bind(id.0).execute(&mut **session).await?;
     }
+    shares::forget(org, id, session).await?;
     retire(org, id, session).await?;
     bump_revision(session).await
 }

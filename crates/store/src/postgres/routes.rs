@@ -73,7 +73,10 @@ pub(super) async fn replace(plan: PlanId, new: &NewPlan, session: &mut Session) 
 
 /// Every route, in the order in which their plans were made.
 pub(super) async fn all(session: &mut Session) -> Result<Vec<WebhookRoute>, Fail> {
-    let query = session.query("select plan_id, org_id, path, method, trigger_id, exclusive from webhook_routes order by plan_id, position");
+    let query = session.query(
+        "select plan_id, org_id, path, method, trigger_id, exclusive from webhook_routes as w where not exists \
+         (select from organizations as o where o.org_id = w.org_id and o.erase_at is not null) order by plan_id, position",
+    );
     let rows = query.fetch_all(&mut **session).await?;
     let route = |row: &sqlx::postgres::PgRow| {
         Ok(WebhookRoute {

@@ -28,7 +28,10 @@ impl ScheduleStore for PostgresStore {
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
         let found = async {
             let mut session = self.steps.open(Scope::Queue, false, None).await?;
-            let query = session.query("select min(next_due) from schedules where next_due is not null");
+            let query = session.query(
+                "select min(s.next_due) from schedules as s where s.next_due is not null and not exists (select from organizations as o \
+                 where o.org_id = s.org_id and o.erase_at is not null)",
+            );
             let row = query.fetch_one(&mut *session).await?;
             session.end().await?;
             at_or_none(&row, 0)
@@ -91,7 +94,10 @@ macro_rules! select_schedules {
     };
 }
 
-const DUE: &str = select_schedules!("s.next_due <= $1 order by s.next_due, s.id limit $2");
+const DUE: &str = select_schedules!(
+    "s.next_due <= $1 and not exists (select from organizations as o where o.org_id = s.org_id and o.erase_at is not null) \
+     order by s.next_due, s.id limit $2"
+);
 const OF_ORG: &str = select_schedules!("s.org_id = $1 order by s.next_due nulls last, s.id");
 const OF_PLAN: &str = select_schedules!("s.org_id = $1 and s.plan_id = $2 order by s.id");
 

@@ -3,6 +3,7 @@
 pub(crate) mod cursor;
 pub(crate) mod draft;
 pub(crate) mod group;
+pub(crate) mod invitations;
 pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod people;

@@ -256,6 +256,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("organization_totals", "select count(*) from organization_totals"),
         ("users", "select count(*) from users"),
         ("organizations", "select count(*) from organizations"),
+        ("audit_log", "select count(*) from audit_log"),
     ];
     let mut found = Vec::new();
     for (name, sql) in counts {

@@ -7,14 +7,17 @@ pub(super) fn select(table: &str) -> &'static str {
             "select zeroblob(16), id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at from users \
              where ?1 = zeroblob(16) order by no"
         }
-        "organizations" => "select org_id, name, slug, created_at, updated_at from organizations where org_id = ?1",
+        "organizations" => "select org_id, name, slug, created_at, updated_at, erase_at from organizations where org_id = ?1",
         "members" => "select org_id, user_id, role, created_at from members where org_id = ?1 order by no",
         "hidden_fields" => "select org_id, position, field, least from hidden_fields where org_id = ?1 order by position",
         "organization_totals" => {
             "select org_id, total_executions, successful, failed from organization_totals where org_id = ?1 \
              and (total_executions <> 0 or successful <> 0 or failed <> 0)"
         }
-        "plans" => "select org_id, id, user_id, name, source, version, created_at, updated_at from plans where org_id = ?1 order by no",
+        "plans" => {
+            "select org_id, id, user_id, name, source, version, created_at, updated_at, private from plans where org_id = ?1 order by no"
+        }
+        "plan_shares" => "select org_id, plan_id, user_id, edits, created_at from plan_shares where org_id = ?1 order by plan_id, user_id",
         // The organization of a version is its plan's; when that was removed, the one of the runs that need the version.
         "plan_versions" => {
             "select ?1, v.plan_id, v.version, v.document, v.created_at, v.retired_at from plan_versions as v where \
@@ -41,6 +44,17 @@ pub(super) fn select(table: &str) -> &'static str {
         }
         "api_keys" => {
             "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where org_id = ?1 order by no"
+        }
+        "invitations" => {
+            "select org_id, id, user_id, role, token_hash, email, created_at, expires_at, state, ended_at, ended_by from invitations \
+             where org_id = ?1 order by no"
+        }
+        "variables" => {
+            "select org_id, name, id, user_id, value, sealed, created_at, updated_at from variables where org_id = ?1 order by name"
+        }
+        "audit_log" => {
+            "select org_id, id, at, user_id, actor, actor_id, address, agent, action, outcome, target_kind, target_id, before, after, \
+             request_id from audit_log where org_id = ?1 order by at, id"
         }
         "idempotency" => {
             "select org_id, idempotency_key, fingerprint, started_at, status, headers, body from idempotency \
@@ -92,13 +106,17 @@ pub(super) fn insert(table: &str) -> &'static str {
             "insert into users (id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at) \
              select ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 where ?1 is not null"
         }
-        "organizations" => "insert into organizations (org_id, name, slug, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5)",
+        "organizations" => {
+            "insert into organizations (org_id, name, slug, created_at, updated_at, erase_at) values (?1, ?2, ?3, ?4, ?5, ?6)"
+        }
         "members" => "insert into members (org_id, user_id, role, created_at) values (?1, ?2, ?3, ?4)",
         "hidden_fields" => "insert into hidden_fields (org_id, position, field, least) values (?1, ?2, ?3, ?4)",
         "organization_totals" => "insert into organization_totals (org_id, total_executions, successful, failed) values (?1, ?2, ?3, ?4)",
         "plans" => {
-            "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+            "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at, private) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         }
+        "plan_shares" => "insert into plan_shares (org_id, plan_id, user_id, edits, created_at) values (?1, ?2, ?3, ?4, ?5)",
         "plan_versions" => {
             "insert into plan_versions (plan_id, version, document, created_at, retired_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"
         }
@@ -121,6 +139,18 @@ pub(super) fn insert(table: &str) -> &'static str {
         "api_keys" => {
             "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
+        "invitations" => {
+            "insert into invitations (org_id, id, user_id, role, token_hash, email, created_at, expires_at, state, ended_at, ended_by) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        }
+        "variables" => {
+            "insert into variables (org_id, name, id, user_id, value, sealed, created_at, updated_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
+        "audit_log" => {
+            "insert into audit_log (org_id, id, at, user_id, actor, actor_id, address, agent, action, outcome, target_kind, target_id, \
+             before, after, request_id) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         }
         "idempotency" => {
             "insert into idempotency (org_id, idempotency_key, fingerprint, started_at, status, headers, body) \
@@ -163,9 +193,10 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from webhook_routes union select org_id from schedules union select org_id from integrations \
      union select org_id from data_keys union select org_id from credentials union select org_id from api_keys \
      union select org_id from idempotency union select org_id from organizations union select org_id from members \
-     union select zeroblob(16) from users union select org_id from feature_flags union select org_id from notification_rules \
+     union select org_id from feature_flags union select org_id from notification_rules \
      union select org_id from notifications union select org_id from outbox \
-     union select org_id from hidden_fields order by org_id";
+     union select org_id from audit_log union select org_id from invitations union select org_id from variables \
+     union select org_id from hidden_fields union select zeroblob(16) from users order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

@@ -24,12 +24,14 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0004_copies", text: include_str!("../../migrations/sqlite/0004_copies.sql") },
     Migration { name: "0005_people", text: include_str!("../../migrations/sqlite/0005_people.sql") },
     Migration { name: "0009_notifications", text: include_str!("../../migrations/sqlite/0009_notifications.sql") },
+    Migration { name: "0010_organizations", text: include_str!("../../migrations/sqlite/0010_organizations.sql") },
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
 const REQUIRED: &[&str] = &[
     "api_keys",
+    "audit_log",
     "credentials",
     "data_keys",
     "execution_logs",
@@ -37,6 +39,7 @@ const REQUIRED: &[&str] = &[
     "hidden_fields",
     "idempotency",
     "integrations",
+    "invitations",
     "journal",
     "members",
     "notification_rules",
@@ -45,6 +48,7 @@ const REQUIRED: &[&str] = &[
     "organizations",
     "outbox",
     "plan_numbers",
+    "plan_shares",
     "plan_versions",
     "plans",
     "run_blobs",
@@ -53,6 +57,7 @@ const REQUIRED: &[&str] = &[
     "schema_migrations",
     "store_state",
     "users",
+    "variables",
     "webhook_routes",
 ];
 

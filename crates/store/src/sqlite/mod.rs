@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writing connection, a few reading ones.
 
 mod access;
+mod audit;
 mod births;
 mod claims;
 mod commit;
@@ -8,10 +9,12 @@ mod copy_in;
 mod copy_out;
 mod copy_sql;
 mod departure;
+mod erase;
 mod error;
 mod flags;
 mod health;
 mod integrations;
+mod invitations;
 mod ledger;
 mod live;
 mod logs;
@@ -19,6 +22,7 @@ mod migrations;
 mod monitoring;
 mod notifications;
 mod open;
+mod organizations;
 mod outbox;
 mod people;
 mod plans;
@@ -31,7 +35,9 @@ mod rows;
 mod runs;
 mod schedules;
 mod secrets;
+mod shares;
 mod values;
+mod variables;
 mod writer;
 
 use std::collections::HashMap;

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
-use super::{SqliteStore, bytes, json, routes, schedules, text_of, uuid};
+use super::{SqliteStore, bytes, json, routes, schedules, shares, text_of, uuid};
 use crate::shared::cursor::{self, Cursor};
 use crate::shared::plans::{self, first_version, source_of, source_text, summary};
 
@@ -158,6 +158,7 @@ async fn delete(org: OrgId, id: PlanId, now: Millis, connection: &mut SqliteConn
     for sql in ["delete from webhook_routes where plan_id = ?1", "delete from schedules where plan_id = ?1"] {
         sqlx::query(sql).bind(bytes(id.0)).execute(&mut *connection).await?;
     }
+    shares::forget(org, id, connection).await?;
     retire(id, now, connection).await?;
     bump_revision(connection).await
 }

@@ -38,9 +38,12 @@ pub(super) async fn replace(plan: PlanId, new: &NewPlan, connection: &mut Sqlite
 
 /// Every route, in the order in which they were made.
 pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<WebhookRoute>, Fail> {
-    let rows = sqlx::query("select plan_id, org_id, path, method, trigger_id, exclusive from webhook_routes order by rowid")
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query(
+        "select plan_id, org_id, path, method, trigger_id, exclusive from webhook_routes as w \
+         where not exists (select 1 from organizations as o where o.org_id = w.org_id and o.erase_at is not null) order by rowid",
+    )
+    .fetch_all(connection)
+    .await?;
     let route = |row: &sqlx::sqlite::SqliteRow| {
         Ok(WebhookRoute {
             plan: PlanId(uuid(row, 0)?),

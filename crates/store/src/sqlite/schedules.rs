@@ -25,7 +25,7 @@ impl ScheduleStore for SqliteStore {
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
         self.read(|connection| {
             Box::pin(async move {
-                let row = sqlx::query("select min(next_due) from schedules where next_due is not null").fetch_one(connection).await?;
+                let row = sqlx::query(NEXT).fetch_one(connection).await?;
                 Ok(row.try_get(0)?)
             })
         })
@@ -75,7 +75,13 @@ macro_rules! select_schedules {
     };
 }
 
-pub(super) const DUE: &str = select_schedules!("s.next_due <= ?1 order by s.next_due, s.no limit ?2");
+pub(super) const DUE: &str = select_schedules!(
+    "s.next_due <= ?1 and not exists (select 1 from organizations as o where o.org_id = s.org_id and o.erase_at is not null) \
+     order by s.next_due, s.no limit ?2"
+);
+/// The earliest of what a scheduler would fire: schedules of an organization that is to be removed rest.
+const NEXT: &str = "select min(s.next_due) from schedules as s where s.next_due is not null and not exists \
+     (select 1 from organizations as o where o.org_id = s.org_id and o.erase_at is not null)";
 const OF_ORG: &str = select_schedules!("s.org_id = ?1 order by s.next_due is null, s.next_due, s.no");
 const OF_PLAN: &str = select_schedules!("s.plan_id = ?1 order by s.no");
 

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
 use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, OrgId, Owner, UserId};
+use mainspring_model::id::{
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, UserId, VariableId,
+};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
-    ApiKeyRecord, Channel, Committed, DataKeyRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, MemberRecord, NewCredential,
-    NewMessage, NewPlan, NewRun, NotificationRecord, NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle,
-    UserRecord, WebhookRoute,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, DataKeyRecord, FlagRecord, IdempotentAnswer, IntegrationRecord,
+    InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NotificationRecord,
+    NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle, UserRecord, VariableRecord, VariableValue, WebhookRoute,
 };
 use serde_json::json;
 
@@ -86,6 +88,56 @@ async fn of(n: u128, who: Owner, world: &World) {
     people(n, who, world).await;
     plans(n, who, world).await;
     runs(n, who, world).await;
+    organization(n, who, world).await;
+}
+
+async fn organization(n: u128, who: Owner, world: &World) {
+    let (store, now) = (&world.store, world.now());
+    for (name, value) in [("PLAIN", VariableValue::Plain(json!({ "text": HOSTILE }))), ("SEALED", VariableValue::Secret(vec![0, 255, 7]))] {
+        let (name, id) = (name.to_owned(), VariableId(world.uuid()));
+        let variable = VariableRecord { org: who.org, name, id, user: who.user, value, created_at: now, updated_at: now };
+        store.put_variable(&variable).await.unwrap();
+    }
+    for (at, email) in [(0, None), (1, Some(HOSTILE.to_owned()))] {
+        let invitation = InvitationRecord {
+            id: InvitationId(world.uuid()),
+            org: who.org,
+            invited_by: who.user,
+            role: Role::Viewer,
+            hash: vec![u8::try_from(n).unwrap() + at; 32],
+            email,
+            created_at: now,
+            expires_at: now + 1,
+            state: InvitationState::Pending,
+            ended_at: None,
+            ended_by: None,
+        };
+        store.put_invitation(&invitation).await.unwrap();
+        if at == 1 {
+            assert!(store.end_invitation(who.org, invitation.id, InvitationState::Declined, who.user).await.unwrap());
+        }
+    }
+    let entry = |actor, text: Option<&str>| AuditRecord {
+        id: AuditId(world.uuid()),
+        org: who.org,
+        at: None,
+        user: text.map(|_| who.user),
+        actor,
+        address: text.map(str::to_owned),
+        agent: text.map(str::to_owned),
+        action: text.unwrap_or_default().to_owned(),
+        outcome: AuditOutcome::Refused,
+        target_kind: text.map(str::to_owned),
+        target_id: text.map(|text| text.repeat(20)),
+        before: text.map(|text| json!([text])),
+        after: text.map(|text| json!({ "\0": text })),
+        request_id: text.map(str::to_owned),
+    };
+    let entries = [entry(Actor::Nobody, None), entry(Actor::Key(ApiKeyId(world.uuid())), Some(HOSTILE))];
+    store.append_audit(&entries).await.unwrap();
+    let with = BTreeMap::from([(who.user, false), (UserId(world.uuid()), true)]);
+    store.set_sharing(who.org, plan_id(n + 1), true, &with).await.unwrap();
+    store.set_erasure(who.org, Some(now + 86_400_000)).await.unwrap();
 }
 
 async fn people(n: u128, who: Owner, world: &World) {
@@ -171,7 +223,8 @@ async fn runs(n: u128, who: Owner, world: &World) {
     }
 }
 
-async fn blob(org: OrgId, bytes: Vec<u8>, header: &mainspring_model::run::RunHeader, world: &World) {
+/// A run that ended with this as its output.
+pub async fn blob(org: OrgId, bytes: Vec<u8>, header: &mainspring_model::run::RunHeader, world: &World) {
     let size = bytes.len() as u64;
     let sha256 = world.store.put_blob(org, bytes).await.unwrap();
     let mut event = success(1, world.now());

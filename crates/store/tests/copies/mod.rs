@@ -1,6 +1,7 @@
 //! Copies of a whole store: rows come back the same from either database, and what is damaged or cut short leaves nothing.
 
 mod archive;
+mod erased;
 mod filled;
 mod schema;
 mod steps;

@@ -29,6 +29,8 @@ const POSTGRES: &[(&str, &str)] = &[
     ("*.name_key", "made from the name"),
     ("*.path_key", "made from the path"),
     ("*.provider_key", "made from the provider"),
+    ("audit_log.action_key", "made from the action"),
+    ("audit_log.target_key", "made from the target's id"),
     ("blobs.touched_at", "the age here"),
     ("nodes.*", "of processes"),
     ("organization_totals.shard", "the sum travels"),

@@ -21,6 +21,11 @@ const SQLITE: &[(&str, &str)] = &[
          drop index runs_ended_badly; drop index credentials_by_expiry; alter table store_state drop column watched_until; \
          alter table store_state drop column flags_revision",
     ),
+    (
+        "0010_organizations",
+        "drop table audit_log; drop table invitations; drop table variables; drop table plan_shares; \
+         alter table plans drop column private; drop index organizations_to_erase; alter table organizations drop column erase_at",
+    ),
     ("0011_privacy", "drop table hidden_fields"),
 ];
 
@@ -39,12 +44,29 @@ const POSTGRES: &[(&str, &str)] = &[
          drop index runs_ended_badly; drop index credentials_by_expiry; alter table store_state drop column watched_until; \
          alter table store_state drop column flags_revision; delete from schema_rights",
     ),
+    (
+        "0012_organizations",
+        "drop table audit_log, invitations, variables, plan_shares; alter table plans drop column private; \
+         alter table organizations drop column erase_at; delete from schema_rights",
+    ),
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
-const NEW: &[&str] =
-    &["users", "organizations", "members", "hidden_fields", "outbox", "feature_flags", "notification_rules", "notifications"];
+const NEW: &[&str] = &[
+    "users",
+    "organizations",
+    "members",
+    "hidden_fields",
+    "outbox",
+    "feature_flags",
+    "notification_rules",
+    "notifications",
+    "audit_log",
+    "invitations",
+    "variables",
+    "plan_shares",
+];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
 const FIRST: (usize, usize) = (3, 4);
@@ -108,5 +130,6 @@ async fn empty_the_new(folder: &std::path::Path) {
     for table in NEW {
         connection.execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
     }
+    connection.execute("update plans set private = 0").await.unwrap();
     connection.close().await.unwrap();
 }

@@ -4,12 +4,15 @@
 use mainspring_model::event::AttemptStatus;
 use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, Owner, UserId};
+use mainspring_model::id::{
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, UserId, VariableId,
+};
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{
-    ApiKeyRecord, Channel, DataKeyRecord, FlagRecord, Health, IntegrationRecord, MemberRecord, NewCredential, NewMessage, NewPlan,
-    NotificationRecord, NotificationRuleRecord, OrganizationRecord, Standing, UserRecord, WebhookRoute,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, DataKeyRecord, FlagRecord, Health, IntegrationRecord, InvitationRecord,
+    InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, OrganizationRecord,
+    Standing, UserRecord, VariableRecord, VariableValue, WebhookRoute,
 };
 use mainspring_store::postgres::PostgresStore;
 use serde_json::json;
@@ -78,6 +81,7 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         .unwrap();
     people(world, who, name).await;
     telling(world, who, name).await;
+    kept_beside(world, who, n, name).await;
     store.begin_idempotent(who.org, name, &[1]).await.unwrap();
     let sha256 = store.put_blob(who.org, name.as_bytes().to_vec()).await.unwrap();
     for status in [RunStatus::Success, RunStatus::Error] {
@@ -89,6 +93,45 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         }
         world.commit(world.write(header.id, &[event], Standing::Ended(ending(status)))).await;
     }
+}
+
+async fn kept_beside(world: &World, who: Owner, n: u128, name: &str) {
+    let (store, text) = (&world.store, || name.to_owned());
+    let entry = AuditRecord {
+        id: AuditId(world.uuid()),
+        org: who.org,
+        at: None,
+        user: Some(who.user),
+        actor: Actor::Server,
+        address: Some(text()),
+        agent: Some(text()),
+        action: text(),
+        outcome: AuditOutcome::Done,
+        target_kind: Some(text()),
+        target_id: Some(text()),
+        before: Some(json!(name)),
+        after: Some(json!(name)),
+        request_id: Some(text()),
+    };
+    store.append_audit(&[entry]).await.unwrap();
+    let invitation = InvitationRecord {
+        id: InvitationId(world.uuid()),
+        org: who.org,
+        invited_by: who.user,
+        role: Role::Member,
+        hash: vec![n as u8; 32],
+        email: Some(text()),
+        created_at: START,
+        expires_at: START,
+        state: InvitationState::Pending,
+        ended_at: None,
+        ended_by: None,
+    };
+    store.put_invitation(&invitation).await.unwrap();
+    let (id, value) = (VariableId(world.uuid()), VariableValue::Plain(json!(name)));
+    let variable = VariableRecord { org: who.org, name: text(), id, user: who.user, value, created_at: START, updated_at: START };
+    store.put_variable(&variable).await.unwrap();
+    store.set_sharing(who.org, plan_id(n), true, &[(who.user, true)].into()).await.unwrap();
 }
 
 async fn people(world: &World, who: Owner, name: &str) {

@@ -113,6 +113,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
     // `!`: may be changed. No document, no address or name of a user, no secret, no text of a step.
     let expected = [
         "api_keys: id key_hash org_id",
+        "audit_log: at org_id",
         "blobs: org_id sha256 touched_at",
         "credentials: expires_at id org_id",
         "data_keys: org_id version",
@@ -120,12 +121,13 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "hidden_fields: org_id",
         "idempotency: org_id started_at",
         "integrations: id org_id",
+        "invitations: id org_id token_hash",
         "members: created_at org_id role user_id",
         "nodes: alone no",
         "notification_rules: id org_id",
         "notifications: created_at org_id",
         "organization_totals: org_id",
-        "organizations: created_at name org_id slug updated_at",
+        "organizations: created_at erase_at name org_id slug updated_at",
         "outbox: attempts! due_at! ended_at id org_id state",
         "plan_versions: org_id plan_id retired_at version",
         "plans: id org_id",
@@ -134,6 +136,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
          slot_due slot_schedule started_at! status! tag!",
         "schedules: expression id last_due misfire next_due org_id plan_id plan_name timezone trigger_id user_id",
         "users: org_id",
+        "variables: name org_id",
         "webhook_routes: exclusive method org_id path path_key plan_id position trigger_id",
     ];
     assert_eq!(rights, expected);

@@ -1,6 +1,7 @@
 //! The conformance suite: what every store does, written against the traits alone.
 
 pub mod access;
+pub mod audit;
 pub mod claims;
 pub mod fences;
 pub mod flags;
@@ -8,6 +9,7 @@ pub mod live;
 pub mod logs;
 pub mod make;
 pub mod notifications;
+pub mod organizations;
 pub mod outbox;
 pub mod parents;
 pub mod people;
@@ -57,6 +59,9 @@ macro_rules! suite {
             secrets: credentials, the_default_credential, data_keys_and_canary, touching;
             people: users, organizations, members;
             access: api_keys, idempotent_answers, stale_idempotency;
+            audit: entries_come_back_in_order, entries_are_found_by_what_they_say, entries_go_by_age;
+            organizations: an_invitation_is_used_once, the_last_owner_stays, who_goes_leaves_plans_and_takes_keys, variables, sharing,
+                one_that_is_to_go_rests, a_held_run_ends_before_its_organization;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;
             live: states_without_values, what_changed_since, the_journal_in_pages;
             pruning: by_age_and_count, never_too_young, a_child_stays_for_its_parent, blobs_follow_their_last_run, versions_follow_theirs,

@@ -1,5 +1,6 @@
 //! A store that crashes: it lets so many commits through, and then nothing that was asked of it ever answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,17 +9,18 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
+    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
 };
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Delivery, EndedBadly, Expiring,
-    FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore,
-    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
-    NotificationStore, OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
-    Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError,
-    UserRecord, WebhookRoute,
+    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord,
+    Delivery, Departed, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord,
+    IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
+    Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
+    OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
+    Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, ShareStore, Sharing, Standing,
+    Store, StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -236,6 +238,40 @@ delegate!(NotificationStore {
     fn ended_badly(since: Millis, after: Option<(Millis, RunId)>, limit: u32) -> Result<Vec<EndedBadly>, StoreError>;
     fn slot_endings(org: OrgId, schedule: ScheduleId, until: Millis, limit: u32) -> Result<Vec<RunStatus>, StoreError>;
     fn expiring_credentials(after: Millis, until: Millis) -> Result<Vec<Expiring>, StoreError>;
+});
+
+delegate!(OrganizationStore {
+    fn change_role(org: OrgId, user: UserId, role: Role) -> Result<Role, StoreError>;
+    fn remove_member(org: OrgId, user: UserId, heir: UserId) -> Result<Departed, StoreError>;
+    fn set_erasure(org: OrgId, at: Option<Millis>) -> Result<(), StoreError>;
+    fn erasure_of(org: OrgId) -> Result<Option<Millis>, StoreError>;
+    fn erasures_due() -> Result<Vec<OrgId>, StoreError>;
+    fn erase(org: OrgId, batch: u32) -> Result<Erasure, StoreError>;
+});
+
+delegate!(InvitationStore {
+    fn put_invitation(invitation: &InvitationRecord) -> Result<(), StoreError>;
+    fn list_invitations(org: OrgId) -> Result<Vec<InvitationRecord>, StoreError>;
+    fn invitation_by_hash(hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError>;
+    fn end_invitation(org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError>;
+});
+
+delegate!(VariableStore {
+    fn put_variable(variable: &VariableRecord) -> Result<VariableRecord, StoreError>;
+    fn list_variables(org: OrgId) -> Result<Vec<VariableRecord>, StoreError>;
+    fn delete_variable(org: OrgId, name: &str) -> Result<bool, StoreError>;
+});
+
+delegate!(ShareStore {
+    fn sharing(org: OrgId, plan: PlanId) -> Result<Option<Sharing>, StoreError>;
+    fn set_sharing(org: OrgId, plan: PlanId, private: bool, with: &BTreeMap<UserId, bool>) -> Result<(), StoreError>;
+    fn private_plans(org: OrgId) -> Result<BTreeMap<PlanId, Sharing>, StoreError>;
+});
+
+delegate!(AuditStore {
+    fn append_audit(records: &[AuditRecord]) -> Result<(), StoreError>;
+    fn list_audit(org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError>;
+    fn prune_audit(before: Millis, batch: u32) -> Result<u64, StoreError>;
 });
 
 delegate!(LogStore {

@@ -1,0 +1,98 @@
+//! What the document cannot say: which thing a path's parameter names, and bodies that do what they say.
+
+use mainspring_model::role::Role;
+use serde_json::{Value, json};
+
+use super::super::world::doubling;
+use super::tenant::Tenant;
+
+/// A path's parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Named {
+    Plan,
+    Run,
+    Integration,
+    Organization,
+    User,
+    Invitation,
+    Variable,
+    /// The same for everybody.
+    Common(&'static str),
+}
+
+impl Named {
+    /// It belongs to one organization.
+    pub fn is_owned(self) -> bool {
+        !matches!(self, Named::Common(_))
+    }
+
+    pub fn of(self, tenant: &Tenant) -> String {
+        match self {
+            Named::Plan => tenant.plan.clone(),
+            Named::Run => tenant.run.clone(),
+            Named::Integration => tenant.integration.clone(),
+            Named::Organization => tenant.owner().org.to_string(),
+            Named::User => tenant.extra.to_string(),
+            Named::Invitation => tenant.invitation.clone(),
+            Named::Variable => "REGION".to_owned(),
+            Named::Common(text) => text.to_owned(),
+        }
+    }
+}
+
+/// By where it stands.
+pub fn value_of(path: &str, name: &str) -> Named {
+    match (path, name) {
+        (_, "user") => Named::User,
+        (_, "invitation") => Named::Invitation,
+        (path, "name") if path.contains("/variables/") => Named::Variable,
+        (path, "id") if path.starts_with("/api/organizations/") => Named::Organization,
+        (path, "id") if path.starts_with("/api/plans/") || path.starts_with("/api/execution-plans/") => Named::Plan,
+        (path, "id") if path.starts_with("/api/runs/") => Named::Run,
+        (path, "id") if path.starts_with("/api/custom-integrations/") => Named::Integration,
+        (path, "id") if path.starts_with("/api/providers/") => Named::Common("http"),
+        (_, "provider") => Named::Common("openai"),
+        (path, "path") if path.starts_with("/api/webhook/") => Named::Common("matrix"),
+        (path, "code") if path.contains("/errors/") => Named::Common("NOT_FOUND"),
+        _ => panic!("teach the matrix what {{{name}}} of {path} names: a line in lessons.rs"),
+    }
+}
+
+/// The least role for what is another member's, where one's own needs less: everything of a tenant is its owner's.
+pub fn of_others(operation: &str) -> Option<Role> {
+    (operation == "update_sharing").then_some(Role::Admin)
+}
+
+/// Operations whose body or query names something of one organization.
+pub fn names_by_body(operation: &str) -> bool {
+    matches!(operation, "execute_plan" | "execute_execution_plan" | "stream_live")
+}
+
+/// A body that does what the operation is for; `None`: what the schema says will do.
+pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
+    Some(match operation {
+        "create_plan" | "create_execution_plan" | "update_plan" | "update_execution_plan" | "validate_plan" => {
+            doubling(&format!("Renamed {}", named.slug))
+        }
+        "execute_plan" => json!({"plan_id": named.plan, "inputs": {"n": 1}}),
+        "execute_execution_plan" => json!({"execution_plan_id": named.plan, "trigger_data": {"n": 1}}),
+        "execute_step" => json!({"step": {"id": "a", "action": "logic.set", "params": {"n": 1}}}),
+        "schedule_plan" | "schedule_execution_plan" => json!({"cron_expression": "@daily"}),
+        "create_integration" | "update_integration" => {
+            json!({"name": "other", "base_url": "http://127.0.0.1:1", "auth_type": "api_key"})
+        }
+        "put_integration_credential" => json!({"type": "api_key", "value": "k-matrix"}),
+        "test_integration" => json!({"endpoint": "/"}),
+        "put_credential" => json!({"credentials": {"api_key": "sk-matrix"}}),
+        "cancel_run" | "unschedule_plan" | "unschedule_execution_plan" | "restore_organization" | "leave_organization" => json!({}),
+        "create_organization" => json!({"name": "Another"}),
+        "update_organization" => json!({"name": "Renamed"}),
+        "update_member" => json!({"role": "viewer"}),
+        "transfer_organization" => json!({"to": named.extra}),
+        "create_invitation" => json!({"role": "viewer"}),
+        "look_at_invitation" | "accept_invitation" | "decline_invitation" => json!({"token": named.token}),
+        "put_variable" => json!({"value": "eu"}),
+        "update_sharing" => json!({"visibility": "private"}),
+        _ => return None,
+    })
+}
