@@ -57,6 +57,12 @@ const ALL: &[Sabotage] = &[
         test: "postgres::catalogue::every_table_is_under_forced_row_level_security",
         found_as: &["forced false"],
     },
+    Sabotage {
+        switch: "empty-aad",
+        package: "mainspring-vault",
+        test: "attacks::nothing_that_was_changed_or_moved_opens",
+        found_as: &["opened at another place"],
+    },
 ];
 
 /// All of them, or those that are named.

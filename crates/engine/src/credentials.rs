@@ -9,7 +9,7 @@ use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::credential::{Credential, Secret};
 use mainspring_model::fault::{Class, Code, Fault};
 use mainspring_model::id::{CredentialId, OrgId, Owner};
-use mainspring_model::store::{CredentialRecord, DataKeyRecord, NewCredential, Store, StoreError};
+use mainspring_model::store::{CredentialRecord, DataKeyRecord, NewCredential, SealedRow, SealedTable, Store, StoreError};
 use mainspring_vault::{Place, Redactor, Sealed, Vault, VaultError, WrappedKey};
 use serde_json::Value;
 use thiserror::Error;
@@ -28,14 +28,14 @@ pub enum SealError {
 
 /// The one place where credentials are clear.
 pub struct Credentials {
-    store: Arc<dyn Store>,
-    vault: Arc<Vault>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     /// Values in use; the log sink redacts them too.
     redactor: Arc<Redactor>,
 }
 
-const TABLE: &str = "credentials";
+const TABLE: &str = SealedTable::Credentials.name();
 
 impl Credentials {
     pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>, clock: Arc<dyn Clock>, redactor: Arc<Redactor>) -> Credentials {
@@ -49,6 +49,17 @@ impl Credentials {
     pub async fn load_keys(&self) -> Result<(), SealError> {
         for record in self.store.data_keys().await? {
             self.vault.load_data_key(record.org, &wrapped_of(&record)?)?;
+        }
+        Ok(())
+    }
+
+    /// Loads one organization's data keys, with what other nodes made since.
+    ///
+    /// # Errors
+    /// The store's and the vault's.
+    pub async fn load_keys_of(&self, org: OrgId) -> Result<(), SealError> {
+        for record in self.store.data_keys_of(org).await? {
+            self.vault.load_data_key(org, &wrapped_of(&record)?)?;
         }
         Ok(())
     }
@@ -82,6 +93,8 @@ impl Credentials {
         fields: BTreeMap<String, Secret>,
         expires_at: Option<Millis>,
     ) -> Result<CredentialRecord, SealError> {
+        // Another node may have made a newer key since.
+        self.load_keys_of(owner.org).await?;
         self.ensure_key(owner.org).await?;
         let id = self.store.find_credential(&owner, provider, Some(name)).await?.map_or(id, |known| known.id);
         let mut sealed = BTreeMap::new();
@@ -90,14 +103,26 @@ impl Credentials {
             sealed.insert(field.clone(), self.vault.seal(&place, secret.expose().as_bytes())?.to_bytes());
         }
         let new = NewCredential { id, owner, provider: provider.to_owned(), name: name.to_owned(), fields: sealed, expires_at };
-        Ok(self.store.put_credential(&new).await?)
+        let stored = self.store.put_credential(&new).await?;
+        self.catch_up(stored.owner.org, &sealed_row(&stored)).await?;
+        Ok(stored)
     }
 
-    /// Opens a stored credential's fields.
+    /// Opens a stored credential's fields. A value that a newer data key sealed makes this node load the keys.
     ///
     /// # Errors
-    /// The vault's.
-    pub fn open_record(&self, record: &CredentialRecord) -> Result<Credential, VaultError> {
+    /// The vault's, and the store's while the keys are loaded.
+    pub async fn open_record(&self, record: &CredentialRecord) -> Result<Credential, SealError> {
+        match self.open_fields(record) {
+            Err(VaultError::DataKeyMissing { .. }) => {
+                self.load_keys_of(record.owner.org).await?;
+                Ok(self.open_fields(record)?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    fn open_fields(&self, record: &CredentialRecord) -> Result<Credential, VaultError> {
         let mut fields = BTreeMap::new();
         for (field, bytes) in &record.fields {
             let place = place(&record.owner, &record.id, field);
@@ -125,13 +150,7 @@ impl Credentials {
             let message = format!("the credential \"{}\" of {} has expired; store a new one", record.name, provider.id);
             return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
         }
-        let credential = self.open_record(&record).map_err(|error| {
-            Fault::new(
-                Code::MISSING_CREDENTIALS,
-                format!("the credential \"{}\" of {} cannot be opened: {error}", record.name, provider.id),
-            )
-            .class(Class::Auth)
-        })?;
+        let credential = self.open_patiently(&record).await?;
         if let Err(error) = self.store.touch_credential(record.id).await {
             tracing::warn!(%error, "the moment of a credential's use was not noted");
         }
@@ -148,6 +167,23 @@ impl Credentials {
                     self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
                 }
                 Err(error) => return Err(Fault::internal(error.to_string())),
+            }
+        }
+    }
+
+    /// Like [`Credentials::find`], waits for a store that is away.
+    async fn open_patiently(&self, record: &CredentialRecord) -> Result<Credential, Fault> {
+        loop {
+            match self.open_record(record).await {
+                Ok(credential) => return Ok(credential),
+                Err(SealError::Store(error)) if passes(&error) => {
+                    tracing::error!(provider = record.provider, %error, "data keys could not be read; trying again");
+                    self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
+                }
+                Err(error) => {
+                    let message = format!("the credential \"{}\" of {} cannot be opened: {error}", record.name, record.provider);
+                    return Err(Fault::new(Code::MISSING_CREDENTIALS, message).class(Class::Auth));
+                }
             }
         }
     }
@@ -194,8 +230,14 @@ fn is_plain(field: &str) -> bool {
     matches!(field, "base_url" | "username" | "header_name" | "query_name" | "organization" | "region" | "host" | "port")
 }
 
-fn wrapped_of(record: &DataKeyRecord) -> Result<WrappedKey, VaultError> {
+pub(crate) fn wrapped_of(record: &DataKeyRecord) -> Result<WrappedKey, VaultError> {
     Ok(WrappedKey { kek_id: record.kek_id.parse()?, version: record.version, bytes: record.wrapped.clone() })
+}
+
+/// A credential as a rotation of keys sees it.
+fn sealed_row(record: &CredentialRecord) -> SealedRow {
+    let CredentialRecord { id, owner, fields, .. } = record;
+    SealedRow { table: SealedTable::Credentials, org: owner.org, user: Some(owner.user), id: id.0, fields: fields.clone() }
 }
 
 fn place<'a>(owner: &Owner, id: &'a CredentialId, field: &'a str) -> Place<'a> {

@@ -1,5 +1,7 @@
 //! The parts of the store that the engine reads beside runs; what it never calls says that it is not kept here.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
@@ -8,9 +10,11 @@ use mainspring_model::run::RunSummary;
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
     LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
-    PlanSummary, Pool, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, WebhookRoute,
+    PlanSummary, Pool, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore,
+    StoreError, WebhookRoute,
 };
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::store::NodeStore;
 
@@ -104,6 +108,14 @@ not_kept!(SecretStore {
         })
         .await
     }
+});
+
+not_kept!(SealedStore {
+    fn sealed_rows(SealedTable, OrgId, Option<Uuid>, u32) -> Vec<SealedRow>;
+    fn replace_sealed(&SealedRow, &BTreeMap<String, Vec<u8>>) -> bool;
+    fn data_keys_of(OrgId) -> Vec<DataKeyRecord>;
+    fn replace_data_key(&DataKeyRecord, &DataKeyRecord) -> bool;
+    fn replace_canary(&[u8], &[u8]) -> bool;
 });
 
 not_kept!(AccessStore {

@@ -11,6 +11,7 @@ mod people;
 mod plans;
 mod runs;
 mod schedules;
+mod sealed;
 mod secrets;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
@@ -21,6 +22,7 @@ pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, emai
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
+pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 
 use std::time::Duration;
@@ -45,7 +47,18 @@ pub struct Paging {
 
 /// Everything a store does.
 pub trait Store:
-    RunStore + PlanStore + ScheduleStore + SecretStore + AccessStore + PeopleStore + LogStore + LiveStore + IntegrationStore + Health + Blobs
+    RunStore
+    + PlanStore
+    + ScheduleStore
+    + SecretStore
+    + SealedStore
+    + AccessStore
+    + PeopleStore
+    + LogStore
+    + LiveStore
+    + IntegrationStore
+    + Health
+    + Blobs
 {
 }
 
@@ -54,6 +67,7 @@ impl<T> Store for T where
         + PlanStore
         + ScheduleStore
         + SecretStore
+        + SealedStore
         + AccessStore
         + PeopleStore
         + LogStore

@@ -16,6 +16,7 @@ mod explain;
 pub(crate) mod failure;
 mod global;
 mod inputs;
+mod key;
 mod migrate;
 mod moving;
 mod output;
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     /// Keep the keys to other services.
     #[command(subcommand)]
     Credential(credential::CredentialCommand),
+    /// See and change the keys that seal what is stored.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// See what steps can do.
     #[command(subcommand)]
     Provider(provider::ProviderCommand),
@@ -169,6 +173,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Config(command) => config::run(cx, &command),
         Command::Explain(explain) => explain::run(cx, &explain),
         Command::Credential(command) => credential::run(cx, &command).await,
+        Command::Key(command) => key::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),

@@ -64,14 +64,14 @@ pub struct ProviderCredentials {
     credentials: Vec<CredentialBody>,
 }
 
-fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
+async fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
     let expired = record.expires_at.is_some_and(|at| at <= api.clock.now());
     CredentialBody {
         name: record.name.clone(),
         fields: record.fields.keys().cloned().collect(),
         expires_at: record.expires_at.map(Time),
         last_used_at: record.last_used_at.map(Time),
-        valid: !expired && api.engine.credentials().open_record(record).is_ok(),
+        valid: !expired && api.engine.credentials().open_record(record).await.is_ok(),
     }
 }
 
@@ -79,12 +79,12 @@ fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
 #[utoipa::path(get, path = "/api/credentials", tag = "providers", responses((status = 200, body = CredentialList)))]
 pub async fn list_credentials(State(api): Shared, caller: Caller) -> Refusable<Reply> {
     let records = api.store.list_credentials(&caller.owner, None).await?;
-    let owned = |record: &CredentialRecord| OwnedCredential {
-        provider: record.provider.clone(),
-        created_at: Time(record.created_at),
-        credential: body_of(&api, record),
-    };
-    Ok(Reply::ok(&CredentialList { credentials: records.iter().map(owned).collect() }))
+    let mut credentials = Vec::with_capacity(records.len());
+    for record in &records {
+        let (provider, created_at) = (record.provider.clone(), Time(record.created_at));
+        credentials.push(OwnedCredential { provider, created_at, credential: body_of(&api, record).await });
+    }
+    Ok(Reply::ok(&CredentialList { credentials }))
 }
 
 /// A provider's credentials, without values
@@ -95,7 +95,10 @@ pub async fn get_credentials(State(api): Shared, caller: Caller, PathName(provid
     let mut credential_types: Vec<String> = records.iter().flat_map(|record| record.fields.keys().cloned()).collect();
     credential_types.sort_unstable();
     credential_types.dedup();
-    let credentials = records.iter().map(|record| body_of(&api, record)).collect();
+    let mut credentials = Vec::with_capacity(records.len());
+    for record in &records {
+        credentials.push(body_of(&api, record).await);
+    }
     Ok(Reply::ok(&ProviderCredentials { provider: provider.id.clone(), credential_types, credentials }))
 }
 

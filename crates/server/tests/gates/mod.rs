@@ -6,6 +6,7 @@ mod crash;
 mod dice;
 mod dump;
 mod fairness;
+mod keys;
 mod last;
 mod ledger;
 mod load;

@@ -36,6 +36,7 @@ mod routes;
 mod rows;
 mod runs;
 mod schedules;
+mod sealed;
 mod secrets;
 mod session;
 mod snapshot;

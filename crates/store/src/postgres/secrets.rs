@@ -170,7 +170,6 @@ impl PostgresStore {
 }
 
 async fn put(new: &NewCredential, session: &mut Session) -> Result<CredentialRecord, Fail> {
-    let fields: BTreeMap<&str, String> = new.fields.iter().map(|(name, sealed)| (name.as_str(), BASE64.encode(sealed))).collect();
     let row = session
         .query(
             "insert into credentials (org_id, id, user_id, provider, provider_key, name, name_key, fields, expires_at, created_at) \
@@ -186,7 +185,7 @@ async fn put(new: &NewCredential, session: &mut Session) -> Result<CredentialRec
         .bind(key(&new.provider))
         .bind(kept(&new.name))
         .bind(key(&new.name))
-        .bind(text_of(&fields)?)
+        .bind(sealed_text(&new.fields)?)
         .bind(new.expires_at.map(Stamp))
         .bind(Stamp(session.now()))
         .fetch_one(&mut **session)
@@ -203,24 +202,31 @@ async fn list(owner: &Owner, provider: Option<&str>, session: &mut Session) -> R
     query.fetch_all(&mut **session).await?.iter().map(record).collect()
 }
 
+/// Sealed values as they lie in a column.
+pub(super) fn sealed_text(fields: &BTreeMap<String, Vec<u8>>) -> Result<String, Fail> {
+    let fields: BTreeMap<&str, String> = fields.iter().map(|(name, sealed)| (name.as_str(), BASE64.encode(sealed))).collect();
+    Ok(text_of(&fields)?)
+}
+
+pub(super) fn unsealed(row: &PgRow, column: usize) -> Result<BTreeMap<String, Vec<u8>>, Fail> {
+    let texts: BTreeMap<String, String> = json(row, column)?;
+    let unsealed = |(name, text): (String, String)| Some((name, BASE64.decode(text).ok()?));
+    texts.into_iter().map(unsealed).collect::<Option<_>>().ok_or_else(|| Fail::damaged("a sealed value"))
+}
+
 fn record(row: &PgRow) -> Result<CredentialRecord, Fail> {
-    let texts: BTreeMap<String, String> = json(row, 5)?;
-    let unsealed = |(name, text): (String, String)| {
-        let sealed = BASE64.decode(text).map_err(|_| Fail::damaged("a sealed value"))?;
-        Ok::<_, Fail>((name, sealed))
-    };
     Ok(CredentialRecord {
         id: CredentialId(row.try_get(0)?),
         owner: Owner { org: OrgId(row.try_get(1)?), user: UserId(row.try_get(2)?) },
         provider: text(row, 3)?,
         name: text(row, 4)?,
-        fields: texts.into_iter().map(unsealed).collect::<Result<_, _>>()?,
+        fields: unsealed(row, 5)?,
         expires_at: at_or_none(row, 6)?,
         last_used_at: at_or_none(row, 7)?,
         created_at: at(row, 8)?,
     })
 }
 
-fn data_key(row: &PgRow) -> Result<DataKeyRecord, Fail> {
+pub(super) fn data_key(row: &PgRow) -> Result<DataKeyRecord, Fail> {
     Ok(DataKeyRecord { org: OrgId(row.try_get(0)?), version: whole(row, 1)?, kek_id: text(row, 2)?, wrapped: row.try_get(3)? })
 }

@@ -27,6 +27,7 @@ mod routes;
 mod rows;
 mod runs;
 mod schedules;
+mod sealed;
 mod secrets;
 mod values;
 mod writer;

@@ -127,7 +127,6 @@ impl SecretStore for SqliteStore {
 }
 
 async fn put(new: &NewCredential, now: Millis, connection: &mut SqliteConnection) -> Result<CredentialRecord, Fail> {
-    let fields: BTreeMap<&str, String> = new.fields.iter().map(|(name, sealed)| (name.as_str(), BASE64.encode(sealed))).collect();
     let row = sqlx::query(
         "insert into credentials (id, org_id, user_id, provider, name, fields, expires_at, created_at) \
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (org_id, user_id, provider, name) do update set \
@@ -139,7 +138,7 @@ async fn put(new: &NewCredential, now: Millis, connection: &mut SqliteConnection
     .bind(bytes(new.owner.user.0))
     .bind(new.provider.as_str())
     .bind(new.name.as_str())
-    .bind(text_of(&fields)?)
+    .bind(sealed_text(&new.fields)?)
     .bind(new.expires_at)
     .bind(now)
     .fetch_one(connection)
@@ -166,24 +165,31 @@ async fn find(
 const LIST: &str = "select id, org_id, user_id, provider, name, fields, expires_at, last_used_at, created_at from credentials \
                     where org_id = ?1 and user_id = ?2 and (?3 is null or provider = ?3) order by provider, name";
 
+/// Sealed values as they lie in a column.
+pub(super) fn sealed_text(fields: &BTreeMap<String, Vec<u8>>) -> Result<String, Fail> {
+    let fields: BTreeMap<&str, String> = fields.iter().map(|(name, sealed)| (name.as_str(), BASE64.encode(sealed))).collect();
+    text_of(&fields)
+}
+
+pub(super) fn unsealed_text(text: &str) -> Result<BTreeMap<String, Vec<u8>>, Fail> {
+    let texts: BTreeMap<String, String> = json(text)?;
+    let unsealed = |(name, text): (String, String)| Some((name, BASE64.decode(text).ok()?));
+    texts.into_iter().map(unsealed).collect::<Option<_>>().ok_or_else(|| Fail::damaged("a sealed value"))
+}
+
 fn record(row: &SqliteRow) -> Result<CredentialRecord, Fail> {
-    let texts: BTreeMap<String, String> = json(row.try_get(5)?)?;
-    let unsealed = |(name, text): (String, String)| {
-        let sealed = BASE64.decode(text).map_err(|_| Fail::damaged("a sealed value"))?;
-        Ok::<_, Fail>((name, sealed))
-    };
     Ok(CredentialRecord {
         id: CredentialId(uuid(row, 0)?),
         owner: Owner { org: OrgId(uuid(row, 1)?), user: UserId(uuid(row, 2)?) },
         provider: row.try_get(3)?,
         name: row.try_get(4)?,
-        fields: texts.into_iter().map(unsealed).collect::<Result<_, _>>()?,
+        fields: unsealed_text(row.try_get(5)?)?,
         expires_at: row.try_get(6)?,
         last_used_at: row.try_get(7)?,
         created_at: row.try_get(8)?,
     })
 }
 
-fn data_key(row: &SqliteRow) -> Result<DataKeyRecord, Fail> {
+pub(super) fn data_key(row: &SqliteRow) -> Result<DataKeyRecord, Fail> {
     Ok(DataKeyRecord { org: OrgId(uuid(row, 0)?), version: row.try_get(1)?, kek_id: row.try_get(2)?, wrapped: row.try_get(3)? })
 }

@@ -12,6 +12,7 @@ pub mod plans;
 pub mod pruning;
 pub mod runs;
 pub mod schedules;
+pub mod sealed;
 pub mod secrets;
 pub mod tenants;
 pub mod texts;
@@ -53,6 +54,7 @@ macro_rules! suite {
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching;
             people: users, organizations, members;
+            sealed: rows_in_pages, values_are_replaced_where_they_were_seen, keys_are_wrapped_anew_where_they_were_seen;
             access: api_keys, idempotent_answers, stale_idempotency;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;
             live: states_without_values, what_changed_since, the_journal_in_pages;

@@ -1,5 +1,6 @@
 //! A store that crashes: it lets so many commits through, and then nothing that was asked of it ever answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -14,10 +15,12 @@ use mainspring_model::store::{
     AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
     IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan,
     OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered, Retention,
-    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
+    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, Standing, Store,
+    StoreError, UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// Where a commit is when the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +176,14 @@ delegate!(SecretStore {
     fn find_credential(owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError>;
     fn delete_credentials(owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError>;
     fn touch_credential(id: CredentialId) -> Result<(), StoreError>;
+});
+
+delegate!(SealedStore {
+    fn sealed_rows(table: SealedTable, org: OrgId, after: Option<Uuid>, limit: u32) -> Result<Vec<SealedRow>, StoreError>;
+    fn replace_sealed(seen: &SealedRow, fields: &BTreeMap<String, Vec<u8>>) -> Result<bool, StoreError>;
+    fn data_keys_of(org: OrgId) -> Result<Vec<DataKeyRecord>, StoreError>;
+    fn replace_data_key(seen: &DataKeyRecord, wrapped: &DataKeyRecord) -> Result<bool, StoreError>;
+    fn replace_canary(seen: &[u8], canary: &[u8]) -> Result<bool, StoreError>;
 });
 
 delegate!(AccessStore {
