@@ -8,10 +8,10 @@ use mainspring_model::event::Event;
 use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, PlanId, RunId, ScheduleId};
 use mainspring_model::run::RunSummary;
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Blobs, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
-    LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord, PlanStore,
-    PlanSummary, Pool, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore,
-    StoreError, WebhookRoute,
+    AccessStore, ApiKeyRecord, Blobs, CredentialChange, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
+    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, Migrations, Monitoring, NewCredential, NewPlan, Page, Paging, PlanRecord,
+    PlanStore, PlanSummary, Pool, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable,
+    SecretStore, StoreError, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -85,14 +85,16 @@ not_kept!(ScheduleStore {
 not_kept!(SecretStore {
     fn put_credential(&NewCredential) -> CredentialRecord;
     fn list_credentials(&Owner, Option<&str>) -> Vec<CredentialRecord>;
+    fn change_credential(OrgId, CredentialId, &CredentialChange) -> Option<CredentialRecord>;
+    fn delete_credential(OrgId, CredentialId) -> bool;
     fn delete_credentials(&Owner, &str, Option<&str>) -> u64;
     fn touch_credential(CredentialId) -> ();
     fn canary() -> Option<Vec<u8>>;
     fn put_canary(&[u8]) -> ();
     =
     /// None is ever stored here; that it is asked for before each attempt is what counts.
-    async fn find_credential(&self, _: &Owner, _: &str, _: Option<&str>) -> Result<Option<CredentialRecord>, StoreError> {
-        self.ask(false, |_, _, _| Ok(None)).await
+    async fn usable_credentials(&self, _: &Owner, _: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
+        self.ask(false, |_, _, _| Ok(Vec::new())).await
     }
     async fn data_keys(&self) -> Result<Vec<DataKeyRecord>, StoreError> {
         self.ask(false, |_, database, _| Ok(database.data_keys.clone())).await

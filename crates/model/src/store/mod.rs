@@ -3,6 +3,7 @@
 //! Times are Unix milliseconds by the store's own clock ([`RunStore::now`]); lists are newest first and take opaque cursors.
 
 mod access;
+mod choice;
 pub mod copy;
 mod error;
 mod live;
@@ -15,6 +16,7 @@ mod sealed;
 mod secrets;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
+pub use choice::{Access, Choice, DEFAULT_NAME, choose};
 pub use error::StoreError;
 pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
@@ -23,7 +25,7 @@ pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSo
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use sealed::{SealedRow, SealedStore, SealedTable};
-pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
+pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 
 use std::time::Duration;
 

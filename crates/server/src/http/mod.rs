@@ -4,6 +4,8 @@ mod api;
 mod body;
 mod caller;
 mod command;
+mod credential_items;
+mod credential_test;
 mod credentials;
 mod data;
 mod docs;
@@ -23,6 +25,7 @@ mod live;
 mod logs;
 mod metrics;
 mod monitoring;
+mod one_call;
 mod openapi;
 mod origin;
 mod path;
@@ -106,7 +109,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(socket::open_socket))
         .routes(routes!(logs::list_logs))
         .routes(routes!(monitoring::get_status))
-        .routes(routes!(credentials::list_credentials))
+        .routes(routes!(credential_items::list_credentials, credential_items::create_credential))
+        .routes(routes!(credential_items::get_credential, credential_items::update_credential, credential_items::delete_credential))
+        .routes(routes!(credential_test::test_credential))
         .routes(routes!(credentials::get_credentials, credentials::put_credential, credentials::delete_credentials))
         .routes(routes!(integrations::list_integrations, integrations::create_integration))
         .routes(routes!(integrations::get_integration, integrations::update_integration, integrations::delete_integration))

@@ -8,6 +8,7 @@ mod dump;
 mod fairness;
 mod keys;
 mod last;
+mod leaks;
 mod ledger;
 mod load;
 mod nodes;

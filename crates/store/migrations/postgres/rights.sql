@@ -19,8 +19,9 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credentials, data_keys, hidden_fields, idempotency, integrations, journal, members, nodes, organization_totals, organizations,
-    plan_versions, plans, run_blobs, runs, schedules, store_state, users, webhook_routes to {runtime};
+    api_keys, blobs, credential_shares, credentials, data_keys, hidden_fields, idempotency, integrations, journal, members, nodes,
+    organization_totals, organizations, plan_versions, plans, run_blobs, runs, schedules, store_state, users, webhook_routes
+    to {runtime};
 -- Rows of runs that lie in no day are deleted run by run.
 grant select, delete on journal_rest to {runtime};
 grant select on execution_logs, schema_migrations, schema_rights to {runtime};

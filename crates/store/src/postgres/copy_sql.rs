@@ -13,6 +13,7 @@ pub(super) fn select(table: &Table) -> String {
         "organizations" => ("", "t.org_id"),
         "hidden_fields" => ("", "t.position"),
         "members" => ("", "t.created_at, t.user_id"),
+        "credential_shares" => ("", "t.created_at, t.credential_id, t.user_id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (
             " and (exists (select from plans as p where p.org_id = t.org_id and p.id = t.plan_id) \

@@ -26,6 +26,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0005_tags", text: include_str!("../../migrations/postgres/0005_tags.sql") },
     Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
     Migration { name: "0007_people", text: include_str!("../../migrations/postgres/0007_people.sql") },
+    Migration { name: "0008_credentials", text: include_str!("../../migrations/postgres/0008_credentials.sql") },
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
 ];
 
@@ -33,6 +34,7 @@ const ALL: &[Migration] = &[
 pub(super) const REQUIRED: &[&str] = &[
     "api_keys",
     "blobs",
+    "credential_shares",
     "credentials",
     "data_keys",
     "execution_logs",

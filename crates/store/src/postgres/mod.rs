@@ -13,6 +13,7 @@ mod commit;
 mod copy_in;
 mod copy_out;
 mod copy_sql;
+mod credentials;
 mod days;
 mod departure;
 mod error;

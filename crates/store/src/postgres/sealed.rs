@@ -10,8 +10,9 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::PostgresStore;
+use super::credentials::{sealed_text, unsealed};
 use super::error::Fail;
-use super::secrets::{data_key, sealed_text, unsealed};
+use super::secrets::data_key;
 use super::session::Scope;
 use super::values::kept;
 

@@ -23,12 +23,14 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0003_access", text: include_str!("../../migrations/sqlite/0003_access.sql") },
     Migration { name: "0004_copies", text: include_str!("../../migrations/sqlite/0004_copies.sql") },
     Migration { name: "0005_people", text: include_str!("../../migrations/sqlite/0005_people.sql") },
+    Migration { name: "0006_credentials", text: include_str!("../../migrations/sqlite/0006_credentials.sql") },
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
 const REQUIRED: &[&str] = &[
     "api_keys",
+    "credential_shares",
     "credentials",
     "data_keys",
     "execution_logs",

@@ -7,6 +7,7 @@ mod commit;
 mod copy_in;
 mod copy_out;
 mod copy_sql;
+mod credentials;
 mod departure;
 mod error;
 mod health;

@@ -9,8 +9,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+use super::credentials::{sealed_text, unsealed_text};
 use super::error::Fail;
-use super::secrets::{data_key, sealed_text, unsealed_text};
+use super::secrets::data_key;
 use super::{SqliteStore, bytes, uuid};
 
 #[async_trait]

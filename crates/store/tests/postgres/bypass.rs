@@ -7,8 +7,8 @@ use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, Owner, UserId}
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{
-    ApiKeyRecord, DataKeyRecord, Health, IntegrationRecord, MemberRecord, NewCredential, NewPlan, OrganizationRecord, Standing, UserRecord,
-    WebhookRoute,
+    ApiKeyRecord, CredentialChange, DataKeyRecord, Health, IntegrationRecord, MemberRecord, NewCredential, NewPlan, OrganizationRecord,
+    Standing, UserRecord, WebhookRoute,
 };
 use mainspring_store::postgres::PostgresStore;
 use serde_json::json;
@@ -59,8 +59,12 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         name: name.to_owned(),
         fields,
         expires_at: None,
+        hosts: None,
     };
     store.put_credential(&credential).await.unwrap();
+    let shared_with = Some(vec![who.user]);
+    let change = CredentialChange { shared_with, ..CredentialChange::default() };
+    store.change_credential(who.org, credential.id, &change).await.unwrap();
     let key = ApiKeyRecord {
         id: ApiKeyId(world.uuid()),
         owner: who,

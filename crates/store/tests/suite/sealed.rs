@@ -13,7 +13,7 @@ const TABLE: SealedTable = SealedTable::Credentials;
 async fn put(world: &World, owner: Owner, name: &str, byte: u8) {
     let fields = BTreeMap::from([("api_key".to_owned(), vec![byte; 40]), ("z".to_owned(), vec![0, 255, byte])]);
     let (id, provider, name) = (CredentialId(world.uuid()), "github".to_owned(), name.to_owned());
-    world.store.put_credential(&NewCredential { id, owner, provider, name, fields, expires_at: None }).await.unwrap();
+    world.store.put_credential(&NewCredential { id, owner, provider, name, fields, expires_at: None, hosts: None }).await.unwrap();
 }
 
 pub async fn rows_in_pages(world: &World) {

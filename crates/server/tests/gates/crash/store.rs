@@ -12,11 +12,11 @@ use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, OrgId, Owner, 
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential, NewPlan,
-    OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered, Retention,
-    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, Standing, Store,
-    StoreError, UserRecord, WebhookRoute,
+    AccessStore, ApiKeyRecord, Blobs, Claimed, Committed, CredentialChange, CredentialRecord, DataKeyRecord, Health, IdempotentAnswer,
+    IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Migrations, Monitoring, NewCredential,
+    NewPlan, OrganizationRecord, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Reach, Remembered,
+    Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, Standing,
+    Store, StoreError, UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -173,7 +173,9 @@ delegate!(SecretStore {
     fn put_canary(sealed: &[u8]) -> Result<(), StoreError>;
     fn put_credential(credential: &NewCredential) -> Result<CredentialRecord, StoreError>;
     fn list_credentials(owner: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError>;
-    fn find_credential(owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError>;
+    fn usable_credentials(user: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError>;
+    fn change_credential(org: OrgId, id: CredentialId, change: &CredentialChange) -> Result<Option<CredentialRecord>, StoreError>;
+    fn delete_credential(org: OrgId, id: CredentialId) -> Result<bool, StoreError>;
     fn delete_credentials(owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError>;
     fn touch_credential(id: CredentialId) -> Result<(), StoreError>;
 });
