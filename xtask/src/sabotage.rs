@@ -57,6 +57,18 @@ const ALL: &[Sabotage] = &[
         test: "postgres::catalogue::every_table_is_under_forced_row_level_security",
         found_as: &["forced false"],
     },
+    Sabotage {
+        switch: "empty-aad",
+        package: "mainspring-vault",
+        test: "attacks::nothing_that_was_changed_or_moved_opens",
+        found_as: &["opened at another place"],
+    },
+    Sabotage {
+        switch: "redactor-off",
+        package: SERVER,
+        test: "gates::leaks::no_secret_is_anywhere_but_where_it_belongs",
+        found_as: &["leaked into"],
+    },
 ];
 
 /// All of them, or those that are named.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use mainspring_model::action::{ActionResult, Outcome};
 use mainspring_model::catalog::Provider;
 use mainspring_model::clock::{Clock, Millis};
-use mainspring_model::credential::{Credential, Secret};
+use mainspring_model::credential::{Credential, Secret, host_of};
 use mainspring_model::fault::{Class, Code, Fault};
 use mainspring_model::id::{CredentialId, OrgId, Owner};
-use mainspring_model::store::{CredentialRecord, DataKeyRecord, NewCredential, Store, StoreError};
+use mainspring_model::store::{
+    Choice, CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SealedRow, SealedTable, Store, StoreError, choose,
+};
 use mainspring_vault::{Place, Redactor, Sealed, Vault, VaultError, WrappedKey};
 use serde_json::Value;
 use thiserror::Error;
@@ -28,14 +30,14 @@ pub enum SealError {
 
 /// The one place where credentials are clear.
 pub struct Credentials {
-    store: Arc<dyn Store>,
-    vault: Arc<Vault>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     /// Values in use; the log sink redacts them too.
     redactor: Arc<Redactor>,
 }
 
-const TABLE: &str = "credentials";
+const TABLE: &str = SealedTable::Credentials.name();
 
 impl Credentials {
     pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>, clock: Arc<dyn Clock>, redactor: Arc<Redactor>) -> Credentials {
@@ -49,6 +51,17 @@ impl Credentials {
     pub async fn load_keys(&self) -> Result<(), SealError> {
         for record in self.store.data_keys().await? {
             self.vault.load_data_key(record.org, &wrapped_of(&record)?)?;
+        }
+        Ok(())
+    }
+
+    /// Loads one organization's data keys, with what other nodes made since.
+    ///
+    /// # Errors
+    /// The store's and the vault's.
+    pub async fn load_keys_of(&self, org: OrgId) -> Result<(), SealError> {
+        for record in self.store.data_keys_of(org).await? {
+            self.vault.load_data_key(org, &wrapped_of(&record)?)?;
         }
         Ok(())
     }
@@ -82,28 +95,98 @@ impl Credentials {
         fields: BTreeMap<String, Secret>,
         expires_at: Option<Millis>,
     ) -> Result<CredentialRecord, SealError> {
+        self.put_bound(id, owner, provider, name, fields, expires_at, None).await
+    }
+
+    /// The same for a credential that is sent to certain hosts only.
+    ///
+    /// # Errors
+    /// The store's and the vault's.
+    #[expect(clippy::too_many_arguments, reason = "they are the row")]
+    pub async fn put_bound(
+        &self,
+        id: CredentialId,
+        owner: Owner,
+        provider: &str,
+        name: &str,
+        fields: BTreeMap<String, Secret>,
+        expires_at: Option<Millis>,
+        hosts: Option<Vec<String>>,
+    ) -> Result<CredentialRecord, SealError> {
+        // Another node may have made a newer key since.
+        self.load_keys_of(owner.org).await?;
         self.ensure_key(owner.org).await?;
-        let id = self.store.find_credential(&owner, provider, Some(name)).await?.map_or(id, |known| known.id);
+        let known = self.store.list_credentials(&owner, Some(provider)).await?;
+        let id = known.iter().find(|known| known.name == name).map_or(id, |known| known.id);
         let mut sealed = BTreeMap::new();
         for (field, secret) in fields {
             let place = place(&owner, &id, &field);
             sealed.insert(field.clone(), self.vault.seal(&place, secret.expose().as_bytes())?.to_bytes());
         }
-        let new = NewCredential { id, owner, provider: provider.to_owned(), name: name.to_owned(), fields: sealed, expires_at };
-        Ok(self.store.put_credential(&new).await?)
+        let new = NewCredential { id, owner, provider: provider.to_owned(), name: name.to_owned(), fields: sealed, expires_at, hosts };
+        let stored = self.store.put_credential(&new).await?;
+        self.catch_up(stored.owner.org, &sealed_row(&stored)).await?;
+        Ok(stored)
     }
 
-    /// Opens a stored credential's fields.
+    /// Changes a stored credential; of its fields those that are given, `None` for one that it loses.
     ///
     /// # Errors
-    /// The vault's.
-    pub fn open_record(&self, record: &CredentialRecord) -> Result<Credential, VaultError> {
+    /// The store's and the vault's.
+    pub async fn change(
+        &self,
+        record: &CredentialRecord,
+        given: BTreeMap<String, Option<Secret>>,
+        mut change: CredentialChange,
+    ) -> Result<Option<CredentialRecord>, SealError> {
+        if !given.is_empty() {
+            self.load_keys_of(record.owner.org).await?;
+            let mut fields = record.fields.clone();
+            for (field, secret) in given {
+                match secret {
+                    Some(secret) => {
+                        let place = place(&record.owner, &record.id, &field);
+                        let sealed = self.vault.seal(&place, secret.expose().as_bytes())?.to_bytes();
+                        fields.insert(field, sealed);
+                    }
+                    None => drop(fields.remove(&field)),
+                }
+            }
+            change.fields = Some(fields);
+        }
+        let changed = self.store.change_credential(record.owner.org, record.id, &change).await?;
+        if let Some(changed) = &changed {
+            self.catch_up(changed.owner.org, &sealed_row(changed)).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Opens a stored credential's fields. A value that a newer data key sealed makes this node load the keys.
+    ///
+    /// # Errors
+    /// The vault's, and the store's while the keys are loaded.
+    pub async fn open_record(&self, record: &CredentialRecord) -> Result<Credential, SealError> {
+        match self.open_fields(record) {
+            Err(VaultError::DataKeyMissing { .. }) => {
+                self.load_keys_of(record.owner.org).await?;
+                Ok(self.open_fields(record)?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    fn open_fields(&self, record: &CredentialRecord) -> Result<Credential, VaultError> {
         let mut fields = BTreeMap::new();
         for (field, bytes) in &record.fields {
             let place = place(&record.owner, &record.id, field);
             fields.insert(field.clone(), self.vault.open(&place, &Sealed::from_bytes(bytes.clone())?)?);
         }
-        Ok(Credential { provider: record.provider.clone(), name: record.name.clone(), fields })
+        Ok(Credential {
+            provider: record.provider.clone(),
+            name: record.name.clone(),
+            fields,
+            hosts: record.hosts.clone().unwrap_or_default(),
+        })
     }
 
     /// The credential for one attempt. `None`: none is stored and none was named.
@@ -114,40 +197,74 @@ impl Credentials {
         if provider.credential.is_empty() && name.is_none() {
             return Ok(None);
         }
-        let record = self.find(owner, &provider.id, name).await?;
-        let Some(record) = record else {
-            return match name {
-                None => Ok(None),
-                Some(name) => Err(Fault::new(Code::MISSING_CREDENTIALS, format!("{} has no credential named \"{name}\"", provider.id))),
-            };
+        let record = match (choose(self.usable(owner, &provider.id).await?, owner, name), name) {
+            (Choice::Found(record), _) => *record,
+            // Several of one's own without a default: never a guess among them.
+            (Choice::Missing | Choice::Several(_), None) => return Ok(None),
+            (Choice::Missing, Some(name)) => {
+                return Err(Fault::new(Code::MISSING_CREDENTIALS, format!("{} has no credential named \"{name}\"", provider.id)));
+            }
+            (Choice::Several(ids), Some(name)) => {
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                let ids = ids.join(", ");
+                let message =
+                    format!("{} has several credentials \"{name}\"; write the id of one in the step instead ({ids})", provider.id);
+                return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
+            }
         };
+        self.open_this(provider, &record).await.map(Some)
+    }
+
+    /// One that was found, for one attempt.
+    ///
+    /// # Errors
+    /// `MISSING_CREDENTIALS` when it has expired or does not open.
+    pub async fn open_this(&self, provider: &Provider, record: &CredentialRecord) -> Result<Credential, Fault> {
         if record.expires_at.is_some_and(|at| at <= self.clock.now()) {
             let message = format!("the credential \"{}\" of {} has expired; store a new one", record.name, provider.id);
             return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
         }
-        let credential = self.open_record(&record).map_err(|error| {
-            Fault::new(
-                Code::MISSING_CREDENTIALS,
-                format!("the credential \"{}\" of {} cannot be opened: {error}", record.name, provider.id),
-            )
-            .class(Class::Auth)
-        })?;
+        let mut credential = self.open_patiently(record).await?;
+        if record.hosts.is_none() {
+            credential.hosts = default_hosts(provider, &credential);
+        }
+        // Before the attempt: what it logs, and what a panic of it says, is redacted too.
+        for (_, secret) in credential.fields.iter().filter(|(name, _)| !is_plain(name)) {
+            self.redactor.add(secret.expose());
+        }
         if let Err(error) = self.store.touch_credential(record.id).await {
             tracing::warn!(%error, "the moment of a credential's use was not noted");
         }
-        Ok(Some(credential))
+        Ok(credential)
     }
 
     /// Asks the store until it answers: that it was away for a while is no failure of the step.
-    async fn find(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, Fault> {
+    async fn usable(&self, user: &Owner, provider: &str) -> Result<Vec<CredentialRecord>, Fault> {
         loop {
-            match self.store.find_credential(owner, provider, name).await {
-                Ok(record) => return Ok(record),
+            match self.store.usable_credentials(user, Some(provider)).await {
+                Ok(records) => return Ok(records),
                 Err(error) if passes(&error) => {
                     tracing::error!(provider, %error, "a credential could not be read; trying again");
                     self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
                 }
                 Err(error) => return Err(Fault::internal(error.to_string())),
+            }
+        }
+    }
+
+    /// Like [`Credentials::usable`], waits for a store that is away.
+    async fn open_patiently(&self, record: &CredentialRecord) -> Result<Credential, Fault> {
+        loop {
+            match self.open_record(record).await {
+                Ok(credential) => return Ok(credential),
+                Err(SealError::Store(error)) if passes(&error) => {
+                    tracing::error!(provider = record.provider, %error, "data keys could not be read; trying again");
+                    self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
+                }
+                Err(error) => {
+                    let message = format!("the credential \"{}\" of {} cannot be opened: {error}", record.name, record.provider);
+                    return Err(Fault::new(Code::MISSING_CREDENTIALS, message).class(Class::Auth));
+                }
             }
         }
     }
@@ -163,7 +280,6 @@ impl Credentials {
                 continue;
             }
             redactor.add(secret.expose());
-            self.redactor.add(secret.expose());
         }
         match result {
             Ok(Outcome::Done(mut output)) => {
@@ -191,11 +307,26 @@ impl Credentials {
 
 /// Fields that are addresses and names, which outputs may repeat: redacting a base URL would only garble them.
 fn is_plain(field: &str) -> bool {
-    matches!(field, "base_url" | "username" | "header_name" | "query_name" | "organization" | "region" | "host" | "port")
+    matches!(field, "base_url" | "username" | "header_name" | "query_name" | "organization" | "region" | "host" | "hosts" | "port")
 }
 
-fn wrapped_of(record: &DataKeyRecord) -> Result<WrappedKey, VaultError> {
+/// The provider's own hosts, where it has some, and the server that the credential names.
+fn default_hosts(provider: &Provider, credential: &Credential) -> Vec<String> {
+    let mut hosts = provider.hosts.clone();
+    if !hosts.is_empty() {
+        hosts.extend(credential.field("base_url").and_then(host_of));
+    }
+    hosts
+}
+
+pub(crate) fn wrapped_of(record: &DataKeyRecord) -> Result<WrappedKey, VaultError> {
     Ok(WrappedKey { kek_id: record.kek_id.parse()?, version: record.version, bytes: record.wrapped.clone() })
+}
+
+/// A credential as a rotation of keys sees it.
+fn sealed_row(record: &CredentialRecord) -> SealedRow {
+    let CredentialRecord { id, owner, fields, .. } = record;
+    SealedRow { table: SealedTable::Credentials, org: owner.org, user: Some(owner.user), id: id.0, fields: fields.clone() }
 }
 
 fn place<'a>(owner: &Owner, id: &'a CredentialId, field: &'a str) -> Place<'a> {

@@ -92,7 +92,7 @@ impl Inner {
         let org = header.owner.org;
         let known = self.variables_of(org).await.map_err(|error| Fault::internal(error.to_string()))?;
         let runs = [Some(header.id), header.parent.as_ref().map(|(run, _)| *run)];
-        let mut used = Credential { provider: String::new(), name: String::new(), fields: Default::default() };
+        let mut used = Credential { provider: String::new(), name: String::new(), fields: Default::default(), hosts: Default::default() };
         let mut open = |name: &str, given: &str| -> Result<Option<Secret>, Fault> {
             if !runs.iter().flatten().any(|run| self.mark(org, *run, name) == given) {
                 return Ok(None);

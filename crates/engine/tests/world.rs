@@ -55,6 +55,8 @@ pub fn catalog() -> BuiltIns {
         version: 1,
         description: "Scripted.".into(),
         credential: Vec::new(),
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![
             action("read", Effect::Read, false, ok()),
             action("write", Effect::Write, false, ok()),

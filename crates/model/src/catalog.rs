@@ -19,10 +19,23 @@ pub struct Provider {
     pub version: u32,
     pub description: String,
     pub credential: Vec<CredentialField>,
+    /// The hosts that its credential is for, when they are the same for everybody. A credential's `base_url` adds its own.
+    pub hosts: Vec<String>,
+    /// How to find out whether a credential works.
+    pub verify: Option<Verify>,
     /// In the order that documents show them.
     pub actions: Vec<Arc<dyn Action>>,
     /// Earlier action name → name in `actions`.
     pub aliases: BTreeMap<String, String>,
+}
+
+/// How a provider finds out whether a credential works, without changing anything at the service.
+#[derive(Clone)]
+pub enum Verify {
+    /// A call of its own, which takes no params.
+    Call(Arc<dyn Action>),
+    /// Only at an address that the caller names: this action reads it, and this param of it takes the address.
+    Address { action: &'static str, param: &'static str },
 }
 
 impl Provider {

@@ -109,10 +109,18 @@ mod tests {
         let order: [(DecidedBy, bool, fn(&mut Flag)); 7] = [
             (DecidedBy::Global, true, |flag| flag.enabled = true),
             (DecidedBy::Rollout, false, |flag| flag.rollout_percentage = Some(0)),
-            (DecidedBy::TargetOrganization, true, |flag| drop(flag.target_organizations.insert(OrgId(Uuid::from_u128(9))))),
-            (DecidedBy::TargetUser, true, |flag| drop(flag.target_users.insert(UserId(Uuid::from_u128(1))))),
-            (DecidedBy::Organization, false, |flag| drop(flag.organizations.insert(OrgId(Uuid::from_u128(9)), false))),
-            (DecidedBy::User, true, |flag| drop(flag.users.insert(UserId(Uuid::from_u128(1)), true))),
+            (DecidedBy::TargetOrganization, true, |flag| {
+                let _ = flag.target_organizations.insert(OrgId(Uuid::from_u128(9)));
+            }),
+            (DecidedBy::TargetUser, true, |flag| {
+                let _ = flag.target_users.insert(UserId(Uuid::from_u128(1)));
+            }),
+            (DecidedBy::Organization, false, |flag| {
+                let _ = flag.organizations.insert(OrgId(Uuid::from_u128(9)), false);
+            }),
+            (DecidedBy::User, true, |flag| {
+                let _ = flag.users.insert(UserId(Uuid::from_u128(1)), true);
+            }),
             (DecidedBy::KillSwitch, false, |flag| flag.killed = true),
         ];
         assert_eq!(flag.judge("new_editor", Some(&ada)), Judged { on: false, by: DecidedBy::Global });

@@ -93,6 +93,9 @@ id!(
 );
 
 impl UserId {
+    /// Owns what is the whole organization's. Nobody logs in as it.
+    pub const NOBODY: UserId = UserId(Uuid::nil());
+
     /// The local owner of `serve --dev` and of `mainspring run` in this process.
     pub const LOCAL: UserId = UserId(Uuid::from_u128(0x00000000_0000_7000_8000_000000000001));
 }

@@ -41,6 +41,8 @@ pub fn provider(egress: Arc<Egress>) -> Provider {
         version: 1,
         description: "Calls an API by base address and endpoint.".to_owned(),
         credential,
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![
             erase(Call { egress: egress.clone(), name: "call_api", title: "Call an API" }),
             erase(Call { egress, name: "request", title: "Send a request" }),

@@ -29,6 +29,8 @@ pub fn provider(egress: Arc<Egress>) -> Provider {
         version: 1,
         description: "Posts JSON to another system's webhook.".to_owned(),
         credential: auth::fields(),
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![erase(PostRequest { egress })],
         aliases: BTreeMap::new(),
     }

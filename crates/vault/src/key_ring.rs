@@ -121,6 +121,14 @@ impl KeyRing {
         cipher::seal(&kek.key, &head, &canary_aad(kek.id), CANARY, entropy)
     }
 
+    /// Which key sealed a canary. Errors: `VAULT_MALFORMED`.
+    pub fn canary_id(canary: &[u8]) -> Result<KekId, VaultError> {
+        match canary {
+            [FORMAT, ALGORITHM, rest @ ..] if rest.len() >= 8 => Ok(KekId(rest[..8].try_into().expect("8 bytes"))),
+            _ => Err(VaultError::Malformed { reason: "unknown format of the canary" }),
+        }
+    }
+
     /// Proves that this ring opens existing data. Errors: `VAULT_KEY_UNKNOWN` when its key is not in the ring, `VAULT_OPEN_FAILED`
     /// or `VAULT_MALFORMED` when the canary is damaged; the program must then refuse to start and must not make a new key.
     pub fn check_canary(&self, canary: &[u8]) -> Result<CanaryState, VaultError> {

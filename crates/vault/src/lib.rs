@@ -14,6 +14,7 @@ mod key_file;
 mod key_ring;
 mod place;
 mod redactor;
+mod sabotage;
 mod sealed;
 mod token;
 mod vault;

@@ -115,6 +115,8 @@ pub fn catalog(world: &Arc<World>, node: usize, life: u32) -> BuiltIns {
         description: "Simulated.".into(),
         // Optional, so that each attempt asks the store for one and goes on without.
         credential: vec![CredentialField { name: "token".into(), title: "Token".into(), required: false, secret: true, help: None }],
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![
             action("read", Effect::Read, Does::Looks),
             action("put", Effect::Idempotent, Does::Puts),

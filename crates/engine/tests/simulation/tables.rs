@@ -1,22 +1,27 @@
 //! The parts of the store that the engine reads beside runs; what it never calls says that it is not kept here.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
+    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
 };
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Backlog, Blobs, CredentialRecord, DataKeyRecord, Delivery, EndedBadly, Expiring, FlagRecord, FlagStore,
-    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
+    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
+    Delivery, Departed, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord,
+    IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
     Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
-    OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, Remembered,
-    Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, UserRecord, WebhookRoute,
+    OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
+    Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, ShareStore, Sharing,
+    StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
 };
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::store::NodeStore;
 
@@ -87,14 +92,16 @@ not_kept!(ScheduleStore {
 not_kept!(SecretStore {
     fn put_credential(&NewCredential) -> CredentialRecord;
     fn list_credentials(&Owner, Option<&str>) -> Vec<CredentialRecord>;
+    fn change_credential(OrgId, CredentialId, &CredentialChange) -> Option<CredentialRecord>;
+    fn delete_credential(OrgId, CredentialId) -> bool;
     fn delete_credentials(&Owner, &str, Option<&str>) -> u64;
     fn touch_credential(CredentialId) -> ();
     fn canary() -> Option<Vec<u8>>;
     fn put_canary(&[u8]) -> ();
     =
     /// None is ever stored here; that it is asked for before each attempt is what counts.
-    async fn find_credential(&self, _: &Owner, _: &str, _: Option<&str>) -> Result<Option<CredentialRecord>, StoreError> {
-        self.ask(false, |_, _, _| Ok(None)).await
+    async fn usable_credentials(&self, _: &Owner, _: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
+        self.ask(false, |_, _, _| Ok(Vec::new())).await
     }
     async fn data_keys(&self) -> Result<Vec<DataKeyRecord>, StoreError> {
         self.ask(false, |_, database, _| Ok(database.data_keys.clone())).await
@@ -112,6 +119,14 @@ not_kept!(SecretStore {
     }
 });
 
+not_kept!(SealedStore {
+    fn sealed_rows(SealedTable, OrgId, Option<Uuid>, u32) -> Vec<SealedRow>;
+    fn replace_sealed(&SealedRow, &BTreeMap<String, Vec<u8>>) -> bool;
+    fn data_keys_of(OrgId) -> Vec<DataKeyRecord>;
+    fn replace_data_key(&DataKeyRecord, &DataKeyRecord) -> bool;
+    fn replace_canary(&[u8], &[u8]) -> bool;
+});
+
 not_kept!(AccessStore {
     fn put_api_key(&ApiKeyRecord) -> ();
     fn api_key_by_hash(&[u8]) -> Option<ApiKeyRecord>;
@@ -120,6 +135,40 @@ not_kept!(AccessStore {
     fn begin_idempotent(OrgId, &str, &[u8]) -> Remembered;
     fn finish_idempotent(OrgId, &str, &IdempotentAnswer) -> ();
     fn forget_idempotent(OrgId, &str) -> ();
+});
+
+not_kept!(OrganizationStore {
+    fn change_role(OrgId, UserId, Role) -> Role;
+    fn remove_member(OrgId, UserId, UserId) -> Departed;
+    fn set_erasure(OrgId, Option<Millis>) -> ();
+    fn erasure_of(OrgId) -> Option<Millis>;
+    fn erasures_due() -> Vec<OrgId>;
+    fn erase(OrgId, u32) -> Erasure;
+});
+
+not_kept!(InvitationStore {
+    fn put_invitation(&InvitationRecord) -> ();
+    fn list_invitations(OrgId) -> Vec<InvitationRecord>;
+    fn invitation_by_hash(&[u8]) -> Option<InvitationRecord>;
+    fn end_invitation(OrgId, InvitationId, InvitationState, UserId) -> bool;
+});
+
+not_kept!(VariableStore {
+    fn put_variable(&VariableRecord) -> VariableRecord;
+    fn list_variables(OrgId) -> Vec<VariableRecord>;
+    fn delete_variable(OrgId, &str) -> bool;
+});
+
+not_kept!(ShareStore {
+    fn sharing(OrgId, PlanId) -> Option<Sharing>;
+    fn set_sharing(OrgId, PlanId, bool, &BTreeMap<UserId, bool>) -> ();
+    fn private_plans(OrgId) -> BTreeMap<PlanId, Sharing>;
+});
+
+not_kept!(AuditStore {
+    fn append_audit(&[AuditRecord]) -> ();
+    fn list_audit(OrgId, &AuditFilter, &Paging) -> Page<AuditRecord>;
+    fn prune_audit(Millis, u32) -> u64;
 });
 
 not_kept!(PeopleStore {

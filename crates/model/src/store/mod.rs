@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod choice;
 pub mod copy;
 mod error;
 mod flags;
@@ -17,12 +18,14 @@ mod people;
 mod plans;
 mod runs;
 mod schedules;
+mod sealed;
 mod secrets;
 mod shares;
 mod variables;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use audit::{Actor, AuditFilter, AuditOutcome, AuditRecord, AuditStore};
+pub use choice::{Access, Choice, DEFAULT_NAME, choose};
 pub use error::StoreError;
 pub use flags::{FlagRecord, FlagStore};
 pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
@@ -35,7 +38,8 @@ pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, emai
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
-pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
+pub use sealed::{SealedRow, SealedStore, SealedTable};
+pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 pub use shares::{ShareStore, Sharing};
 pub use variables::{VariableRecord, VariableStore, VariableValue};
 
@@ -66,6 +70,7 @@ pub trait Store:
     + PlanStore
     + ScheduleStore
     + SecretStore
+    + SealedStore
     + AccessStore
     + PeopleStore
     + LogStore
@@ -89,6 +94,7 @@ impl<T> Store for T where
         + PlanStore
         + ScheduleStore
         + SecretStore
+        + SealedStore
         + AccessStore
         + PeopleStore
         + OrganizationStore

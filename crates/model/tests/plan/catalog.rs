@@ -74,6 +74,8 @@ fn provider<const N: usize>(id: &str, actions: [Fake; N]) -> Provider {
         version: 2,
         description: String::new(),
         credential: Vec::new(),
+        hosts: Vec::new(),
+        verify: None,
         actions: actions.into_iter().map(|action| Arc::new(action) as Arc<dyn Action>).collect(),
         aliases: BTreeMap::new(),
     }

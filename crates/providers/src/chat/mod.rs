@@ -5,20 +5,22 @@ mod fault;
 mod params;
 mod request;
 mod stream;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mainspring_model::action::{ActionResult, ActionSpec, Context, Effect, Outcome, Output, TypedAction, erase};
-use mainspring_model::catalog::Provider;
-use mainspring_model::credential::CredentialField;
+use mainspring_model::catalog::{Provider, Verify};
+use mainspring_model::credential::{CredentialField, host_of};
 use mainspring_model::{Code, Fault};
 use serde_json::json;
 
 use crate::egress::Egress;
 use completion::Completion;
 use params::ChatParams;
+use verify::ListModels;
 
 /// Where two services that share a protocol differ.
 pub(crate) struct Vendor {
@@ -61,6 +63,8 @@ fn provider(vendor: &'static Vendor, egress: Arc<Egress>) -> Provider {
             field("api_key", "API key", true, true, "Sent as Authorization: Bearer …"),
             field("base_url", "Base address", false, false, &base_url_help),
         ],
+        hosts: host_of(vendor.base_url).into_iter().collect(),
+        verify: Some(Verify::Call(erase(ListModels { vendor, egress: egress.clone() }))),
         actions: vec![erase(ChatCompletion { vendor, egress })],
         aliases: BTreeMap::new(),
     }

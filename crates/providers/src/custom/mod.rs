@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use mainspring_model::Problem;
 use mainspring_model::action::Action;
-use mainspring_model::catalog::Provider;
-use mainspring_model::credential::CredentialField;
+use mainspring_model::catalog::{Provider, Verify};
+use mainspring_model::credential::{CredentialField, host_of};
 use mainspring_model::id::IntegrationId;
 
 pub use definition::{ActionDefinition, AuthType, Definition};
@@ -47,6 +47,8 @@ pub fn provider(id: IntegrationId, definition: &Definition, egress: Arc<Egress>)
         version: 1,
         description: definition.description.clone(),
         credential: fields(definition),
+        hosts: host_of(&definition.base_url).into_iter().collect(),
+        verify: (definition.auth_type != AuthType::None).then_some(Verify::Address { action: "request", param: "endpoint" }),
         aliases: names.map(|action| (action.name.clone(), action.id.clone())).collect::<BTreeMap<_, _>>(),
         actions,
     })

@@ -7,6 +7,7 @@
 mod address;
 mod allowed;
 mod answer;
+mod binding;
 mod client;
 mod decode;
 mod departure;
@@ -90,6 +91,7 @@ impl Egress {
     /// `TIMEOUT`, `BAD_RESPONSE`, each with `effect` as far as it is known.
     pub async fn send(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
         self.admit(&request)?;
+        binding::check(&request, cx)?;
         request.url.set_fragment(None);
         request.headers.entry(header::ACCEPT_ENCODING).or_insert(ACCEPT_ENCODING);
         request.headers.entry(header::USER_AGENT).or_insert(USER_AGENT);

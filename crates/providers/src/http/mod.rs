@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use http::Method;
 use mainspring_model::action::erase;
-use mainspring_model::catalog::Provider;
+use mainspring_model::catalog::{Provider, Verify};
 
 use crate::egress::Egress;
 use request::HttpRequest;
@@ -30,6 +30,8 @@ pub fn provider(egress: Arc<Egress>) -> Provider {
         version: 1,
         description: "Asks any service over HTTP: JSON, forms, files, pages of lists, with a credential of its own.".to_owned(),
         credential: auth::fields(),
+        hosts: Vec::new(),
+        verify: Some(Verify::Address { action: "request", param: "url" }),
         actions: methods.into_iter().map(|method| erase(HttpRequest { egress: egress.clone(), method })).collect(),
         aliases: BTreeMap::new(),
     }

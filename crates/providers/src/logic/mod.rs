@@ -45,6 +45,8 @@ pub fn provider() -> Provider {
         version: 1,
         description: "Branch, wait, answer and stop; filter, map, sort, group and merge lists.".to_owned(),
         credential: Vec::new(),
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![
             erase(r#if::If),
             erase(switch::Switch),

@@ -42,6 +42,8 @@ pub fn provider() -> Provider {
         version: 1,
         description: "Read and write JSON, CSV, dates, numbers and text; pick and rename fields; encode and hash.".to_owned(),
         credential: Vec::new(),
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![
             pure(json_parse::JsonParse),
             pure(json_stringify::JsonStringify),

@@ -25,6 +25,7 @@ Examples:
   mainspring credential set openai
   mainspring credential set openai --field api_key=@key.txt --field base_url=http://127.0.0.1:8000/v1
   pass show openai | mainspring credential set openai
+  mainspring credential set http --name crm --organization --host api.example.com -f token=@token.txt
   echo '{\"api_key\": \"…\"}' | mainspring credential set groq --name team")]
     Set(Set),
     /// List credentials without their values.
@@ -33,6 +34,12 @@ Examples:
   mainspring credential list
   mainspring credential list openai -o json")]
     List(List),
+    /// Try a credential at its service. Exit code 1 when it is refused or the service cannot be asked.
+    #[command(after_help = "\
+Examples:
+  mainspring credential test 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10
+  mainspring credential test 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 --url https://api.example.com/me")]
+    Test(Test),
     /// Delete a provider's credential.
     #[command(after_help = "\
 Examples:
@@ -52,6 +59,12 @@ pub(crate) struct Set {
     /// A field: `name=value`, or `name=@file` (`@-`: standard input), which keeps the value off the command line.
     #[arg(long, short = 'f', value_name = "NAME=VALUE", value_parser = hidden)]
     field: Vec<Secret>,
+    /// For every member of the organization, not for yourself alone.
+    #[arg(long)]
+    organization: bool,
+    /// A host that it may be sent to (api.example.com, localhost:8080, *.example.org, or * for all); may be given several times.
+    #[arg(long, value_name = "HOST")]
+    host: Vec<String>,
     /// After this moment (RFC 3339) it counts as absent.
     #[arg(long, value_name = "TIME")]
     expires_at: Option<jiff::Timestamp>,
@@ -67,6 +80,16 @@ pub(crate) struct List {
     /// Only this provider's.
     #[arg(value_name = "PROVIDER")]
     provider: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// Its id, as `credential list` shows it.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// For providers without a test of their own: an address that answers only to who is logged in.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -87,6 +110,7 @@ pub(crate) async fn run(cx: &Cx, command: &CredentialCommand) -> Result<Exit, Fa
     let done = match command {
         CredentialCommand::Set(set) => self::set(cx, &api, set).await,
         CredentialCommand::List(list) => self::list(cx, &api, list).await,
+        CredentialCommand::Test(test) => self::test(cx, &api, test).await,
         CredentialCommand::Delete(delete) => self::delete(cx, &api, delete).await,
     };
     api.close().await;
@@ -107,7 +131,14 @@ async fn set(cx: &Cx, api: &Api, set: &Set) -> Result<Exit, Failure> {
     if let Some(at) = set.expires_at {
         body["expires_at"] = json!(at.to_string());
     }
-    let answer = api.send(Method::POST, &format!("/api/provider-credentials/{}", part(&set.provider)), &body).await?;
+    if set.organization {
+        body["scope"] = json!("organization");
+    }
+    if !set.host.is_empty() {
+        body["hosts"] = json!(set.host);
+    }
+    body["provider"] = json!(set.provider);
+    let answer = api.send(Method::POST, "/api/credentials", &body).await?;
     cx.show(&answer, |style, _| format!("{} stored credential {} of {}\n", style.green("✓"), plain(&set.name), plain(&set.provider)))
 }
 
@@ -170,23 +201,22 @@ fn from_text(text: &str, known: &[&Value]) -> Result<Map<String, Value>, Failure
 }
 
 async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
-    let answer = match &list.provider {
-        Some(provider) => api.get(&format!("/api/provider-credentials/{}", part(provider)), &[]).await?,
-        None => api.get("/api/credentials", &[]).await?,
-    };
+    let query: Vec<(&str, String)> = list.provider.iter().map(|provider| ("provider", provider.clone())).collect();
+    let answer = api.get("/api/credentials", &query).await?;
     cx.show(&answer, |style, width| {
         let mut rows = Rows::new(
-            ["provider", "name", "valid", "expires", "last used", "fields"],
+            ["id", "provider", "name", "whose", "valid", "expires", "last used", "fields"],
             "no credential is stored; `mainspring credential set PROVIDER` stores one",
         );
         for credential in answer["credentials"].as_array().into_iter().flatten() {
             let text = |field: &str| credential[field].as_str().unwrap_or_default().to_owned();
-            let provider = credential["provider"].as_str().or(answer["provider"].as_str()).unwrap_or_default().to_owned();
             let fields = text_list(credential["fields"].as_array().into_iter().flatten().filter_map(Value::as_str));
             let valid = if credential["valid"] == true { "yes" } else { "no" };
             rows.add([
-                provider,
+                text("id"),
+                text("provider"),
                 text("name"),
+                text("access"),
                 valid.to_owned(),
                 moment_of(&credential["expires_at"]),
                 moment_of(&credential["last_used_at"]),
@@ -195,6 +225,13 @@ async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
         }
         rows.render(width, style)
     })
+}
+
+async fn test(cx: &Cx, api: &Api, test: &Test) -> Result<Exit, Failure> {
+    let answer = api.send(Method::POST, &format!("/api/credentials/{}/test", part(&test.id)), &json!({ "url": test.url })).await?;
+    let status = answer["status"].as_str().unwrap_or_default();
+    let shown = cx.show(&answer, |_, _| format!("{}: {}\n", plain(status), plain(answer["message"].as_str().unwrap_or_default())))?;
+    Ok(if matches!(status, "refused" | "failed") { Exit::RunFailed } else { shown })
 }
 
 async fn delete(cx: &Cx, api: &Api, delete: &Delete) -> Result<Exit, Failure> {
@@ -237,7 +274,14 @@ mod tests {
     fn no_message_repeats_a_value() {
         let failure = from_arguments(&[Secret::new("hunter2")]).unwrap_err();
         assert!(!format!("{failure:?}").contains("hunter2"));
-        let set = Set { provider: "openai".into(), name: "default".into(), field: vec![Secret::new("api_key=hunter2")], expires_at: None };
+        let set = Set {
+            provider: "openai".into(),
+            name: "default".into(),
+            field: vec![Secret::new("api_key=hunter2")],
+            organization: false,
+            host: vec![],
+            expires_at: None,
+        };
         assert!(!format!("{set:?}").contains("hunter2"));
     }
 }

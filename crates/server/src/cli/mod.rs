@@ -18,6 +18,7 @@ pub(crate) mod failure;
 mod flag;
 mod global;
 mod inputs;
+mod key;
 mod migrate;
 mod moving;
 mod notification;
@@ -102,6 +103,9 @@ pub(crate) enum Command {
     /// Switch features on and off, for some or for everybody.
     #[command(subcommand)]
     Flag(flag::FlagCommand),
+    /// See and change the keys that seal what is stored.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// See what steps can do.
     #[command(subcommand)]
     Provider(provider::ProviderCommand),
@@ -187,6 +191,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Credential(command) => credential::run(cx, &command).await,
         Command::Notification(command) => notification::run(cx, &command).await,
         Command::Flag(command) => flag::run(cx, &command).await,
+        Command::Key(command) => key::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),

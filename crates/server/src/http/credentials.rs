@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use http::StatusCode;
-use mainspring_engine::SealError;
 use mainspring_model::Problem as Finding;
 use mainspring_model::catalog::Provider;
+use mainspring_model::clock::Millis;
 use mainspring_model::credential::{CredentialField, Secret};
 use mainspring_model::id::CredentialId;
 use mainspring_model::problem::nearest;
-use mainspring_model::store::CredentialRecord;
+use mainspring_model::store::{CredentialRecord, DEFAULT_NAME};
 use mainspring_model::value::pointer_join;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::{Api, Shared};
 use super::body::{Write, found};
 use super::caller::Caller;
+use super::credential_items::unsealed;
 use super::idempotency::once;
 use super::path::PathName;
 use super::problem::{Problem, Refusable};
@@ -26,9 +27,6 @@ use super::providers;
 use super::query::Query;
 use super::reply::Reply;
 use super::shape::Time;
-
-/// The name that steps use when they name none.
-const DEFAULT_NAME: &str = "default";
 
 /// A stored credential without its values.
 #[derive(Serialize, ToSchema)]
@@ -44,19 +42,6 @@ pub struct CredentialBody {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct CredentialList {
-    credentials: Vec<OwnedCredential>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct OwnedCredential {
-    provider: String,
-    created_at: Time,
-    #[serde(flatten)]
-    credential: CredentialBody,
-}
-
-#[derive(Serialize, ToSchema)]
 pub struct ProviderCredentials {
     provider: String,
     /// Names of all fields that are stored for the provider.
@@ -64,27 +49,15 @@ pub struct ProviderCredentials {
     credentials: Vec<CredentialBody>,
 }
 
-fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
+pub(super) async fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
     let expired = record.expires_at.is_some_and(|at| at <= api.clock.now());
     CredentialBody {
         name: record.name.clone(),
         fields: record.fields.keys().cloned().collect(),
         expires_at: record.expires_at.map(Time),
         last_used_at: record.last_used_at.map(Time),
-        valid: !expired && api.engine.credentials().open_record(record).is_ok(),
+        valid: !expired && api.engine.credentials().open_record(record).await.is_ok(),
     }
-}
-
-/// All credentials of the caller, without values
-#[utoipa::path(get, path = "/api/credentials", tag = "providers", responses((status = 200, body = CredentialList)))]
-pub async fn list_credentials(State(api): Shared, caller: Caller) -> Refusable<Reply> {
-    let records = api.store.list_credentials(&caller.owner, None).await?;
-    let owned = |record: &CredentialRecord| OwnedCredential {
-        provider: record.provider.clone(),
-        created_at: Time(record.created_at),
-        credential: body_of(&api, record),
-    };
-    Ok(Reply::ok(&CredentialList { credentials: records.iter().map(owned).collect() }))
 }
 
 /// A provider's credentials, without values
@@ -95,7 +68,10 @@ pub async fn get_credentials(State(api): Shared, caller: Caller, PathName(provid
     let mut credential_types: Vec<String> = records.iter().flat_map(|record| record.fields.keys().cloned()).collect();
     credential_types.sort_unstable();
     credential_types.dedup();
-    let credentials = records.iter().map(|record| body_of(&api, record)).collect();
+    let mut credentials = Vec::with_capacity(records.len());
+    for record in &records {
+        credentials.push(body_of(&api, record).await);
+    }
     Ok(Reply::ok(&ProviderCredentials { provider: provider.id.clone(), credential_types, credentials }))
 }
 
@@ -133,33 +109,51 @@ pub async fn put_credential(State(api): Shared, PathName(provider): PathName, wr
     .await
 }
 
-/// Checks a credential against its provider and seals it.
-pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
+/// A credential as it was sent, once nothing is wrong with it.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) fields: BTreeMap<String, Secret>,
+    pub(super) expires_at: Option<Millis>,
+}
+
+pub(super) const NAME_RULE: &str = "a credential's name is plain text of up to 100 characters";
+
+pub(super) fn is_name(name: &str) -> bool {
+    let long = name.is_empty() || name.chars().count() > 100;
+    !long && !name.contains("${") && !name.contains("{{") && !name.chars().any(char::is_control)
+}
+
+/// Checks a credential against its provider. What was found wrong before stands with what is found here.
+pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, mut findings: Vec<Finding>) -> Refusable<Entry> {
     let CredentialWrite { credentials: values, name, expires_at } = wanted;
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_NAME.to_owned());
-    let mut findings = Vec::new();
-    if name.chars().count() > 100 || name.contains("${") || name.contains("{{") || name.chars().any(char::is_control) {
-        findings.push(Finding::new("INVALID_VALUE", "/name", "a credential's name is plain text of up to 100 characters"));
+    if !is_name(&name) {
+        findings.push(Finding::new("INVALID_VALUE", "/name", NAME_RULE));
     }
     let expires = expires_at.as_deref().filter(|text| !text.is_empty()).map(|text| Time::parse(text).map(|time| time.0));
     if expires == Some(None) {
         findings.push(Finding::new("INVALID_VALUE", "/expires_at", "this is no RFC 3339 time, such as 2026-03-01T08:00:00Z"));
     }
-    let fields = fields_of(provider, values, &mut findings);
-    if !findings.is_empty() {
-        return Err(Problem::invalid_all(findings));
-    }
-    let id = CredentialId(api.engine.new_id());
-    let stored = api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires.flatten()).await;
-    match stored {
-        Ok(record) => Ok(record),
-        Err(SealError::Store(error)) => Err(error.into()),
-        Err(SealError::Vault(error)) => Err(Problem::internal(error)),
-    }
+    let fields = fields_of(provider, values, false, &mut findings);
+    if findings.is_empty() { Ok(Entry { name, fields, expires_at: expires.flatten() }) } else { Err(Problem::invalid_all(findings)) }
 }
 
-fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec<Finding>) -> BTreeMap<String, Secret> {
+/// Checks a credential against its provider and seals it.
+pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
+    let Entry { name, fields, expires_at } = checked(provider, wanted, Vec::new())?;
+    let id = CredentialId(api.engine.new_id());
+    api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await.map_err(unsealed)
+}
+
+/// `partly`: fields that are not given stay as they are.
+pub(super) fn fields_of(
+    provider: &Provider,
+    values: Map<String, Value>,
+    partly: bool,
+    findings: &mut Vec<Finding>,
+) -> BTreeMap<String, Secret> {
     let known: Vec<&str> = provider.credential.iter().map(|field| field.name.as_str()).collect();
+    let given: Vec<String> = values.keys().cloned().collect();
     let mut fields = BTreeMap::new();
     let mut refused = Vec::new();
     if known.is_empty() {
@@ -186,7 +180,10 @@ fn fields_of(provider: &Provider, values: Map<String, Value>, findings: &mut Vec
         }
     }
     let missing = |field: &&CredentialField| {
-        field.required && !refused.contains(&field.name) && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty())
+        (!partly || given.contains(&field.name))
+            && field.required
+            && !refused.contains(&field.name)
+            && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty())
     };
     for field in provider.credential.iter().filter(missing) {
         let message = format!("{} needs \"{}\" ({})", provider.id, field.name, field.title);

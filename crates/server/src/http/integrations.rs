@@ -1,15 +1,10 @@
 //! Custom integrations: a user's own providers, their credentials, and a call to try them.
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use axum::extract::State;
-use futures_util::future::{Either, select};
 use http::StatusCode;
 use mainspring_model::Problem as Finding;
-use mainspring_model::action::{Context, NoPerItem, Outcome, Output};
-use mainspring_model::fault::{Code, Effected, Fault};
+use mainspring_model::action::Output;
+use mainspring_model::fault::Fault;
 use mainspring_model::id::IntegrationId;
 use mainspring_model::store::IntegrationRecord;
 use mainspring_providers::custom::{self, Definition};
@@ -24,6 +19,7 @@ use super::integration_body::{
     IntegrationAnswer, IntegrationBody, IntegrationCredential, IntegrationCredentialStored, IntegrationList, IntegrationTest,
     IntegrationTested, IntegrationWrite,
 };
+use super::one_call::call_once;
 use super::path::PathId;
 use super::problem::{Problem, Refusable};
 use super::providers;
@@ -105,9 +101,6 @@ pub async fn put_integration_credential(
     Ok(Reply::json(StatusCode::CREATED, &stored))
 }
 
-/// A test must not hold its caller longer, in milliseconds.
-const TEST_WITHIN: i64 = 5_000;
-
 /// Try a custom integration with one request
 ///
 /// Goes out as a step would: with the stored credential, and only where plans may reach.
@@ -146,34 +139,9 @@ async fn send(api: &Api, caller: &Caller, id: IntegrationId, wanted: Integration
         Ok(credential) => credential,
         Err(fault) => return Ok(Err(fault)),
     };
-    let deadline = api.clock.now() + TEST_WITHIN;
-    let cx = Context {
-        owner: caller.owner,
-        run: None,
-        step: "test".to_owned(),
-        attempt: 1,
-        idempotency_key: api.engine.new_id().to_string(),
-        credential: credential.clone(),
-        per_item: Arc::new(NoPerItem),
-        clock: api.clock.clone(),
-        deadline,
-        sent: Arc::new(AtomicBool::new(false)),
-    };
     let IntegrationTest { endpoint, method, query, headers, body } = wanted;
     let params = json!({"endpoint": endpoint, "method": method, "query": query, "headers": headers, "body": body});
-    let result = match select(pin!(action.call(params, &cx)), pin!(api.clock.sleep_until(deadline))).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), _)) => Err(Fault::new(Code::TIMEOUT, "the integration did not answer within 5 s").effect(Effected::Unknown)),
-    };
-    let result = match credential {
-        Some(credential) => api.engine.credentials().redact_result(&credential, result),
-        None => result,
-    };
-    Ok(match result {
-        Ok(Outcome::Done(output)) => Ok(output),
-        Ok(_) => Err(Fault::internal("the request gave no output")),
-        Err(fault) => Err(fault),
-    })
+    Ok(call_once(api, caller.owner, &**action, params, credential).await)
 }
 
 /// The definition's name, and its document as it is stored.

@@ -6,6 +6,8 @@ mod audit_log;
 mod body;
 mod caller;
 mod command;
+mod credential_items;
+mod credential_test;
 mod credentials;
 mod data;
 mod docs;
@@ -30,6 +32,7 @@ mod metrics;
 mod monitoring;
 mod notification_rules;
 mod notifications;
+mod one_call;
 mod openapi;
 mod organizations;
 mod origin;
@@ -127,7 +130,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(notification_rules::list_notification_rules, notification_rules::create_notification_rule))
         .routes(routes!(notification_rules::update_notification_rule, notification_rules::delete_notification_rule))
         .routes(routes!(notification_rules::rotate_notification_secret))
-        .routes(routes!(credentials::list_credentials))
+        .routes(routes!(credential_items::list_credentials, credential_items::create_credential))
+        .routes(routes!(credential_items::get_credential, credential_items::update_credential, credential_items::delete_credential))
+        .routes(routes!(credential_test::test_credential))
         .routes(routes!(credentials::get_credentials, credentials::put_credential, credentials::delete_credentials))
         .routes(routes!(integrations::list_integrations, integrations::create_integration))
         .routes(routes!(integrations::get_integration, integrations::update_integration, integrations::delete_integration))

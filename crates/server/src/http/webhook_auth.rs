@@ -60,7 +60,7 @@ async fn credential(api: &Api, hook: &Hook) -> Refusable<Option<Credential>> {
         if record.expires_at.is_some_and(|at| at <= api.clock.now()) {
             continue;
         }
-        return api.engine.credentials().open_record(&record).map(Some).map_err(Problem::internal);
+        return api.engine.credentials().open_record(&record).await.map(Some).map_err(Problem::internal);
     }
     Ok(None)
 }

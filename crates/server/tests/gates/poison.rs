@@ -80,6 +80,8 @@ fn provider(script: &Script) -> Provider {
         version: 1,
         description: "Scripted.".into(),
         credential: Vec::new(),
+        hosts: Vec::new(),
+        verify: None,
         actions: vec![action("die"), action("work")],
         aliases: Default::default(),
     }

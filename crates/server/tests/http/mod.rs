@@ -1,6 +1,7 @@
 //! The HTTP interface as its callers meet it: the real router over a real store.
 
 mod conventions;
+mod credential_items;
 mod credentials;
 mod documents;
 mod events;

@@ -269,7 +269,7 @@ async fn deleting_leaves_no_row_and_opens_no_backup() {
     }
     // What a backup from before still has, sealed.
     let sealed = world.app.store.list_credentials(&ada, None).await.unwrap().remove(0);
-    assert!(world.app.engine.credentials().open_record(&sealed).is_ok());
+    assert!(world.app.engine.credentials().open_record(&sealed).await.is_ok());
     assert_eq!(send(&world, &key, Method::DELETE, &format!("{home}?confirm={}", ada.org), None).await.status, 202);
     let until = Instant::now() + Duration::from_secs(60);
     while world.app.store.organization(ada.org).await.unwrap().is_some() {
@@ -277,7 +277,7 @@ async fn deleting_leaves_no_row_and_opens_no_backup() {
         tokio::task::yield_now().await;
     }
     assert_eq!(rows_of(&world, ada.org).await, BTreeMap::new());
-    assert!(world.app.engine.credentials().open_record(&sealed).is_err(), "its key is gone");
+    assert!(world.app.engine.credentials().open_record(&sealed).await.is_err(), "its key is gone");
     assert!(world.app.store.data_keys().await.unwrap().iter().all(|key| key.org != ada.org));
     assert_eq!(world.app.store.erase(ada.org, 10).await.unwrap(), Erasure::Gone);
     assert_eq!(send(&world, &key, Method::GET, &home, None).await.status, 401);

@@ -10,6 +10,7 @@ mod jobs;
 mod server;
 mod tests;
 
+pub use asked::Asked;
 pub use board::{board, echo};
 pub use chat::{Chat, Refusal};
 pub use client::Client;

@@ -19,7 +19,7 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, members, nodes,
+    api_keys, blobs, credential_shares, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, members, nodes,
     notification_rules, notifications, organization_totals, organizations, outbox, plan_shares, plan_versions, plans, run_blobs, runs,
     schedules, store_state, users, variables, webhook_routes to {runtime};
 -- It only grows, but for retention and the end of an organization.

@@ -17,6 +17,7 @@ pub(super) fn select(table: &Table) -> String {
         "plan_shares" => ("", "t.plan_id, t.user_id"),
         "variables" => ("", "t.name collate \"C\""),
         "audit_log" => ("", "t.at, t.id"),
+        "credential_shares" => ("", "t.created_at, t.credential_id, t.user_id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (
             " and (exists (select from plans as p where p.org_id = t.org_id and p.id = t.plan_id) \

@@ -1,22 +1,18 @@
 //! Sealed values: credentials field by field, wrapped data keys and the canary. No clear one ever comes here.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{CredentialId, OrgId, Owner, UserId};
-use mainspring_model::store::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore, StoreError};
+use mainspring_model::id::{CredentialId, OrgId, Owner};
+use mainspring_model::store::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore, StoreError};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use super::credentials::{OWN, USABLE, changed, drop_stale_shares, put, record};
 use super::error::Fail;
-use super::session::{Scope, Session};
+use super::session::Scope;
 use super::values::{Stamp, kept, key};
-use super::{PostgresStore, at, at_or_none, enter_org_of, json, text, whole};
-use crate::shared::json::text_of;
+use super::{PostgresStore, enter_org_of, text, whole};
 
 /// Uses of one credential within this time are noted once.
 const TOUCH: Millis = 60_000;
@@ -96,23 +92,38 @@ impl SecretStore for PostgresStore {
     }
 
     async fn list_credentials(&self, owner: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
-        let found = async {
-            let mut session = self.read(Scope::Org(owner.org)).await?;
-            let records = list(owner, provider, &mut session).await?;
-            session.end().await?;
-            Ok(records)
-        };
-        self.within(found).await
+        self.credentials(OWN, owner, provider).await
     }
 
-    async fn find_credential(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError> {
-        let mut records = self.list_credentials(owner, Some(provider)).await?;
-        let wanted = name.unwrap_or("default");
-        Ok(match records.iter().position(|record| record.name == wanted) {
-            Some(place) => Some(records.swap_remove(place)),
-            None if name.is_none() && records.len() == 1 => records.pop(),
-            None => None,
-        })
+    async fn usable_credentials(&self, user: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
+        self.credentials(USABLE, user, provider).await
+    }
+
+    async fn change_credential(
+        &self,
+        org: OrgId,
+        id: CredentialId,
+        change: &CredentialChange,
+    ) -> Result<Option<CredentialRecord>, StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            let record = changed(org, id, change, &mut session).await?;
+            session.commit().await?;
+            Ok(record)
+        };
+        self.within(done).await
+    }
+
+    async fn delete_credential(&self, org: OrgId, id: CredentialId) -> Result<bool, StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            let query = session.query("delete from credentials where org_id = $1 and id = $2").bind(org.0).bind(id.0);
+            let done = query.execute(&mut *session).await?.rows_affected() == 1;
+            drop_stale_shares(org, &mut session).await?;
+            session.commit().await?;
+            Ok(done)
+        };
+        self.within(done).await
     }
 
     async fn delete_credentials(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError> {
@@ -129,6 +140,7 @@ impl SecretStore for PostgresStore {
                 .bind(name.map(key))
                 .execute(&mut *session)
                 .await?;
+            drop_stale_shares(owner.org, &mut session).await?;
             session.commit().await?;
             Ok(done.rows_affected())
         };
@@ -155,6 +167,17 @@ impl SecretStore for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn credentials(&self, sql: &'static str, user: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Org(user.org)).await?;
+            let query = session.query(sql).bind(user.org.0).bind(user.user.0).bind(provider.map(key));
+            let records = query.fetch_all(&mut *session).await?.iter().map(record).collect();
+            session.end().await?;
+            records
+        };
+        self.within(found).await
+    }
+
     /// Remembers the touch, unless there was one just now.
     fn touched_lately(&self, id: CredentialId, now: Millis) -> bool {
         let mut touched = self.touched.lock().expect("no panic happens while touches are looked up");
@@ -169,58 +192,6 @@ impl PostgresStore {
     }
 }
 
-async fn put(new: &NewCredential, session: &mut Session) -> Result<CredentialRecord, Fail> {
-    let fields: BTreeMap<&str, String> = new.fields.iter().map(|(name, sealed)| (name.as_str(), BASE64.encode(sealed))).collect();
-    let row = session
-        .query(
-            "insert into credentials (org_id, id, user_id, provider, provider_key, name, name_key, fields, expires_at, created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8::text::json, $9, $10) \
-             on conflict (org_id, user_id, provider_key, name_key) do update set \
-             fields = excluded.fields, expires_at = excluded.expires_at \
-             returning id, org_id, user_id, provider, name, fields::text, expires_at, last_used_at, created_at",
-        )
-        .bind(new.owner.org.0)
-        .bind(new.id.0)
-        .bind(new.owner.user.0)
-        .bind(kept(&new.provider))
-        .bind(key(&new.provider))
-        .bind(kept(&new.name))
-        .bind(key(&new.name))
-        .bind(text_of(&fields)?)
-        .bind(new.expires_at.map(Stamp))
-        .bind(Stamp(session.now()))
-        .fetch_one(&mut **session)
-        .await?;
-    record(&row)
-}
-
-/// Names in the order of their bytes, whatever the database's collation.
-const LIST: &str = "select id, org_id, user_id, provider, name, fields::text, expires_at, last_used_at, created_at from credentials \
-     where org_id = $1 and user_id = $2 and ($3::text is null or provider_key = $3) order by provider collate \"C\", name collate \"C\"";
-
-async fn list(owner: &Owner, provider: Option<&str>, session: &mut Session) -> Result<Vec<CredentialRecord>, Fail> {
-    let query = session.query(LIST).bind(owner.org.0).bind(owner.user.0).bind(provider.map(key));
-    query.fetch_all(&mut **session).await?.iter().map(record).collect()
-}
-
-fn record(row: &PgRow) -> Result<CredentialRecord, Fail> {
-    let texts: BTreeMap<String, String> = json(row, 5)?;
-    let unsealed = |(name, text): (String, String)| {
-        let sealed = BASE64.decode(text).map_err(|_| Fail::damaged("a sealed value"))?;
-        Ok::<_, Fail>((name, sealed))
-    };
-    Ok(CredentialRecord {
-        id: CredentialId(row.try_get(0)?),
-        owner: Owner { org: OrgId(row.try_get(1)?), user: UserId(row.try_get(2)?) },
-        provider: text(row, 3)?,
-        name: text(row, 4)?,
-        fields: texts.into_iter().map(unsealed).collect::<Result<_, _>>()?,
-        expires_at: at_or_none(row, 6)?,
-        last_used_at: at_or_none(row, 7)?,
-        created_at: at(row, 8)?,
-    })
-}
-
-fn data_key(row: &PgRow) -> Result<DataKeyRecord, Fail> {
+pub(super) fn data_key(row: &PgRow) -> Result<DataKeyRecord, Fail> {
     Ok(DataKeyRecord { org: OrgId(row.try_get(0)?), version: whole(row, 1)?, kek_id: text(row, 2)?, wrapped: row.try_get(3)? })
 }

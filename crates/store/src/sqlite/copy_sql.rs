@@ -39,9 +39,10 @@ pub(super) fn select(table: &str) -> &'static str {
         }
         "data_keys" => "select org_id, version, kek_id, wrapped from data_keys where org_id = ?1 order by version",
         "credentials" => {
-            "select org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at from credentials \
+            "select org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at, hosts from credentials \
              where org_id = ?1 order by no"
         }
+        "credential_shares" => "select org_id, credential_id, user_id, created_at from credential_shares where org_id = ?1 order by no",
         "api_keys" => {
             "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where org_id = ?1 order by no"
         }
@@ -133,9 +134,10 @@ pub(super) fn insert(table: &str) -> &'static str {
         }
         "data_keys" => "insert into data_keys (org_id, version, kek_id, wrapped) values (?1, ?2, ?3, ?4)",
         "credentials" => {
-            "insert into credentials (org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            "insert into credentials (org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at, hosts) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         }
+        "credential_shares" => "insert into credential_shares (org_id, credential_id, user_id, created_at) values (?1, ?2, ?3, ?4)",
         "api_keys" => {
             "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"

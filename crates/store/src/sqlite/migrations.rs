@@ -23,6 +23,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0003_access", text: include_str!("../../migrations/sqlite/0003_access.sql") },
     Migration { name: "0004_copies", text: include_str!("../../migrations/sqlite/0004_copies.sql") },
     Migration { name: "0005_people", text: include_str!("../../migrations/sqlite/0005_people.sql") },
+    Migration { name: "0006_credentials", text: include_str!("../../migrations/sqlite/0006_credentials.sql") },
     Migration { name: "0009_notifications", text: include_str!("../../migrations/sqlite/0009_notifications.sql") },
     Migration { name: "0010_organizations", text: include_str!("../../migrations/sqlite/0010_organizations.sql") },
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
@@ -32,6 +33,7 @@ pub(super) const ALL: &[Migration] = &[
 const REQUIRED: &[&str] = &[
     "api_keys",
     "audit_log",
+    "credential_shares",
     "credentials",
     "data_keys",
     "execution_logs",

@@ -1,18 +1,15 @@
 //! Sealed values: credentials field by field, wrapped data keys and the canary. No clear one ever comes here.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{CredentialId, OrgId, Owner, UserId};
-use mainspring_model::store::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore, StoreError};
+use mainspring_model::id::{CredentialId, OrgId, Owner};
+use mainspring_model::store::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore, StoreError};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
+use super::credentials::{OWN, USABLE, changed, drop_stale_shares, put, record};
 use super::error::Fail;
-use super::{SqliteStore, bytes, json, text_of, uuid};
+use super::{SqliteStore, bytes, uuid};
 
 /// Uses of one credential within this time are noted once.
 const TOUCH: Millis = 60_000;
@@ -75,19 +72,31 @@ impl SecretStore for SqliteStore {
     }
 
     async fn list_credentials(&self, owner: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
-        let (owner, provider) = (*owner, provider.map(str::to_owned));
-        self.read(move |connection| {
-            Box::pin(async move {
-                let query = sqlx::query(LIST).bind(bytes(owner.org.0)).bind(bytes(owner.user.0)).bind(provider);
-                query.fetch_all(connection).await?.iter().map(record).collect()
-            })
-        })
-        .await
+        self.credentials(OWN, owner, provider).await
     }
 
-    async fn find_credential(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError> {
-        let (owner, provider, name) = (*owner, provider.to_owned(), name.map(str::to_owned));
-        self.read(move |connection| Box::pin(async move { find(&owner, &provider, name.as_deref(), connection).await })).await
+    async fn usable_credentials(&self, user: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
+        self.credentials(USABLE, user, provider).await
+    }
+
+    async fn change_credential(
+        &self,
+        org: OrgId,
+        id: CredentialId,
+        change: &CredentialChange,
+    ) -> Result<Option<CredentialRecord>, StoreError> {
+        let (change, now) = (change.clone(), self.now_ms());
+        self.write(async move |connection| changed(org, id, &change, now, connection).await).await
+    }
+
+    async fn delete_credential(&self, org: OrgId, id: CredentialId) -> Result<bool, StoreError> {
+        self.write(async move |connection| {
+            let query = sqlx::query("delete from credentials where org_id = ?1 and id = ?2").bind(bytes(org.0)).bind(bytes(id.0));
+            let done = query.execute(&mut *connection).await?.rows_affected() == 1;
+            drop_stale_shares(org, connection).await?;
+            Ok(done)
+        })
+        .await
     }
 
     async fn delete_credentials(&self, owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError> {
@@ -99,8 +108,9 @@ impl SecretStore for SqliteStore {
                     .bind(bytes(owner.user.0))
                     .bind(provider.as_str())
                     .bind(name.as_deref())
-                    .execute(connection)
+                    .execute(&mut *connection)
                     .await?;
+            drop_stale_shares(owner.org, connection).await?;
             Ok(done.rows_affected())
         })
         .await
@@ -126,64 +136,19 @@ impl SecretStore for SqliteStore {
     }
 }
 
-async fn put(new: &NewCredential, now: Millis, connection: &mut SqliteConnection) -> Result<CredentialRecord, Fail> {
-    let fields: BTreeMap<&str, String> = new.fields.iter().map(|(name, sealed)| (name.as_str(), BASE64.encode(sealed))).collect();
-    let row = sqlx::query(
-        "insert into credentials (id, org_id, user_id, provider, name, fields, expires_at, created_at) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (org_id, user_id, provider, name) do update set \
-         fields = excluded.fields, expires_at = excluded.expires_at \
-         returning id, org_id, user_id, provider, name, fields, expires_at, last_used_at, created_at",
-    )
-    .bind(bytes(new.id.0))
-    .bind(bytes(new.owner.org.0))
-    .bind(bytes(new.owner.user.0))
-    .bind(new.provider.as_str())
-    .bind(new.name.as_str())
-    .bind(text_of(&fields)?)
-    .bind(new.expires_at)
-    .bind(now)
-    .fetch_one(connection)
-    .await?;
-    record(&row)
-}
-
-async fn find(
-    owner: &Owner,
-    provider: &str,
-    name: Option<&str>,
-    connection: &mut SqliteConnection,
-) -> Result<Option<CredentialRecord>, Fail> {
-    let rows = sqlx::query(LIST).bind(bytes(owner.org.0)).bind(bytes(owner.user.0)).bind(provider).fetch_all(connection).await?;
-    let mut records = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
-    let wanted = name.unwrap_or("default");
-    match records.iter().position(|record| record.name == wanted) {
-        Some(place) => Ok(Some(records.swap_remove(place))),
-        None if name.is_none() && records.len() == 1 => Ok(records.pop()),
-        None => Ok(None),
+impl SqliteStore {
+    async fn credentials(&self, sql: &'static str, user: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError> {
+        let (user, provider) = (*user, provider.map(str::to_owned));
+        self.read(move |connection| {
+            Box::pin(async move {
+                let query = sqlx::query(sql).bind(bytes(user.org.0)).bind(bytes(user.user.0)).bind(provider);
+                query.fetch_all(connection).await?.iter().map(record).collect()
+            })
+        })
+        .await
     }
 }
 
-const LIST: &str = "select id, org_id, user_id, provider, name, fields, expires_at, last_used_at, created_at from credentials \
-                    where org_id = ?1 and user_id = ?2 and (?3 is null or provider = ?3) order by provider, name";
-
-fn record(row: &SqliteRow) -> Result<CredentialRecord, Fail> {
-    let texts: BTreeMap<String, String> = json(row.try_get(5)?)?;
-    let unsealed = |(name, text): (String, String)| {
-        let sealed = BASE64.decode(text).map_err(|_| Fail::damaged("a sealed value"))?;
-        Ok::<_, Fail>((name, sealed))
-    };
-    Ok(CredentialRecord {
-        id: CredentialId(uuid(row, 0)?),
-        owner: Owner { org: OrgId(uuid(row, 1)?), user: UserId(uuid(row, 2)?) },
-        provider: row.try_get(3)?,
-        name: row.try_get(4)?,
-        fields: texts.into_iter().map(unsealed).collect::<Result<_, _>>()?,
-        expires_at: row.try_get(6)?,
-        last_used_at: row.try_get(7)?,
-        created_at: row.try_get(8)?,
-    })
-}
-
-fn data_key(row: &SqliteRow) -> Result<DataKeyRecord, Fail> {
+pub(super) fn data_key(row: &SqliteRow) -> Result<DataKeyRecord, Fail> {
     Ok(DataKeyRecord { org: OrgId(uuid(row, 0)?), version: row.try_get(1)?, kek_id: row.try_get(2)?, wrapped: row.try_get(3)? })
 }

@@ -11,8 +11,8 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, DataKeyRecord, FlagRecord, IdempotentAnswer, IntegrationRecord,
-    InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NotificationRecord,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, FlagRecord, IdempotentAnswer,
+    IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NotificationRecord,
     NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle, UserRecord, VariableRecord, VariableValue, WebhookRoute,
 };
 use serde_json::json;
@@ -63,8 +63,11 @@ async fn of(n: u128, who: Owner, world: &World) {
     for name in ["default", HOSTILE, &long] {
         let id = CredentialId(world.uuid());
         let (provider, name, fields) = ("github".to_owned(), name.to_owned(), fields.clone());
-        let credential = NewCredential { id, owner: who, provider, name, fields, expires_at: Some(i64::from(u32::MAX)) };
+        let hosts = Some(vec!["api.example.com".to_owned(), HOSTILE.to_owned()]);
+        let credential = NewCredential { id, owner: who, provider, name, fields, expires_at: Some(i64::from(u32::MAX)), hosts };
         store.put_credential(&credential).await.unwrap();
+        let shared_with = Some(vec![owner(n + 7).user, owner(n + 8).user]);
+        store.change_credential(who.org, id, &CredentialChange { shared_with, ..CredentialChange::default() }).await.unwrap();
     }
     let hash = vec![u8::try_from(n).unwrap(); 32];
     let (created_at, expires_at) = (world.now(), None);

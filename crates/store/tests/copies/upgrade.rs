@@ -15,6 +15,7 @@ use crate::suite::make::{START, World};
 const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
+    ("0006_credentials", "drop table credential_shares; alter table credentials drop column hosts"),
     (
         "0009_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
@@ -38,6 +39,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ),
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
+    ("0008_credentials", "drop table credential_shares; alter table credentials drop column hosts; delete from schema_rights"),
     (
         "0011_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
@@ -66,6 +68,7 @@ const NEW: &[&str] = &[
     "invitations",
     "variables",
     "plan_shares",
+    "credential_shares",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
@@ -131,5 +134,7 @@ async fn empty_the_new(folder: &std::path::Path) {
         connection.execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
     }
     connection.execute("update plans set private = 0").await.unwrap();
+    // A column that the first shapes did not have.
+    connection.execute("update credentials set hosts = null").await.unwrap();
     connection.close().await.unwrap();
 }

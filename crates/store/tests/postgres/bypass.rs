@@ -10,9 +10,9 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, DataKeyRecord, FlagRecord, Health, IntegrationRecord, InvitationRecord,
-    InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, OrganizationRecord,
-    Standing, UserRecord, VariableRecord, VariableValue, WebhookRoute,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, FlagRecord, Health, IntegrationRecord,
+    InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
+    OrganizationRecord, Standing, UserRecord, VariableRecord, VariableValue, WebhookRoute,
 };
 use mainspring_store::postgres::PostgresStore;
 use serde_json::json;
@@ -63,8 +63,12 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         name: name.to_owned(),
         fields,
         expires_at: None,
+        hosts: None,
     };
     store.put_credential(&credential).await.unwrap();
+    let shared_with = Some(vec![who.user]);
+    let change = CredentialChange { shared_with, ..CredentialChange::default() };
+    store.change_credential(who.org, credential.id, &change).await.unwrap();
     let key = ApiKeyRecord {
         id: ApiKeyId(world.uuid()),
         owner: who,

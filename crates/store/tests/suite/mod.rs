@@ -17,6 +17,7 @@ pub mod plans;
 pub mod pruning;
 pub mod runs;
 pub mod schedules;
+pub mod sealed;
 pub mod secrets;
 pub mod tenants;
 pub mod texts;
@@ -56,8 +57,9 @@ macro_rules! suite {
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
-            secrets: credentials, the_default_credential, data_keys_and_canary, touching;
+            secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;
             people: users, organizations, members;
+            sealed: rows_in_pages, values_are_replaced_where_they_were_seen, keys_are_wrapped_anew_where_they_were_seen;
             access: api_keys, idempotent_answers, stale_idempotency;
             audit: entries_come_back_in_order, entries_are_found_by_what_they_say, entries_go_by_age;
             organizations: an_invitation_is_used_once, the_last_owner_stays, who_goes_leaves_plans_and_takes_keys, variables, sharing,

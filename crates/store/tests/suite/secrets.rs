@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mainspring_model::id::{CredentialId, Owner};
-use mainspring_model::store::{DataKeyRecord, NewCredential};
+use mainspring_model::id::{CredentialId, Owner, UserId};
+use mainspring_model::store::{CredentialChange, DataKeyRecord, NewCredential};
 
-use super::make::{World, owner};
+use super::make::{World, code, owner};
 
 const ME: Owner = Owner::LOCAL;
 
@@ -18,6 +18,7 @@ fn credential(world: &World, owner: Owner, provider: &str, name: &str) -> NewCre
         name: name.to_owned(),
         fields,
         expires_at: Some(9),
+        hosts: None,
     }
 }
 
@@ -83,4 +84,74 @@ pub async fn touching(world: &World) {
     world.pass(120_000);
     world.store.touch_credential(stored.id).await.unwrap();
     assert_eq!(used().await, Some(world.now()));
+}
+
+/// The right is looked at when it is used: what was taken back is gone at once.
+pub async fn who_may_use_a_credential(world: &World) {
+    let member = |n| Owner { org: ME.org, user: owner(n).user };
+    let all = Owner { org: ME.org, user: UserId::NOBODY };
+    let theirs = world.store.put_credential(&credential(world, member(1), "github", "theirs")).await.unwrap();
+    world.store.put_credential(&credential(world, ME, "github", "mine")).await.unwrap();
+    world.store.put_credential(&credential(world, all, "github", "ours")).await.unwrap();
+    world.store.put_credential(&credential(world, owner(2), "github", "foreign")).await.unwrap();
+    let names = async |user: Owner| {
+        let found = world.store.usable_credentials(&user, Some("github")).await.unwrap();
+        found.into_iter().map(|record| record.name).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        (names(ME).await, names(member(1)).await, names(member(3)).await),
+        ("mine ours".into(), "ours theirs".into(), "ours".into())
+    );
+    assert_eq!((names(owner(2)).await, names(Owner { org: owner(2).org, user: ME.user }).await), ("foreign".into(), String::new()));
+    let share = async |users: Vec<UserId>| {
+        let change = CredentialChange { shared_with: Some(users), ..CredentialChange::default() };
+        world.store.change_credential(ME.org, theirs.id, &change).await.unwrap().unwrap().shared_with
+    };
+    let mut both = vec![owner(3).user, ME.user];
+    let told = share(both.clone()).await;
+    both.sort_unstable();
+    assert_eq!(told, both);
+    assert_eq!(
+        (names(ME).await, names(member(3)).await, names(member(4)).await),
+        ("mine ours theirs".into(), "ours theirs".into(), "ours".into())
+    );
+    let find =
+        async |user: Owner, name: &str| world.store.find_credential(&user, "github", Some(name)).await.unwrap().map(|found| found.id);
+    assert_eq!((find(ME, "theirs").await, find(member(4), "theirs").await), (Some(theirs.id), None));
+    // A share names a person, not a person elsewhere.
+    assert_eq!(find(Owner { org: owner(2).org, user: owner(3).user }, "theirs").await, None);
+    assert_eq!(share(vec![]).await, []);
+    assert_eq!((find(ME, "theirs").await, names(ME).await), (None, "mine ours".into()));
+    share(vec![ME.user]).await;
+    assert!(!world.store.delete_credential(owner(2).org, theirs.id).await.unwrap(), "not through another organization");
+    assert!(world.store.delete_credential(ME.org, theirs.id).await.unwrap());
+    assert_eq!(names(ME).await, "mine ours");
+    let again = NewCredential { id: theirs.id, ..credential(world, member(1), "github", "theirs") };
+    world.store.put_credential(&again).await.unwrap();
+    assert_eq!(names(ME).await, "mine ours", "its shares went with it");
+}
+
+pub async fn changing_a_credential(world: &World) {
+    let new = NewCredential { hosts: Some(vec!["a.example".to_owned()]), ..credential(world, ME, "github", "work") };
+    let stored = world.store.put_credential(&new).await.unwrap();
+    assert_eq!(stored.hosts, new.hosts);
+    let replaced = world.store.put_credential(&credential(world, ME, "github", "work")).await.unwrap();
+    assert_eq!(replaced.hosts, new.hosts, "new values do not open what was bound");
+    let unchanged = world.store.change_credential(ME.org, stored.id, &CredentialChange::default()).await.unwrap();
+    assert_eq!(unchanged.as_ref(), Some(&replaced));
+    let change = CredentialChange {
+        name: Some("␛ other".to_owned()),
+        fields: Some(BTreeMap::from([("token".to_owned(), vec![1])])),
+        expires_at: Some(None),
+        hosts: Some(None),
+        shared_with: None,
+    };
+    assert_eq!(world.store.change_credential(owner(1).org, stored.id, &change).await.unwrap(), None, "not through another organization");
+    let changed = world.store.change_credential(ME.org, stored.id, &change).await.unwrap().unwrap();
+    assert_eq!((changed.name.as_str(), changed.expires_at, &changed.hosts), ("␛ other", None, &None));
+    assert_eq!((Some(&changed.fields), changed.id), (change.fields.as_ref(), stored.id));
+    world.store.put_credential(&credential(world, ME, "github", "taken")).await.unwrap();
+    let taken = CredentialChange { name: Some("taken".to_owned()), ..CredentialChange::default() };
+    assert_eq!(code(world.store.change_credential(ME.org, stored.id, &taken).await), "CONFLICT");
+    assert_eq!(world.store.list_credentials(&ME, None).await.unwrap().len(), 2);
 }

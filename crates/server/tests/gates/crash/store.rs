@@ -14,16 +14,18 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord,
-    Delivery, Departed, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
-    Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
-    OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
-    Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, ShareStore, Sharing, Standing,
-    Store, StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
+    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
+    CredentialRecord, DataKeyRecord, Delivery, Departed, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer,
+    IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
+    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
+    NotificationStore, OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
+    Pool, Prunable, Put, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow,
+    SealedStore, SealedTable, SecretStore, ShareStore, Sharing, Standing, Store, StoreError, UserRecord, VariableRecord, VariableStore,
+    WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// Where a commit is when the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,9 +178,19 @@ delegate!(SecretStore {
     fn put_canary(sealed: &[u8]) -> Result<(), StoreError>;
     fn put_credential(credential: &NewCredential) -> Result<CredentialRecord, StoreError>;
     fn list_credentials(owner: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError>;
-    fn find_credential(owner: &Owner, provider: &str, name: Option<&str>) -> Result<Option<CredentialRecord>, StoreError>;
+    fn usable_credentials(user: &Owner, provider: Option<&str>) -> Result<Vec<CredentialRecord>, StoreError>;
+    fn change_credential(org: OrgId, id: CredentialId, change: &CredentialChange) -> Result<Option<CredentialRecord>, StoreError>;
+    fn delete_credential(org: OrgId, id: CredentialId) -> Result<bool, StoreError>;
     fn delete_credentials(owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError>;
     fn touch_credential(id: CredentialId) -> Result<(), StoreError>;
+});
+
+delegate!(SealedStore {
+    fn sealed_rows(table: SealedTable, org: OrgId, after: Option<Uuid>, limit: u32) -> Result<Vec<SealedRow>, StoreError>;
+    fn replace_sealed(seen: &SealedRow, fields: &BTreeMap<String, Vec<u8>>) -> Result<bool, StoreError>;
+    fn data_keys_of(org: OrgId) -> Result<Vec<DataKeyRecord>, StoreError>;
+    fn replace_data_key(seen: &DataKeyRecord, wrapped: &DataKeyRecord) -> Result<bool, StoreError>;
+    fn replace_canary(seen: &[u8], canary: &[u8]) -> Result<bool, StoreError>;
 });
 
 delegate!(AccessStore {

@@ -1,0 +1,56 @@
+//! Sealed values wherever they lie, and the keys that seal them: what a rotation of keys lists and changes.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{DataKeyRecord, StoreError};
+use crate::id::{OrgId, UserId};
+
+/// A table with sealed values. One that is not listed here is left behind by a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealedTable {
+    Credentials,
+}
+
+impl SealedTable {
+    pub const ALL: [SealedTable; 1] = [SealedTable::Credentials];
+
+    /// As the database and the place of a sealed value name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SealedTable::Credentials => "credentials",
+        }
+    }
+}
+
+/// A row with sealed values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    pub table: SealedTable,
+    pub org: OrgId,
+    /// Whose the values are, as far as they were sealed for somebody.
+    pub user: Option<UserId>,
+    pub id: Uuid,
+    /// Field name → sealed bytes.
+    pub fields: BTreeMap<String, Vec<u8>>,
+}
+
+#[async_trait]
+pub trait SealedStore: Send + Sync {
+    /// Rows of one organization in the order of their ids, those behind `after`, at most `limit`.
+    async fn sealed_rows(&self, table: SealedTable, org: OrgId, after: Option<Uuid>, limit: u32) -> Result<Vec<SealedRow>, StoreError>;
+
+    /// Replaces the values of a row that still holds exactly those which were seen. `false`: it holds others by now, or is gone.
+    async fn replace_sealed(&self, seen: &SealedRow, fields: &BTreeMap<String, Vec<u8>>) -> Result<bool, StoreError>;
+
+    /// One organization's data keys, by version.
+    async fn data_keys_of(&self, org: OrgId) -> Result<Vec<DataKeyRecord>, StoreError>;
+
+    /// The same key wrapped anew, where the row is still the one that was seen. `false`: it is not.
+    async fn replace_data_key(&self, seen: &DataKeyRecord, wrapped: &DataKeyRecord) -> Result<bool, StoreError>;
+
+    /// Another canary, where it is still the one that was seen. `false`: it is not.
+    async fn replace_canary(&self, seen: &[u8], canary: &[u8]) -> Result<bool, StoreError>;
+}

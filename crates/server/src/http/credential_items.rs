@@ -1,0 +1,344 @@
+//! Credentials one by one: made for oneself or the whole organization, bound to hosts, shared with members, changed and removed.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use http::StatusCode;
+use mainspring_engine::SealError;
+use mainspring_model::Problem as Finding;
+use mainspring_model::catalog::Provider;
+use mainspring_model::credential::{Secret, is_host_entry};
+use mainspring_model::id::{CredentialId, Owner, UserId};
+use mainspring_model::role::Permission;
+use mainspring_model::store::{Access, CredentialChange, CredentialRecord};
+use mainspring_model::value::pointer_join;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::api::{Api, Shared};
+use super::body::Write;
+use super::caller::Caller;
+use super::credentials::{CredentialBody, CredentialWrite, body_of, checked, fields_of};
+use super::idempotency::once;
+use super::path::PathId;
+use super::permissions::denied;
+use super::problem::{Problem, Refusable};
+use super::providers;
+use super::query::Query;
+use super::reply::Reply;
+use super::shape::Time;
+
+/// Most hosts of one credential, and most members whom it is shared with.
+const MOST: usize = 100;
+
+/// Whose a credential is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    #[default]
+    Personal,
+    Organization,
+}
+
+/// A stored credential without its values.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CredentialItem)]
+pub struct ItemBody {
+    #[schema(value_type = String, format = "uuid")]
+    id: CredentialId,
+    provider: String,
+    created_at: Time,
+    #[serde(flatten)]
+    credential: CredentialBody,
+    scope: Scope,
+    /// By what right the caller uses it: `own`, `shared` or `organization`.
+    access: &'static str,
+    /// The only hosts that it is sent to; null: the provider's own, where it has some.
+    hosts: Option<Vec<String>>,
+    /// Members who may use it beside its owner; told to who may change it.
+    #[schema(value_type = Option<Vec<String>>)]
+    shared_with: Option<Vec<UserId>>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CredentialItems {
+    credentials: Vec<ItemBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CredentialAnswer {
+    credential: ItemBody,
+}
+
+async fn item(api: &Api, caller: &Caller, record: &CredentialRecord) -> ItemBody {
+    let access = match record.access(&caller.owner) {
+        Some(Access::Shared) => "shared",
+        Some(Access::Organization) => "organization",
+        _ => "own",
+    };
+    ItemBody {
+        id: record.id,
+        provider: record.provider.clone(),
+        created_at: Time(record.created_at),
+        credential: body_of(api, record).await,
+        scope: if record.is_organizations() { Scope::Organization } else { Scope::Personal },
+        access,
+        hosts: record.hosts.clone(),
+        shared_with: may_change(caller, record).is_ok().then(|| record.shared_with.clone()),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only this provider's.
+    provider: Option<String>,
+}
+
+/// All credentials that the caller may use, without values
+#[utoipa::path(get, path = "/api/credentials", tag = "providers", params(ListQuery), responses((status = 200, body = CredentialItems)))]
+pub async fn list_credentials(State(api): Shared, caller: Caller, Query(query): Query<ListQuery>) -> Refusable<Reply> {
+    let provider = query.provider.filter(|provider| !provider.is_empty());
+    let records = api.store.usable_credentials(&caller.owner, provider.as_deref()).await?;
+    let mut credentials = Vec::with_capacity(records.len());
+    for record in &records {
+        credentials.push(item(&api, &caller, record).await);
+    }
+    Ok(Reply::ok(&CredentialItems { credentials }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialCreate {
+    provider: String,
+    /// Field → value. See the provider's `credential_fields`.
+    #[schema(value_type = Object, example = json!({"api_key": "…"}))]
+    credentials: Map<String, Value>,
+    /// `default` unless written; steps name it in `credential`.
+    name: Option<String>,
+    /// After it, the credential reads as absent.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    /// `personal` unless written. The organization's need the permission `credential:manage`.
+    #[serde(default)]
+    scope: Scope,
+    /// The only hosts that it is sent to: `api.example.com`, `localhost:8080`, `*.example.org`, or `*` for every host. Needed
+    /// for what others may use, unless the provider has hosts of its own.
+    hosts: Option<Vec<String>>,
+}
+
+/// Store a credential, one's own or the organization's; one of that name is replaced
+#[utoipa::path(post, path = "/api/credentials", tag = "providers", params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = CredentialCreate, responses((status = 201, body = CredentialAnswer)))]
+pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate>) -> Refusable<Reply> {
+    let Write { caller, body, once: key, .. } = write;
+    let saving = api.clone();
+    once(api, caller, key, async move {
+        let CredentialCreate { provider, credentials, name, expires_at, scope, hosts } = body;
+        let provider = providers::find(&saving, &caller, &provider)?;
+        if scope == Scope::Organization {
+            caller.demand(Permission::CredentialManage)?;
+        }
+        let mut findings = Vec::new();
+        check_hosts(hosts.as_deref(), &mut findings);
+        if scope == Scope::Organization {
+            want_hosts(&provider, hosts.as_deref(), &mut findings);
+        }
+        let entry = checked(&provider, CredentialWrite { credentials, name, expires_at }, findings)?;
+        let user = if scope == Scope::Organization { UserId::NOBODY } else { caller.owner.user };
+        let owner = Owner { org: caller.owner.org, user };
+        let id = CredentialId(saving.engine.new_id());
+        let credentials = saving.engine.credentials();
+        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await;
+        let stored = stored.map_err(unsealed)?;
+        let answer = CredentialAnswer { credential: item(&saving, &caller, &stored).await };
+        Ok(Reply::json(StatusCode::CREATED, &answer).location(&format!("/api/credentials/{}", stored.id)))
+    })
+    .await
+}
+
+/// A credential without its values
+#[utoipa::path(get, path = "/api/credentials/{id}", tag = "providers", params(("id" = String, Path, format = "uuid")),
+    responses((status = 200, body = CredentialAnswer)))]
+pub async fn get_credential(State(api): Shared, caller: Caller, PathId(id): PathId<CredentialId>) -> Refusable<Reply> {
+    let record = usable(&api, &caller, id).await?;
+    Ok(Reply::ok(&CredentialAnswer { credential: item(&api, &caller, &record).await }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialPatch {
+    name: Option<String>,
+    /// Field → value, or null for a field that it loses; fields that are not named stay.
+    #[schema(value_type = Option<Object>)]
+    credentials: Option<Map<String, Value>>,
+    /// Null: it never expires.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<String>>,
+    /// Null: the provider's own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    hosts: Option<Option<Vec<String>>>,
+    /// The members who may use it from now on, by their ids.
+    shared_with: Option<Vec<String>>,
+}
+
+/// Tells null from absent.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(value).map(Some)
+}
+
+/// Change a credential; what is not named stays
+#[utoipa::path(patch, path = "/api/credentials/{id}", tag = "providers", params(("id" = String, Path, format = "uuid")),
+    request_body = CredentialPatch, responses((status = 200, body = CredentialAnswer)))]
+pub async fn update_credential(State(api): Shared, PathId(id): PathId<CredentialId>, write: Write<CredentialPatch>) -> Refusable<Reply> {
+    let Write { caller, body, .. } = write;
+    let record = usable(&api, &caller, id).await?;
+    may_change(&caller, &record)?;
+    let provider = providers::find(&api, &caller, &record.provider)?;
+    let CredentialPatch { name, credentials, expires_at, hosts, shared_with } = body;
+    let mut findings = Vec::new();
+    if let Some(hosts) = &hosts {
+        check_hosts(hosts.as_deref(), &mut findings);
+    }
+    let shared_with = match shared_with {
+        Some(ids) => Some(members(&api, &caller, &ids, &mut findings).await?),
+        None => None,
+    };
+    if record.is_organizations() || !shared_with.as_ref().unwrap_or(&record.shared_with).is_empty() {
+        let hosts = hosts.as_ref().unwrap_or(&record.hosts);
+        want_hosts(&provider, hosts.as_deref(), &mut findings);
+    }
+    let given = changed_fields(&provider, credentials.unwrap_or_default(), &mut findings);
+    let expires = match expires_at {
+        Some(Some(text)) => Time::parse(&text).map_or_else(
+            || {
+                findings.push(Finding::new("INVALID_VALUE", "/expires_at", "this is no RFC 3339 time, such as 2026-03-01T08:00:00Z"));
+                None
+            },
+            |time| Some(Some(time.0)),
+        ),
+        Some(None) => Some(None),
+        None => None,
+    };
+    if let Some(name) = &name
+        && !super::credentials::is_name(name)
+    {
+        findings.push(Finding::new("INVALID_VALUE", "/name", super::credentials::NAME_RULE));
+    }
+    if !findings.is_empty() {
+        return Err(Problem::invalid_all(findings));
+    }
+    let change = CredentialChange { name, fields: None, expires_at: expires, hosts, shared_with };
+    let changed = api.engine.credentials().change(&record, given, change).await.map_err(unsealed)?.ok_or_else(|| missing(id))?;
+    Ok(Reply::ok(&CredentialAnswer { credential: item(&api, &caller, &changed).await }))
+}
+
+/// Remove a credential, with its shares
+#[utoipa::path(delete, path = "/api/credentials/{id}", tag = "providers", params(("id" = String, Path, format = "uuid")),
+    responses((status = 204)))]
+pub async fn delete_credential(State(api): Shared, caller: Caller, PathId(id): PathId<CredentialId>) -> Refusable<Reply> {
+    let record = usable(&api, &caller, id).await?;
+    may_change(&caller, &record)?;
+    if !api.store.delete_credential(caller.owner.org, id).await? {
+        return Err(missing(id));
+    }
+    Ok(Reply::no_content())
+}
+
+/// One that the caller may use; what they may not is not there.
+pub(super) async fn usable(api: &Api, caller: &Caller, id: CredentialId) -> Refusable<CredentialRecord> {
+    let records = api.store.usable_credentials(&caller.owner, None).await?;
+    records.into_iter().find(|record| record.id == id).ok_or_else(|| missing(id))
+}
+
+fn may_change(caller: &Caller, record: &CredentialRecord) -> Refusable<()> {
+    match record.access(&caller.owner) {
+        Some(Access::Own) => Ok(()),
+        Some(Access::Organization) => caller.demand(Permission::CredentialManage),
+        _ => Err(denied("a credential that is shared is changed by its owner alone".to_owned())),
+    }
+}
+
+fn check_hosts(hosts: Option<&[String]>, findings: &mut Vec<Finding>) {
+    let Some(hosts) = hosts else { return };
+    if hosts.is_empty() || hosts.len() > MOST {
+        findings.push(Finding::new(
+            "INVALID_VALUE",
+            "/hosts",
+            format!("hosts are a list of 1 to {MOST}; leave them out for the provider's own"),
+        ));
+    }
+    for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !is_host_entry(host)) {
+        let shown: String = host.chars().take(100).collect();
+        let text = format!("\"{shown}\" is no host; write api.example.com, localhost:8080, *.example.org, or * for every host");
+        findings.push(Finding::new("INVALID_VALUE", pointer_join("/hosts", &index.to_string()), text));
+    }
+}
+
+/// What others may use must not go wherever they like.
+fn want_hosts(provider: &Provider, hosts: Option<&[String]>, findings: &mut Vec<Finding>) {
+    if provider.hosts.is_empty() && hosts.is_none() {
+        let text = format!(
+            "{} sends a credential to any address; name the hosts of one that others may use, or \"*\" to let them send it anywhere",
+            provider.id
+        );
+        findings.push(Finding::new("MISSING_FIELD", "/hosts", text).expected("hosts"));
+    }
+}
+
+/// The ids of members of the caller's organization.
+async fn members(api: &Api, caller: &Caller, ids: &[String], findings: &mut Vec<Finding>) -> Refusable<Vec<UserId>> {
+    if ids.len() > MOST {
+        findings.push(Finding::new("INVALID_VALUE", "/shared_with", format!("a credential is shared with {MOST} members at the most")));
+        return Ok(Vec::new());
+    }
+    let mut users = Vec::new();
+    for (index, id) in ids.iter().enumerate() {
+        let user = id.parse::<UserId>().ok();
+        let is_member = match user {
+            Some(user) => api.store.role_of(user, caller.owner.org).await?.is_some(),
+            None => false,
+        };
+        match user.filter(|_| is_member) {
+            Some(user) => users.push(user),
+            None => {
+                let pointer = pointer_join("/shared_with", &index.to_string());
+                findings.push(Finding::new("INVALID_VALUE", pointer, "this is not the id of a member of the organization"));
+            }
+        }
+    }
+    users.sort_unstable();
+    users.dedup();
+    Ok(users)
+}
+
+fn changed_fields(provider: &Provider, values: Map<String, Value>, findings: &mut Vec<Finding>) -> BTreeMap<String, Option<Secret>> {
+    let mut given = BTreeMap::new();
+    let mut texts = Map::new();
+    for (name, value) in values {
+        let required = provider.credential.iter().any(|field| field.name == name && field.required);
+        if value.is_null() && !required {
+            given.insert(name, None);
+        } else {
+            texts.insert(name, value);
+        }
+    }
+    if !texts.is_empty() {
+        given.extend(fields_of(provider, texts, true, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
+    }
+    given
+}
+
+pub(super) fn unsealed(error: SealError) -> Box<Problem> {
+    match error {
+        SealError::Store(error) => error.into(),
+        SealError::Vault(error) => Problem::internal(error),
+    }
+}
+
+fn missing(id: CredentialId) -> Box<Problem> {
+    Problem::not_found(format_args!("credential {id}"))
+}
