@@ -19,6 +19,7 @@ struct Sabotage {
 }
 
 const SERVER: &str = "mainspring-server";
+const PROVIDERS: &str = "mainspring-providers";
 
 const ALL: &[Sabotage] = &[
     Sabotage {
@@ -56,6 +57,24 @@ const ALL: &[Sabotage] = &[
         package: "mainspring-store",
         test: "postgres::catalogue::every_table_is_under_forced_row_level_security",
         found_as: &["forced false"],
+    },
+    Sabotage {
+        switch: "redirect-keeps-headers",
+        package: PROVIDERS,
+        test: "egress::s4::nothing_secret_reaches_a_second_origin",
+        found_as: &["leaked to a second origin"],
+    },
+    Sabotage {
+        switch: "check-before-resolve-only",
+        package: PROVIDERS,
+        test: "egress::s4::no_spelling_reaches_a_canary",
+        found_as: &["reached a canary"],
+    },
+    Sabotage {
+        switch: "decompressed-size-unchecked",
+        package: SERVER,
+        test: "gates::s8::bombs_cost_little",
+        found_as: &["was taken in", "MiB more"],
     },
 ];
 

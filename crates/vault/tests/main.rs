@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod envelope;
+mod fuzz;
 mod idempotency;
 mod key_file;
 mod key_ring;

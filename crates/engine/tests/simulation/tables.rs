@@ -10,7 +10,7 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Backlog, Blobs, CredentialRecord, DataKeyRecord, Delivery, EndedBadly, Expiring, FlagRecord, FlagStore,
+    AccessStore, ApiKeyRecord, Backlog, Blobs, CredentialRecord, DataKeyRecord, Delivery, EgressRuleRecord, EgressStore, EndedBadly, Expiring, FlagRecord, FlagStore,
     Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
     Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
     OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, Remembered,
@@ -169,6 +169,13 @@ not_kept!(NotificationStore {
     fn ended_badly(Millis, Option<(Millis, RunId)>, u32) -> Vec<EndedBadly>;
     fn slot_endings(OrgId, ScheduleId, Millis, u32) -> Vec<RunStatus>;
     fn expiring_credentials(Millis, Millis) -> Vec<Expiring>;
+});
+
+not_kept!(EgressStore {
+    fn put_egress_rule(&EgressRuleRecord) -> ();
+    fn list_egress_rules(OrgId) -> Vec<EgressRuleRecord>;
+    fn all_egress_rules() -> Vec<EgressRuleRecord>;
+    fn delete_egress_rule(OrgId, &str) -> bool;
 });
 
 not_kept!(LogStore {

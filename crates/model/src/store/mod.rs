@@ -4,6 +4,7 @@
 
 mod access;
 pub mod copy;
+mod egress;
 mod error;
 mod flags;
 mod live;
@@ -17,6 +18,7 @@ mod schedules;
 mod secrets;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
+pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
 pub use flags::{FlagRecord, FlagStore};
 pub use live::LiveStore;
@@ -64,6 +66,7 @@ pub trait Store:
     + OutboxStore
     + FlagStore
     + NotificationStore
+    + EgressStore
     + Health
     + Blobs
 {
@@ -82,6 +85,7 @@ impl<T> Store for T where
         + OutboxStore
         + FlagStore
         + NotificationStore
+        + EgressStore
         + Health
         + Blobs
 {

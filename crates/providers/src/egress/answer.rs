@@ -25,10 +25,15 @@ pub struct Answer {
     pub(super) body: Body,
 }
 
+/// Packed bytes that are decoded at once; gzip makes a megabyte of them at most.
+const AT_ONCE: usize = 1 << 10;
+
 pub(super) struct Body {
     pub response: reqwest::Response,
     /// Taken when the body has ended.
     pub decoder: Option<Decoder>,
+    /// What has come and was not decoded yet.
+    pub wire: Bytes,
     pub cap: usize,
     pub read: usize,
     pub deadline: BoxFuture<'static, ()>,
@@ -51,16 +56,26 @@ impl Answer {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        let Body { response, decoder, cap, read, deadline, timeout } = &mut self.body;
+        let Body { response, decoder, wire, cap, read, deadline, timeout } = &mut self.body;
         loop {
             let Some(decoding) = decoder.as_mut() else { return Ok(None) };
-            let chunk = match select(std::pin::pin!(response.chunk()), &mut *deadline).await {
-                Either::Left((Ok(chunk), _)) => chunk,
-                Either::Left((Err(_), _)) => return Err(broken_body(&self.place, *read)),
-                Either::Right(((), _)) => return Err(timed_out(&self.place, *timeout, Phase::Reading(*read))),
+            let chunk = if !wire.is_empty() {
+                Some(std::mem::take(wire))
+            } else {
+                match select(std::pin::pin!(response.chunk()), &mut *deadline).await {
+                    Either::Left((Ok(chunk), _)) => chunk,
+                    Either::Left((Err(_), _)) => return Err(broken_body(&self.place, *read)),
+                    Either::Right(((), _)) => return Err(timed_out(&self.place, *timeout, Phase::Reading(*read))),
+                }
             };
             let out = match chunk {
-                Some(chunk) => decoding.push(chunk),
+                Some(mut chunk) => {
+                    // A little at a time, because a little can be a thousand times as much.
+                    if !decoding.is_plain() && chunk.len() > AT_ONCE {
+                        *wire = chunk.split_off(AT_ONCE);
+                    }
+                    decoding.push(chunk)
+                }
                 None => match decoder.take() {
                     Some(decoding) => decoding.finish(),
                     None => return Ok(None),
@@ -88,13 +103,13 @@ impl Answer {
         }
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await? else { return Ok(first) };
-        let mut all = BytesMut::with_capacity(declared.unwrap_or(0).min(1 << 20).max(first.len() + second.len()));
-        all.extend_from_slice(&first);
-        all.extend_from_slice(&second);
+        // Joined once all is there: a buffer that grows as it is filled would be three times as large at its worst, and for nothing
+        // when the end is that it is too much.
+        let mut chunks = vec![first, second];
         while let Some(chunk) = self.chunk().await? {
-            all.extend_from_slice(&chunk);
+            chunks.push(chunk);
         }
-        Ok(all.freeze())
+        Ok(chunks.concat().into())
     }
 
     /// The body's beginning, as far as it can be read: what a fault shows of an error page.

@@ -9,6 +9,7 @@ mod copies;
 mod credential;
 mod doctor;
 mod document;
+mod egress;
 mod environment;
 mod events;
 pub(crate) mod exit;
@@ -16,6 +17,7 @@ mod explain;
 pub(crate) mod failure;
 mod flag;
 mod global;
+mod hosts;
 mod inputs;
 mod migrate;
 mod moving;
@@ -106,6 +108,12 @@ pub(crate) enum Command {
     /// See what is due when.
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
+    /// See which outside hosts are held back, and let calls to them out again.
+    #[command(subcommand)]
+    Hosts(hosts::HostsCommand),
+    /// The organization's own list of hosts that its plans may reach.
+    #[command(subcommand)]
+    Egress(egress::EgressCommand),
     /// Print the JSON Schemas of documents.
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
@@ -181,6 +189,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Flag(command) => flag::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,
+        Command::Egress(command) => egress::run(cx, &command).await,
+        Command::Hosts(command) => hosts::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,
         Command::Doctor(doctor) => doctor::run(cx, &doctor).await,

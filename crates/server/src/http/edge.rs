@@ -29,7 +29,7 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     // Only a problem tells its path, but by then the request is gone.
     let path = request.uri().clone();
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
-    let standing = match &api.limits {
+    let standing = match api.limits.as_ref().filter(|limits| limits.concerns(request.uri().path())) {
         // Its own allocation: without limits no request pays for the room.
         Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,
         None => None,
@@ -75,6 +75,7 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
 
 fn admit(api: &Api, peer: Option<SocketAddr>, request: &Request) -> Refusable<()> {
     origin::check(&api.mode, peer, request)?;
+    body::unpacked(request.headers())?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > api.mode.max_body as u64) {
         return Err(body::too_large(api.mode.max_body));

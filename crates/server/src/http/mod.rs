@@ -8,6 +8,7 @@ mod credentials;
 mod data;
 mod docs;
 mod edge;
+mod egress;
 mod elsewhere;
 mod error_pages;
 mod events;
@@ -16,6 +17,7 @@ mod execution;
 mod feature_flags;
 mod health;
 mod history;
+mod hosts;
 mod idempotency;
 mod integration_body;
 mod integrations;
@@ -118,6 +120,10 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(notification_rules::list_notification_rules, notification_rules::create_notification_rule))
         .routes(routes!(notification_rules::update_notification_rule, notification_rules::delete_notification_rule))
         .routes(routes!(notification_rules::rotate_notification_secret))
+        .routes(routes!(hosts::list_hosts))
+        .routes(routes!(hosts::reset_host))
+        .routes(routes!(egress::list_egress_rules, egress::add_egress_rule))
+        .routes(routes!(egress::remove_egress_rule))
         .routes(routes!(credentials::list_credentials))
         .routes(routes!(credentials::get_credentials, credentials::put_credential, credentials::delete_credentials))
         .routes(routes!(integrations::list_integrations, integrations::create_integration))

@@ -3,6 +3,8 @@
 mod conventions;
 mod credentials;
 mod documents;
+mod doors;
+mod egress;
 mod events;
 mod execute;
 mod idempotency;

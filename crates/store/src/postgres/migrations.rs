@@ -26,6 +26,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0005_tags", text: include_str!("../../migrations/postgres/0005_tags.sql") },
     Migration { name: "0006_copies", text: include_str!("../../migrations/postgres/0006_copies.sql") },
     Migration { name: "0007_people", text: include_str!("../../migrations/postgres/0007_people.sql") },
+    Migration { name: "0010_egress", text: include_str!("../../migrations/postgres/0010_egress.sql") },
     Migration { name: "0011_notifications", text: include_str!("../../migrations/postgres/0011_notifications.sql") },
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
 ];
@@ -36,6 +37,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "blobs",
     "credentials",
     "data_keys",
+    "egress_rules",
     "execution_logs",
     "feature_flags",
     "hidden_fields",

@@ -15,6 +15,7 @@ mod copy_out;
 mod copy_sql;
 mod days;
 mod departure;
+mod egress;
 mod error;
 mod flags;
 mod health;

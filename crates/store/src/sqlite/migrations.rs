@@ -23,6 +23,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0003_access", text: include_str!("../../migrations/sqlite/0003_access.sql") },
     Migration { name: "0004_copies", text: include_str!("../../migrations/sqlite/0004_copies.sql") },
     Migration { name: "0005_people", text: include_str!("../../migrations/sqlite/0005_people.sql") },
+    Migration { name: "0008_egress", text: include_str!("../../migrations/sqlite/0008_egress.sql") },
     Migration { name: "0009_notifications", text: include_str!("../../migrations/sqlite/0009_notifications.sql") },
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
 ];
@@ -33,6 +34,7 @@ const REQUIRED: &[&str] = &[
     "credentials",
     "data_keys",
     "execution_logs",
+    "egress_rules",
     "feature_flags",
     "hidden_fields",
     "idempotency",

@@ -8,6 +8,7 @@ mod copy_in;
 mod copy_out;
 mod copy_sql;
 mod departure;
+mod egress;
 mod error;
 mod flags;
 mod health;

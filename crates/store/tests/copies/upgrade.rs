@@ -15,6 +15,7 @@ use crate::suite::make::{START, World};
 const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
+    ("0008_egress", "drop table egress_rules"),
     (
         "0009_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
@@ -33,6 +34,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ),
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
+    ("0010_egress", "drop table egress_rules; delete from schema_rights"),
     (
         "0011_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
@@ -44,7 +46,7 @@ const POSTGRES: &[(&str, &str)] = &[
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
 const NEW: &[&str] =
-    &["users", "organizations", "members", "hidden_fields", "outbox", "feature_flags", "notification_rules", "notifications"];
+    &["users", "organizations", "members", "hidden_fields", "egress_rules", "outbox", "feature_flags", "notification_rules", "notifications"];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
 const FIRST: (usize, usize) = (3, 4);

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod claims;
+pub mod egress;
 pub mod fences;
 pub mod flags;
 pub mod live;
@@ -55,6 +56,7 @@ macro_rules! suite {
                 listing, integrations;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching;
+            egress: rules;
             people: users, organizations, members;
             access: api_keys, idempotent_answers, stale_idempotency;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;

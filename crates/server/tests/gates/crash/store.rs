@@ -13,7 +13,7 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Delivery, EndedBadly, Expiring,
+    AccessStore, ApiKeyRecord, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Delivery, EgressRuleRecord, EgressStore, EndedBadly, Expiring,
     FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore,
     MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
     NotificationStore, OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
@@ -204,6 +204,13 @@ delegate!(PeopleStore {
     fn delete_member(org: OrgId, user: UserId) -> Result<bool, StoreError>;
     fn hidden_fields(org: OrgId) -> Result<Vec<HiddenField>, StoreError>;
     fn put_hidden_fields(org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError>;
+});
+
+delegate!(EgressStore {
+    fn put_egress_rule(record: &EgressRuleRecord) -> Result<(), StoreError>;
+    fn list_egress_rules(org: OrgId) -> Result<Vec<EgressRuleRecord>, StoreError>;
+    fn all_egress_rules() -> Result<Vec<EgressRuleRecord>, StoreError>;
+    fn delete_egress_rule(org: OrgId, host: &str) -> Result<bool, StoreError>;
 });
 
 delegate!(OutboxStore {
