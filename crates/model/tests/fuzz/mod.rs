@@ -59,7 +59,7 @@ fn mutated_schedules_go_forward() {
         parsed += usize::from(Cron::parse(text, None).is_ok());
         entry::cron(text);
     });
-    assert!(parsed > 300, "{parsed} texts were schedules");
+    assert!(parsed > 150, "{parsed} texts were schedules");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn mutated_rows_of_journals_are_read_as_they_are_written() {
         read += usize::from(serde_json::from_str::<Event>(text).is_ok());
         entry::journal(text);
     });
-    assert!(read > 1_000 && seeds.iter().all(|seed| serde_json::from_str::<Event>(seed).is_ok()), "{read} rows were read");
+    assert!(read > 150 && seeds.iter().all(|seed| serde_json::from_str::<Event>(seed).is_ok()), "{read} rows were read");
 }
 
 /// What `cargo x fuzz` found, each with what was wrong.

@@ -25,8 +25,12 @@ pub struct Answer {
     pub(super) body: Body,
 }
 
-/// Packed bytes that are decoded at once; gzip makes a megabyte of them at most.
-const AT_ONCE: usize = 1 << 10;
+/// Packed bytes that are decoded at once: fewer while they become many, since deflate makes a thousand of each at most.
+pub(super) const AT_ONCE: usize = 1 << 10;
+const AT_ONCE_LEAST: usize = 1 << 6;
+const AT_ONCE_MOST: usize = 1 << 14;
+/// What is to come of them, in bytes.
+const COMES: usize = 64 << 10;
 
 pub(super) struct Body {
     pub response: reqwest::Response,
@@ -34,6 +38,8 @@ pub(super) struct Body {
     pub decoder: Option<Decoder>,
     /// What has come and was not decoded yet.
     pub wire: Bytes,
+    /// How many bytes of it are decoded next.
+    pub step: usize,
     pub cap: usize,
     pub read: usize,
     pub deadline: BoxFuture<'static, ()>,
@@ -56,7 +62,7 @@ impl Answer {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        let Body { response, decoder, wire, cap, read, deadline, timeout } = &mut self.body;
+        let Body { response, decoder, wire, step, cap, read, deadline, timeout } = &mut self.body;
         loop {
             let Some(decoding) = decoder.as_mut() else { return Ok(None) };
             let chunk = if !wire.is_empty() {
@@ -71,10 +77,13 @@ impl Answer {
             let out = match chunk {
                 Some(mut chunk) => {
                     // A little at a time, because a little can be a thousand times as much.
-                    if !decoding.is_plain() && chunk.len() > AT_ONCE {
-                        *wire = chunk.split_off(AT_ONCE);
+                    if !decoding.is_plain() && chunk.len() > *step {
+                        *wire = chunk.split_off(*step);
                     }
-                    decoding.push(chunk)
+                    decoding.push(chunk).inspect(|out| {
+                        let next = if out.len() > COMES { *step / 2 } else { *step * 2 };
+                        *step = next.clamp(AT_ONCE_LEAST, AT_ONCE_MOST);
+                    })
                 }
                 None => match decoder.take() {
                     Some(decoding) => decoding.finish(),

@@ -111,7 +111,10 @@ impl Decoder {
             Coding::Plain | Coding::Undecided(_) => return Ok(Bytes::new()),
         };
         written.map_err(refused)?;
-        Ok(std::mem::take(&mut sink.out).into())
+        let mut out = std::mem::take(&mut sink.out);
+        // Chunks are kept until the body is whole, and a buffer that grew has room to spare.
+        out.shrink_to_fit();
+        Ok(out.into())
     }
 
     /// The body ended: gives what was held back, or says that it ended too early. A body without a byte is whole.

@@ -222,6 +222,7 @@ impl Egress {
                 response,
                 decoder: Some(decoder),
                 wire: Bytes::new(),
+                step: answer::AT_ONCE,
                 cap,
                 read: 0,
                 deadline: time.deadline,

@@ -123,7 +123,8 @@ async fn nothing_secret_reaches_a_second_origin() {
     let mut calls = 0;
     for status in [301, 302, 303, 307, 308] {
         for target in 0..to.len() {
-            for (index, fields) in credentials.iter().enumerate() {
+            // An echo of the key can only be known for one where the key itself was in the address.
+            for (index, fields) in credentials.iter().enumerate().filter(|(index, _)| target < 3 || *index == 3) {
                 for action in ["http.get", "http.post"] {
                     let mut params = json!({"url": first.url(&format!("/{status}/{target}"))});
                     if index == 0 {
@@ -153,5 +154,5 @@ async fn nothing_secret_reaches_a_second_origin() {
     println!("S4: {calls} calls, {} requests at the second origin, {} leaks", second.seen().len(), leaked.len());
     assert!(leaked.is_empty(), "{}", leaked.join("\n"));
     assert_eq!(first.seen().len(), calls, "every call reached the first origin");
-    assert!(second.seen().len() >= 120, "{}", second.seen().len());
+    assert!(second.seen().len() >= 90, "{}", second.seen().len());
 }

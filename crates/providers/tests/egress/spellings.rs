@@ -59,6 +59,8 @@ pub fn spellings() -> Vec<String> {
         "224.0.0.1",
         "255.255.255.255",
         "198.18.0.1",
+        "172.31.255.254",
+        "169.254.170.2",
     ] {
         all.extend(ways_to_write(target.parse().unwrap()));
     }

@@ -13,6 +13,7 @@ use utoipa::openapi::OpenApi;
 
 use super::api::Api;
 use super::caller;
+use super::edge::method_not_allowed;
 use super::problem::{Problem, Refusable};
 use super::{socket, veil};
 
@@ -122,12 +123,16 @@ pub fn rule_of(operation: &str) -> Option<Rule> {
 }
 
 /// The table by the routes that requests are matched to.
-pub struct Rules(HashMap<String, Vec<(Method, &'static str, Rule)>>);
+pub struct Rules {
+    by_path: HashMap<String, Vec<(Method, &'static str, Rule)>>,
+    /// What the document has at each path, in the table or not.
+    documented: HashMap<String, Vec<Method>>,
+}
 
 impl Rules {
     /// Of the document's operations. One that the table lacks has no rule, and is refused when it is called.
     pub fn of(document: &OpenApi) -> Rules {
-        let mut rules: HashMap<String, Vec<(Method, &'static str, Rule)>> = HashMap::new();
+        let mut rules = Rules { by_path: HashMap::new(), documented: HashMap::new() };
         for (path, item) in &document.paths.paths {
             let methods = [
                 (Method::GET, &item.get),
@@ -137,20 +142,33 @@ impl Rules {
                 (Method::DELETE, &item.delete),
             ];
             for (method, operation) in methods {
+                if operation.is_some() {
+                    rules.documented.entry(path.clone()).or_default().push(method.clone());
+                }
                 let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
                 let known = id.and_then(|id| OPERATIONS.iter().find(|(known, _)| *known == id));
                 if let Some((id, rule)) = known {
-                    rules.entry(path.clone()).or_default().push((method, id, *rule));
+                    rules.by_path.entry(path.clone()).or_default().push((method, id, *rule));
                 }
             }
         }
-        Rules(rules)
+        rules
+    }
+
+    /// Why there is no rule: nothing takes that method there, or the table lacks an operation, which is our mistake.
+    fn unruled(&self, path: &str, method: &Method) -> Box<Problem> {
+        let methods = self.documented.get(path).map(Vec::as_slice).unwrap_or_default();
+        if methods.is_empty() || methods.contains(method) {
+            return Problem::internal(format_args!("{method} {path} is not in the table of operations"));
+        }
+        let names = methods.iter().flat_map(|method| if *method == Method::GET { vec!["GET", "HEAD"] } else { vec![method.as_str()] });
+        method_not_allowed(&names.collect::<Vec<_>>().join(","))
     }
 
     fn find(&self, path: &str, method: &Method) -> Option<(&'static str, Rule)> {
         // A router answers HEAD as GET.
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        self.0.get(path)?.iter().find(|(known, ..)| known == method).map(|(_, id, rule)| (*id, *rule))
+        self.by_path.get(path)?.iter().find(|(known, ..)| known == method).map(|(_, id, rule)| (*id, *rule))
     }
 }
 
@@ -168,7 +186,7 @@ pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next
 async fn admit(api: &Api, request: &mut Request) -> Refusable<Veil> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let Some((operation, rule)) = api.rules.find(path, request.method()) else {
-        return Err(Problem::internal(format_args!("{} {path} is not in the table of operations", request.method())));
+        return Err(api.rules.unruled(path, request.method()));
     };
     if rule == Public {
         return Ok(Veil::default());
