@@ -10,11 +10,12 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Backlog, Blobs, CredentialRecord, DataKeyRecord, Delivery, EgressRuleRecord, EgressStore, EndedBadly, Expiring, FlagRecord, FlagStore,
-    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
-    Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
-    OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, Remembered,
-    Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, UserRecord, WebhookRoute,
+    AccessStore, ApiKeyRecord, Backlog, Blobs, CredentialRecord, DataKeyRecord, Delivery, EgressRuleRecord, EgressStore, EndedBadly,
+    Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter,
+    LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord,
+    NotificationRuleRecord, NotificationStore, OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore,
+    PlanSummary, Pool, Prunable, Put, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SecretStore, StoreError, UserRecord,
+    WebhookRoute,
 };
 use serde_json::Value;
 

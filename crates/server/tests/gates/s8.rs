@@ -248,7 +248,13 @@ async fn bombs_cost_little() {
         let (status, answer) = step(&mut client, action, params).await;
         judge(&name, start, began, if status == 200 { Ok(answer["error"].to_string()) } else { Err(status.to_string()) });
     }
-    let stays = settle(&server, &mut client, before).await.saturating_sub(before);
+    let mut stays = u64::MAX;
+    for _ in 0..20 {
+        stays = settle(&server, &mut client, before).await.saturating_sub(before);
+        if stays <= MORE / 2 {
+            break;
+        }
+    }
     println!("S8: {count} payloads, at most {} MiB each, the slowest {slowest:?}, {} MiB stay of all", most >> 10, stays >> 10);
     assert!(stays <= MORE, "{stays} KiB stay");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

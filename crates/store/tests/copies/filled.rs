@@ -9,9 +9,9 @@ use mainspring_model::id::{ApiKeyId, CredentialId, IntegrationId, MessageId, Not
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
-    ApiKeyRecord, Channel, Committed, DataKeyRecord, EgressRuleRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, MemberRecord, NewCredential,
-    NewMessage, NewPlan, NewRun, NotificationRecord, NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle,
-    UserRecord, WebhookRoute,
+    ApiKeyRecord, Channel, Committed, DataKeyRecord, EgressRuleRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, MemberRecord,
+    NewCredential, NewMessage, NewPlan, NewRun, NotificationRecord, NotificationRuleRecord, OrganizationRecord, PlanSource, Standing,
+    Throttle, UserRecord, WebhookRoute,
 };
 use serde_json::json;
 

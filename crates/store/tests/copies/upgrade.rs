@@ -45,8 +45,17 @@ const POSTGRES: &[(&str, &str)] = &[
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
-const NEW: &[&str] =
-    &["users", "organizations", "members", "hidden_fields", "egress_rules", "outbox", "feature_flags", "notification_rules", "notifications"];
+const NEW: &[&str] = &[
+    "users",
+    "organizations",
+    "members",
+    "hidden_fields",
+    "egress_rules",
+    "outbox",
+    "feature_flags",
+    "notification_rules",
+    "notifications",
+];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
 const FIRST: (usize, usize) = (3, 4);

@@ -13,12 +13,12 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Delivery, EgressRuleRecord, EgressStore, EndedBadly, Expiring,
-    FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore, LogEntry, LogFilter, LogStore,
-    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
-    NotificationStore, OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
-    Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SecretStore, Standing, Store, StoreError,
-    UserRecord, WebhookRoute,
+    AccessStore, ApiKeyRecord, Backlog, Blobs, Claimed, Committed, CredentialRecord, DataKeyRecord, Delivery, EgressRuleRecord,
+    EgressStore, EndedBadly, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, LiveStore,
+    LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord,
+    NotificationRuleRecord, NotificationStore, OrganizationRecord, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore,
+    PlanSummary, Pool, Prunable, Put, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore,
+    SecretStore, Standing, Store, StoreError, UserRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
