@@ -47,6 +47,15 @@ const GATES: &[Gate] = &[
         usual: "20",
         postgres: false,
     },
+    // `cargo x test` puts 60 texts into each place; the long form the whole corpus.
+    Gate {
+        name: "s6",
+        package: "mainspring-server",
+        test: "gates::s6::texts_break_nothing_wherever_they_go",
+        options: &[("--inputs", "MAINSPRING_S6_INPUTS")],
+        usual: "25000",
+        postgres: false,
+    },
     of_nodes("r2", "gates::nodes::r2::nodes_that_are_killed_and_stopped_lose_nothing"),
     of_nodes("r3", "gates::nodes::r3::a_database_that_crashes_strands_nothing"),
     of_nodes("r4", "gates::nodes::r4::every_slot_of_many_nodes_is_filled_once"),
@@ -62,7 +71,7 @@ const GATES: &[Gate] = &[
         postgres: false,
     },
 ];
-const USAGE: &str = "cargo x chaos r1 [--kills N] [--seed S] | r2|r3|r4|r14|r15 [--minutes N] [--seed S] | r17 [--drills N] | \
+const USAGE: &str = "cargo x chaos r1 [--kills N] [--seed S] | r2|r3|r4|r14|r15 [--minutes N] [--seed S] | r17 [--drills N] | s6 [--inputs N] | \
      sim [--seeds N] [--seed S] | sabotage [switch…]";
 
 /// Runs one gate. Both what is tested and the checker are release builds.

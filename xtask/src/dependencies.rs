@@ -1,8 +1,10 @@
-//! The dependencies: every licence is on the list of `deny.toml` and nothing banned there came in. Works offline.
+//! The dependencies: every licence is on the list of `deny.toml`, nothing banned there came in, and no version has a known hole. Works
+//! offline.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::advisories;
 use crate::finding::Finding;
 use crate::project::{Project, cargo, metadata};
 use crate::spdx;
@@ -15,7 +17,9 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>> {
     // Only what this platform builds: the other platforms' packages may never have been fetched here.
     let host = host(project)?;
     let metadata = metadata(&project.root, &["--locked", "--filter-platform", &host])?;
-    Ok(judge(&metadata, &list(&lists, "licenses", "allow"), &list(&lists, "bans", "deny")))
+    let mut findings = judge(&metadata, &list(&lists, "licenses", "allow"), &list(&lists, "bans", "deny"));
+    findings.extend(advisories::check(project)?);
+    Ok(findings)
 }
 
 fn judge(metadata: &Value, licences: &[String], bans: &[String]) -> Vec<Finding> {
@@ -23,7 +27,7 @@ fn judge(metadata: &Value, licences: &[String], bans: &[String]) -> Vec<Finding>
     for package in metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let name = package["name"].as_str().unwrap_or_default();
         let version = package["version"].as_str().unwrap_or_default();
-        if bans.iter().any(|ban| ban == name) {
+        if bans.iter().any(|ban| bans_this(ban, name, version)) {
             findings.push(Finding::new(
                 FILE,
                 RULE,
@@ -37,6 +41,15 @@ fn judge(metadata: &Value, licences: &[String], bans: &[String]) -> Vec<Finding>
         }
     }
     findings
+}
+
+/// A ban is a name, or a name with the versions that are meant, `name@<1.2.0`.
+fn bans_this(ban: &str, name: &str, version: &str) -> bool {
+    match ban.split_once('@') {
+        None => ban == name,
+        // What cannot be compared is banned.
+        Some((banned, range)) => banned == name && advisories::is_within(version, range).unwrap_or(true),
+    }
 }
 
 /// The names in `[section] key = [ … ]`: each line's first quoted text. `deny.toml` is ours and keeps to one entry a line,
@@ -76,12 +89,14 @@ mod tests {
 
     #[test]
     fn a_foreign_licence_and_a_banned_crate_are_named() {
-        let toml = "[licenses]\n# why\nallow = [\n  \"MIT\", # x\n]\n[bans]\ndeny = [\n  { crate = \"openssl\", reason = \"x\" },\n]\n";
+        let toml = "[licenses]\n# why\nallow = [\n  \"MIT\", # x\n]\n[bans]\ndeny = [\n  { crate = \"openssl\", reason = \"x\" },\n  { crate = \"jsonwebtoken@<10.3.0\", reason = \"x\" },\n]\n";
         let metadata = json!({"packages": [
             {"name": "good", "version": "1.0.0", "license": "MIT OR GPL-3.0"},
             {"name": "viral", "version": "2.0.0", "license": "GPL-3.0"},
             {"name": "silent", "version": "3.0.0", "license": null},
             {"name": "openssl", "version": "0.1.0", "license": "MIT"},
+            {"name": "jsonwebtoken", "version": "10.2.9", "license": "MIT"},
+            {"name": "jsonwebtoken", "version": "10.3.0", "license": "MIT"},
         ]});
         let findings = judge(&metadata, &list(toml, "licenses", "allow"), &list(toml, "bans", "deny"));
         let texts: Vec<String> = findings.iter().map(|f| f.text.clone()).collect();
@@ -91,6 +106,7 @@ mod tests {
                 "viral 2.0.0 has GPL-3.0, which the list does not allow",
                 "silent 3.0.0 has no licence that it names, which the list does not allow",
                 "openssl 0.1.0 is banned here and came in; `cargo tree -i openssl` says how",
+                "jsonwebtoken 10.2.9 is banned here and came in; `cargo tree -i jsonwebtoken` says how",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! `cargo x fuzz`: the model's readers and evaluator under libFuzzer, with bounds on memory and time that end the process.
+//! `cargo x fuzz`: what reads texts and bytes of strangers under libFuzzer, with bounds on memory and time that end the process.
 
 use std::fs;
 use std::path::Path;
@@ -12,13 +12,35 @@ use crate::project::Project;
 mod seeds;
 
 /// Where the targets lie; `cargo fuzz` wants it below the folder that it is called in.
-const FOLDER: &str = "crates/model/fuzz";
-const USAGE: &str = "cargo x fuzz [expr|plan] [--seconds N]";
+const MODEL: &str = "crates/model";
+const VAULT: &str = "crates/vault";
+const PROVIDERS: &str = "crates/providers";
+const USAGE: &str = "cargo x fuzz [expr|plan|cron|journal|ciphertext|token|url|integration] [--seconds N]";
 const SECONDS: u64 = 60;
 
-/// A target, how to make its seeds, and the longest text that it is given, in bytes: beyond it libFuzzer is slow and finds nothing new.
+/// A target, its crate, how to make its seeds, and the longest text that it is given, in bytes: beyond it libFuzzer is slow and finds nothing new.
 type Seeds = fn(&Path) -> std::io::Result<Vec<String>>;
-const TARGETS: &[(&str, Seeds, u32)] = &[("expr", seeds::expressions, 4_096), ("plan", seeds::documents, 8_192)];
+const TARGETS: &[(&str, &str, Seeds, u32)] = &[
+    ("expr", MODEL, seeds::expressions, 4_096),
+    ("plan", MODEL, seeds::documents, 8_192),
+    ("cron", MODEL, seeds::schedules, 256),
+    ("journal", MODEL, seeds::journals, 4_096),
+    ("ciphertext", VAULT, none, 256),
+    ("token", VAULT, none, 128),
+    ("url", PROVIDERS, urls, 512),
+    ("integration", PROVIDERS, none, 4_096),
+];
+
+/// The fuzzer begins with nothing.
+fn none(_: &Path) -> std::io::Result<Vec<String>> {
+    Ok(Vec::new())
+}
+
+fn urls(_: &Path) -> std::io::Result<Vec<String>> {
+    Ok(["http://127.0.0.1/", "http://[::ffff:a9fe:a9fe]/", "https://api.example.com:8443/a?b=c#d", "http://0x7f.1/", "http://u:p@a.test/"]
+        .map(str::to_owned)
+        .into())
+}
 
 /// What no text may cost. One allocation: with the fuel of the targets a list takes less than 8 MiB. All of it: what the
 /// sanitizer itself needs is about 500 MiB of this. One text: the fuel of one evaluation is spent in milliseconds.
@@ -30,19 +52,20 @@ pub(crate) fn fuzz(project: &Project, args: &[String]) -> Result<ExitCode> {
     if !project.has_cargo("fuzz") {
         bail!("this needs cargo-fuzz: cargo install cargo-fuzz --locked");
     }
-    // The versions that the program is built with; the targets are a workspace of their own.
-    fs::copy(project.root.join("Cargo.lock"), project.root.join(FOLDER).join("Cargo.lock")).context("cannot copy Cargo.lock")?;
-    for (target, make, longest) in TARGETS.iter().filter(|(target, ..)| only.is_none_or(|only| only == *target)) {
+    for (target, of, make, longest) in TARGETS.iter().filter(|(target, ..)| only.is_none_or(|only| only == *target)) {
         println!("fuzz {target}: {seconds} s");
-        if !run(project, target, *make, *longest, seconds)? {
-            eprintln!("what was found lies in .x/fuzz/{target}/found; give it a line in crates/model/tests/fuzz/mod.rs");
+        let folder = format!("{of}/fuzz");
+        // The versions that the program is built with; the targets are a workspace of their own.
+        fs::copy(project.root.join("Cargo.lock"), project.root.join(&folder).join("Cargo.lock")).context("cannot copy Cargo.lock")?;
+        if !run(project, &folder, target, *make, *longest, seconds)? {
+            eprintln!("what was found lies in .x/fuzz/{target}/found; give it a line in {of}/tests/fuzz/mod.rs");
             return Ok(ExitCode::FAILURE);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(project: &Project, target: &str, make: Seeds, longest: u32, seconds: u64) -> Result<bool> {
+fn run(project: &Project, of: &str, target: &str, make: Seeds, longest: u32, seconds: u64) -> Result<bool> {
     let folder = project.scratch("fuzz").join(target);
     let [corpus, sown, found] = ["corpus", "seeds", "found"].map(|name| folder.join(name));
     for folder in [&corpus, &sown, &found] {
@@ -52,7 +75,7 @@ fn run(project: &Project, target: &str, make: Seeds, longest: u32, seconds: u64)
         fs::write(sown.join(format!("{at:04}")), seed).context("cannot write a seed")?;
     }
     let mut command = project.command(crate::project::cargo());
-    command.args(["fuzz", "run", "--fuzz-dir", FOLDER, "--target-dir"]).arg(project.target.join("fuzz")).arg(target);
+    command.args(["fuzz", "run", "--fuzz-dir", of, "--target-dir"]).arg(project.target.join("fuzz")).arg(target);
     command.arg(&corpus).arg(&sown).arg("--").args(BOUNDS).arg("-print_final_stats=1");
     command.arg(format!("-artifact_prefix={}/", found.display()));
     command.arg(format!("-max_len={longest}")).arg(format!("-max_total_time={seconds}"));
@@ -89,7 +112,7 @@ mod tests {
         };
         assert_eq!(read(&[]).unwrap(), (None, SECONDS));
         assert_eq!(read(&["--seconds", "9", "plan"]).unwrap(), (Some("plan".to_owned()), 9));
-        for bad in [&["cron"][..], &["expr", "plan"], &["--seconds"], &["--seconds", "long"], &["--jobs", "2"]] {
+        for bad in [&["sql"][..], &["expr", "plan"], &["--seconds"], &["--seconds", "long"], &["--jobs", "2"]] {
             assert!(read(bad).unwrap_err().to_string().contains(USAGE), "{bad:?}");
         }
     }

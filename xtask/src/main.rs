@@ -1,6 +1,7 @@
 //! `cargo x …`: the few commands that build, run, check and measure the project.
 #![expect(clippy::disallowed_methods, reason = "a developer's tool at the edge: it reads the environment and times its stages")]
 
+mod advisories;
 mod bench;
 mod chaos;
 mod conform;
@@ -16,6 +17,7 @@ mod postgres;
 mod project;
 mod redis;
 mod sabotage;
+mod sbom;
 mod spdx;
 mod stage;
 mod start;
@@ -41,17 +43,21 @@ cargo x <command>
                   with schedules, with wrong clocks, restarted in turns; N minutes (60)
   chaos sabotage [switch…]
                   builds that break one promise each on purpose, and the gate that must turn red for it
-  fuzz [expr|plan] [--seconds N]
-                  libFuzzer over the expressions and the plan documents, 60 seconds each; needs cargo-fuzz
+  fuzz [target] [--seconds N]
+                  libFuzzer over what strangers write (expr, plan, cron, journal, ciphertext, token, url, integration),
+                  60 seconds each; needs cargo-fuzz
   chaos r17 [--drills N]
                   back up a server under load N times (20), and restore and serve each copy elsewhere
+  chaos s6 [--inputs N]
+                  N texts that break programs (25000) into every place of the interface that takes a text
   chaos sim [--seeds N] [--seed S]
                   simulate N worlds (20000) of three nodes and their faults; or replay one seed with its trace
   fmt             format the workspace
   lint            clippy over the workspace, warnings are errors
   diamond         the crate graph against its rule
   house           the rules of the house that a machine can check
-  licences        licences and bans of all dependencies, offline
+  licences        licences, bans and known holes of all dependencies, offline
+  sbom [file]     what the program is made of, as CycloneDX JSON
   docs [--write]  error pages, links and normative pages; --write renews docs/errors/README.md
   with-postgres <command…>
                   run a command with a private PostgreSQL beside it, as the tests are
@@ -83,7 +89,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "conform" | "fuzz" | "with-postgres")
+    let takes_arguments = matches!(command, "start" | "bench" | "chaos" | "conform" | "fuzz" | "sbom" | "with-postgres")
         || matches!((command, rest), ("docs", [flag]) if flag == "--write")
         || matches!((command, rest), ("deploy", [flag]) if flag == "--prove");
     if !takes_arguments && !rest.is_empty() {
@@ -95,6 +101,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "bench" => bench::bench(&project, rest),
         "chaos" => chaos::chaos(&project, rest),
         "conform" => conform::conform(&project, rest),
+        "sbom" => sbom::sbom(&project, rest),
         "fuzz" => fuzz::fuzz(&project, rest),
         "with-postgres" => postgres::with(&project, rest),
         "test" | "ci" => stage::all(&project),

@@ -19,6 +19,7 @@ struct Sabotage {
 }
 
 const SERVER: &str = "mainspring-server";
+const PROVIDERS: &str = "mainspring-providers";
 
 const ALL: &[Sabotage] = &[
     Sabotage {
@@ -68,6 +69,24 @@ const ALL: &[Sabotage] = &[
         package: SERVER,
         test: "gates::leaks::no_secret_is_anywhere_but_where_it_belongs",
         found_as: &["leaked into"],
+    },
+    Sabotage {
+        switch: "redirect-keeps-headers",
+        package: PROVIDERS,
+        test: "egress::s4::nothing_secret_reaches_a_second_origin",
+        found_as: &["leaked to a second origin"],
+    },
+    Sabotage {
+        switch: "check-before-resolve-only",
+        package: PROVIDERS,
+        test: "egress::s4::no_spelling_reaches_a_canary",
+        found_as: &["reached a canary", "was not refused"],
+    },
+    Sabotage {
+        switch: "decompressed-size-unchecked",
+        package: SERVER,
+        test: "gates::s8::bombs_cost_little",
+        found_as: &["was taken in", "MiB more"],
     },
 ];
 

@@ -28,6 +28,38 @@ fn attempts_run_out() {
 }
 
 #[test]
+fn what_was_held_back_uses_up_no_attempt() {
+    let life = check(
+        "{name: p, steps: [{id: a, action: t.read, params: {fail: CIRCUIT_OPEN, times: 7}, retry: {max_attempts: 2, delay: 1s, jitter: false}}]}",
+        "
+        a success \"a\"
+        = success \"a\"",
+    );
+    assert_eq!(life.calls("a"), 8);
+    // The pauses stay those of a first attempt: the breaker says how long to wait.
+    let longest = life.history.windows(2).map(|pair| pair[1].at - pair[0].at).max();
+    assert_eq!(longest, Some(1_001));
+}
+
+#[test]
+fn holding_back_has_an_end_and_a_policy_of_one_attempt_means_it() {
+    let life = check(
+        "{name: p, steps: [{id: a, action: t.read, params: {fail: CIRCUIT_OPEN}, retry: {max_attempts: 3, delay: 1s, factor: 1}}]}",
+        "
+        a error CIRCUIT_OPEN null
+        = error null CIRCUIT_OPEN at \"a\"",
+    );
+    assert_eq!(life.calls("a"), 203);
+    let life = check(
+        "{name: p, steps: [{id: a, action: t.read, params: {fail: CIRCUIT_OPEN, times: 1}, retry: {max_attempts: 1}}]}",
+        "
+        a error CIRCUIT_OPEN null
+        = error null CIRCUIT_OPEN at \"a\"",
+    );
+    assert_eq!(life.calls("a"), 1);
+}
+
+#[test]
 fn a_body_is_repeated_only_when_written() {
     let life = check(
         "{name: p, steps: [{id: g, retry: {max_attempts: 2, delay: 1s}, steps: [{id: a, action: t.read}, {id: b, action: t.write, params: {fail: X}}]}]}",

@@ -6,6 +6,7 @@ pub mod custom_api;
 pub mod egress;
 pub mod http;
 pub mod logic;
+mod sabotage;
 pub mod transform;
 pub mod webhook;
 

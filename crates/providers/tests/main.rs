@@ -6,6 +6,7 @@ mod catalogue;
 mod chat;
 mod custom;
 mod egress;
+mod fuzz;
 mod http;
 mod logic;
 mod logic_aggregate;

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod disk;
+mod egress_rules;
 pub mod erasure;
 pub mod error_pages;
 pub mod flags;

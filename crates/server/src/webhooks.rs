@@ -111,6 +111,7 @@ pub async fn follow(app: Arc<App>) {
             let revision = app.store.plans_revision().await?;
             if known != Some(revision) {
                 app.catalog.reload(&*app.store).await?;
+                crate::egress_rules::reload(&app.egress, &*app.store).await?;
                 if app.webhooks.revision().is_none_or(|loaded| loaded < revision) {
                     app.webhooks.reload(&*app.store).await?;
                 }

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod envelope;
+mod fuzz;
 mod idempotency;
 mod key_file;
 mod key_ring;

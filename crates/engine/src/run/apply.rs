@@ -7,7 +7,7 @@ use mainspring_model::plan::{Loop, StepKind};
 use serde_json::Value;
 
 use super::state::{Active, Addr, Ended, FrameOwner, UnitEnd, UnitState};
-use super::{Illegal, Run, Timer, timer_addr};
+use super::{Illegal, Run, Timer, retry, timer_addr};
 
 impl Run {
     /// Moves the state on by one event. The only way that a run's state changes, live and in replay.
@@ -127,6 +127,7 @@ impl Run {
                 let retry_at = attempted.retry_at.unwrap_or(at);
                 unit.state = UnitState::RetryAt(retry_at);
                 unit.attempt += 1;
+                unit.held_back = retry::held_back_after(unit.held_back, attempted.error.as_ref());
                 self.timer(retry_at, Timer::Unit(timer_addr(addr)));
             }
             AttemptStatus::Success => {

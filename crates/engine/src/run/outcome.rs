@@ -73,14 +73,16 @@ impl Run {
         let step = self.step_ix(addr).map(|ix| self.plan.step(ix));
         let stopped = self.frame(addr.frame).is_none_or(|frame| frame.stopped);
         attempted.status = AttemptStatus::Error;
+        let held_back = self.active(addr).and_then(|active| active.unit(addr.index)).map_or(0, |unit| unit.held_back);
+        let counted = attempted.attempt.saturating_sub(held_back);
         if let Some(step) = step
             && !stopped
-            && attempted.attempt < step.retry.max_attempts
+            && (counted < step.retry.max_attempts || retry::is_spared(&fault, held_back, &step.retry))
             && retry::repeats(&fault, effect, step.once, &step.retry)
         {
             let jitter = self.fraction(&attempted.path, attempted.attempt);
             attempted.status = AttemptStatus::Retrying;
-            attempted.retry_at = Some(retry::next_attempt_at(&step.retry.backoff, attempted.attempt, &fault, now, jitter));
+            attempted.retry_at = Some(retry::next_attempt_at(&step.retry.backoff, counted, &fault, now, jitter));
         } else if step.is_some_and(ends_its_list) {
             attempted.beside = self.flying_beside(addr);
         }

@@ -4,8 +4,28 @@ use std::time::Duration;
 
 use mainspring_model::action::Effect;
 use mainspring_model::clock::Millis;
-use mainspring_model::fault::{Class, Effected, Fault};
+use mainspring_model::fault::{Class, Code, Effected, Fault};
 use mainspring_model::plan::{Backoff, RetryPolicy};
+
+/// Attempts of one unit that may be held back before they count like any other: with the longest pause between probes about an
+/// hour and a half, and no more rows in the journal than a step with the most attempts has twice.
+const HELD_BACK_MOST: u32 = 200;
+
+/// Whether nothing was tried, because the host is known to be down or asked to be left alone.
+fn is_held_back(fault: &Fault) -> bool {
+    fault.code == Code::CIRCUIT_OPEN && fault.effect == Effected::Unsent
+}
+
+/// How many attempts of a unit were held back, after one more that is repeated.
+pub fn held_back_after(before: u32, fault: Option<&Fault>) -> u32 {
+    if fault.is_some_and(is_held_back) { (before + 1).min(HELD_BACK_MOST) } else { before }
+}
+
+/// Whether the attempt is repeated although the policy's number is used up: one that was held back tried nothing. A policy
+/// without any repetition means it.
+pub fn is_spared(fault: &Fault, held_back: u32, policy: &RetryPolicy) -> bool {
+    policy.max_attempts > 1 && held_back < HELD_BACK_MOST && is_held_back(fault)
+}
 
 /// Whether the fault may be repeated under the policy, attempts left or not.
 pub fn repeats(fault: &Fault, effect: Effect, once: bool, policy: &RetryPolicy) -> bool {
@@ -65,7 +85,6 @@ pub fn delay(backoff: &Backoff, attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainspring_model::fault::Code;
 
     fn policy(codes: &[&str]) -> RetryPolicy {
         RetryPolicy { max_attempts: 3, backoff: backoff(), codes: codes.iter().map(|code| (*code).to_owned()).collect() }

@@ -75,6 +75,8 @@ pub enum Active {
 pub struct Unit {
     /// The current or next attempt, from 1.
     pub attempt: u32,
+    /// How many of those before it were held back and do not count against the policy.
+    pub held_back: u32,
     pub state: UnitState,
     /// Its attempt was in flight when its list stopped: it finishes, after a crash by being repeated.
     pub owed: bool,
@@ -193,7 +195,7 @@ impl Unit {
     }
 
     pub fn ready() -> Unit {
-        Unit { attempt: 1, state: UnitState::Ready, owed: false }
+        Unit { attempt: 1, held_back: 0, state: UnitState::Ready, owed: false }
     }
 }
 
@@ -268,6 +270,15 @@ impl Ended {
 
 impl Active {
     /// The unit of a plain step, of an item, or of the current pass.
+    pub fn unit(&self, index: Option<u32>) -> Option<&Unit> {
+        match (self, index) {
+            (Active::Single(unit), None) => Some(unit),
+            (Active::Each(each), Some(index)) => each.units.get(&index),
+            (Active::Repeat(repeat), Some(index)) if repeat.index == index => Some(&repeat.unit),
+            _ => None,
+        }
+    }
+
     pub fn unit_mut(&mut self, index: Option<u32>) -> Option<&mut Unit> {
         match (self, index) {
             (Active::Single(unit), None) => Some(unit),

@@ -13,12 +13,12 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
-    Delivery, Departed, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord,
-    IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message,
-    Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore,
-    OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put,
-    Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, ShareStore, Sharing,
-    StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
+    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer,
+    IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
+    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
+    NotificationStore, OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
+    Pool, Prunable, Put, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore,
+    ShareStore, Sharing, StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -218,6 +218,13 @@ not_kept!(NotificationStore {
     fn ended_badly(Millis, Option<(Millis, RunId)>, u32) -> Vec<EndedBadly>;
     fn slot_endings(OrgId, ScheduleId, Millis, u32) -> Vec<RunStatus>;
     fn expiring_credentials(Millis, Millis) -> Vec<Expiring>;
+});
+
+not_kept!(EgressStore {
+    fn put_egress_rule(&EgressRuleRecord) -> ();
+    fn list_egress_rules(OrgId) -> Vec<EgressRuleRecord>;
+    fn all_egress_rules() -> Vec<EgressRuleRecord>;
+    fn delete_egress_rule(OrgId, &str) -> bool;
 });
 
 not_kept!(LogStore {

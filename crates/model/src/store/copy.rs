@@ -69,6 +69,7 @@ pub const TABLES: &[Table] = &[
     table!("schedules": id Id, plan_id Id, user_id Id, trigger_id Text, expression Text, timezone Text, misfire Json,
         next_due Moment, last_due Moment),
     table!("integrations": id Id, user_id Id, name Text, definition Json, created_at Moment, updated_at Moment),
+    table!("egress_rules": host Text, note Text, user_id Id, created_at Moment),
     table!("data_keys": version Whole, kek_id Text, wrapped Bytes),
     table!("credentials": id Id, user_id Id, provider Text, name Text, fields Json, expires_at Moment, last_used_at Moment,
         created_at Moment, hosts Json),

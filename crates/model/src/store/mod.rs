@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod choice;
 pub mod copy;
+mod egress;
 mod error;
 mod flags;
 mod invitations;
@@ -26,6 +27,7 @@ mod variables;
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use audit::{Actor, AuditFilter, AuditOutcome, AuditRecord, AuditStore};
 pub use choice::{Access, Choice, DEFAULT_NAME, choose};
+pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
 pub use flags::{FlagRecord, FlagStore};
 pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
@@ -84,6 +86,7 @@ pub trait Store:
     + VariableStore
     + ShareStore
     + AuditStore
+    + EgressStore
     + Health
     + Blobs
 {
@@ -108,6 +111,7 @@ impl<T> Store for T where
         + OutboxStore
         + FlagStore
         + NotificationStore
+        + EgressStore
         + Health
         + Blobs
 {

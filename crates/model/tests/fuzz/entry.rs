@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use mainspring_model::catalog::Catalog;
+use mainspring_model::cron::Cron;
+use mainspring_model::event::Event;
 use mainspring_model::expr::{
     Ambient, Expr, ExprProblem, Fuel, MAX_BYTES, MAX_DEPTH, Scope, StepField, StepKey, Template, field, older, rename_steps,
 };
@@ -59,6 +61,32 @@ pub fn document(text: &str, catalog: &dyn Catalog) {
             }
             Err(problems) => assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.message.is_empty())),
         }
+    }
+}
+
+/// A text as a schedule, and as its time zone.
+pub fn cron(text: &str) {
+    for zone in [None, Some("Europe/Berlin"), Some(text)] {
+        let Ok(cron) = Cron::parse(text, zone) else { continue };
+        let again = Cron::parse(cron.expression(), Some(cron.timezone())).expect("what it shows of itself reads");
+        assert!(!cron.describe().is_empty());
+        // 2026-03-28T00:00:00Z: the night after it has an hour less in Berlin.
+        let mut at = 1_774_656_000_000;
+        for _ in 0..5 {
+            let next = cron.next_after(at);
+            assert_eq!(next, again.next_after(at), "{text:?}");
+            let Some(next) = next else { break };
+            assert!(next > at, "{text:?}: {next} is not after {at}");
+            at = next;
+        }
+    }
+}
+
+/// A text as a row of a journal: what is read is written as the same.
+pub fn journal(text: &str) {
+    if let Ok(event) = serde_json::from_str::<Event>(text) {
+        let written = serde_json::to_string(&event).expect("what was read is written");
+        assert_eq!(serde_json::from_str::<Event>(&written).expect("what was written is read"), event, "{text:?}");
     }
 }
 

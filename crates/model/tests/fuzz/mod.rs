@@ -6,6 +6,8 @@ mod seeds;
 
 use std::path::Path;
 
+use mainspring_model::cron::Cron;
+use mainspring_model::event::Event;
 use mainspring_model::expr::{Expr, StepKey, rename_steps};
 
 use crate::plan::catalog::catalog;
@@ -46,6 +48,29 @@ fn mutated_documents_are_answered() {
     assert!(seeds.len() > 200, "{} seeds", seeds.len());
     let catalog = catalog();
     each(&seeds, 10_000, &mut Dice::new(0x5eed), |text| entry::document(text, &catalog));
+}
+
+#[test]
+fn mutated_schedules_go_forward() {
+    let seeds = seeds::schedules(root()).unwrap();
+    assert!(seeds.len() >= 9, "{} seeds", seeds.len());
+    let mut parsed = 0;
+    each(&seeds, 10_000, &mut Dice::new(0x5eed), |text| {
+        parsed += usize::from(Cron::parse(text, None).is_ok());
+        entry::cron(text);
+    });
+    assert!(parsed > 150, "{parsed} texts were schedules");
+}
+
+#[test]
+fn mutated_rows_of_journals_are_read_as_they_are_written() {
+    let seeds = seeds::journals(root()).unwrap();
+    let mut read = 0;
+    each(&seeds, 20_000, &mut Dice::new(0x5eed), |text| {
+        read += usize::from(serde_json::from_str::<Event>(text).is_ok());
+        entry::journal(text);
+    });
+    assert!(read > 150 && seeds.iter().all(|seed| serde_json::from_str::<Event>(seed).is_ok()), "{read} rows were read");
 }
 
 /// What `cargo x fuzz` found, each with what was wrong.

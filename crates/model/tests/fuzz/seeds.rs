@@ -40,6 +40,52 @@ pub fn documents(root: &Path) -> io::Result<Vec<String>> {
     Ok(found.into_iter().filter(|text| text.len() <= 2 * LONGEST).collect())
 }
 
+/// Texts that are schedules, or nearly.
+pub fn schedules(root: &Path) -> io::Result<Vec<String>> {
+    let mut found = BTreeSet::new();
+    for file in files(&root.join("crates/model/tests"), "rs")?.into_iter().chain(files(&root.join("crates/model/src/cron"), "rs")?) {
+        let literals = literals(&fs::read_to_string(&file)?);
+        found.extend(
+            literals.into_iter().filter(|text| text.starts_with('@') || text.split(' ').count() == 5 || text.split(' ').count() == 6),
+        );
+    }
+    let more = [
+        "0 9 * * MON-FRI",
+        "*/5 * * * *",
+        "0 0 29 2 *",
+        "@daily",
+        "0 0 1,15 * ?",
+        "30 2 * * SUN#1",
+        "0 0 L * *",
+        "59 59 23 31 12 *",
+        "Europe/Berlin",
+    ];
+    found.extend(more.map(str::to_owned));
+    Ok(found.into_iter().filter(|text| text.len() <= 200).collect())
+}
+
+/// Rows of journals, one of each kind.
+pub fn journals(_: &Path) -> io::Result<Vec<String>> {
+    const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let bodies = [
+        r#""kind":"started","path":"a","attempt":1,"now":5,"once":true"#,
+        r#""kind":"attempted","path":"a[3].b","attempt":2,"status":"retrying","provider":"http","action":"get","latency_us":12,"error":{"code":"HTTP_503","class":"transient","message":"m","retryable":true,"effect":"sent","retry_after_ms":7},"retry_at":9"#,
+        r#""kind":"attempted","path":"a","attempt":1,"status":"success","provider":"t","action":"x","step_number":0,"latency_us":0,"port":"yes","output":{"n":[1.5,-2,null,"é"]},"message":"m","metadata":{"k":1},"beside":["b"],"mark":"respond""#,
+        r#""kind":"attempted","path":"a","attempt":1,"status":"success","provider":"t","action":"x","latency_us":0,"blob":{"sha256":"00","size":9,"preview":"p"}"#,
+        r#""kind":"skipped","path":"a""#,
+        r#""kind":"opened","path":"a","attempt":1,"items":3"#,
+        r#""kind":"waiting","path":"a","attempt":1,"until":9"#,
+        r#""kind":"body_failed","path":"a","attempt":1,"error":{"code":"X","class":"input","message":"m","retryable":false,"effect":"unsent"},"retry_at":null"#,
+        r#""kind":"body_timed_out","path":"a","attempt":1"#,
+        r#""kind":"pass","path":"a","index":2,"value":9007199254740993"#,
+        r#""kind":"closed","path":"a""#,
+        r#""kind":"cancel_requested","by":"me""#,
+        r#""kind":"timed_out","limit":"deadline""#,
+    ];
+    let called = format!(r#"{{"seq":1,"at":2,"kind":"called","path":"a","attempt":1,"child":"{ID}"}}"#);
+    Ok(bodies.iter().map(|body| format!(r#"{{"seq":1,"at":2,{body}}}"#)).chain([called]).collect())
+}
+
 fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

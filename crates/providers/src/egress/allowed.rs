@@ -30,6 +30,11 @@ enum What {
 pub struct BadEntry(pub String);
 
 impl AllowedHost {
+    /// An entry that no host fits.
+    pub fn nothing() -> AllowedHost {
+        AllowedHost { what: What::Name(String::new()), port: None }
+    }
+
     /// The port that this entry speaks of.
     pub(super) fn port(&self) -> Option<u16> {
         self.port

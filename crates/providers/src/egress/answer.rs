@@ -25,10 +25,21 @@ pub struct Answer {
     pub(super) body: Body,
 }
 
+/// Packed bytes that are decoded at once: fewer while they become many, since deflate makes a thousand of each at most.
+pub(super) const AT_ONCE: usize = 1 << 10;
+const AT_ONCE_LEAST: usize = 1 << 6;
+const AT_ONCE_MOST: usize = 1 << 14;
+/// What is to come of them, in bytes.
+const COMES: usize = 64 << 10;
+
 pub(super) struct Body {
     pub response: reqwest::Response,
     /// Taken when the body has ended.
     pub decoder: Option<Decoder>,
+    /// What has come and was not decoded yet.
+    pub wire: Bytes,
+    /// How many bytes of it are decoded next.
+    pub step: usize,
     pub cap: usize,
     pub read: usize,
     pub deadline: BoxFuture<'static, ()>,
@@ -51,16 +62,29 @@ impl Answer {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        let Body { response, decoder, cap, read, deadline, timeout } = &mut self.body;
+        let Body { response, decoder, wire, step, cap, read, deadline, timeout } = &mut self.body;
         loop {
             let Some(decoding) = decoder.as_mut() else { return Ok(None) };
-            let chunk = match select(std::pin::pin!(response.chunk()), &mut *deadline).await {
-                Either::Left((Ok(chunk), _)) => chunk,
-                Either::Left((Err(_), _)) => return Err(broken_body(&self.place, *read)),
-                Either::Right(((), _)) => return Err(timed_out(&self.place, *timeout, Phase::Reading(*read))),
+            let chunk = if !wire.is_empty() {
+                Some(std::mem::take(wire))
+            } else {
+                match select(std::pin::pin!(response.chunk()), &mut *deadline).await {
+                    Either::Left((Ok(chunk), _)) => chunk,
+                    Either::Left((Err(_), _)) => return Err(broken_body(&self.place, *read)),
+                    Either::Right(((), _)) => return Err(timed_out(&self.place, *timeout, Phase::Reading(*read))),
+                }
             };
             let out = match chunk {
-                Some(chunk) => decoding.push(chunk),
+                Some(mut chunk) => {
+                    // A little at a time, because a little can be a thousand times as much.
+                    if !decoding.is_plain() && chunk.len() > *step {
+                        *wire = chunk.split_off(*step);
+                    }
+                    decoding.push(chunk).inspect(|out| {
+                        let next = if out.len() > COMES { *step / 2 } else { *step * 2 };
+                        *step = next.clamp(AT_ONCE_LEAST, AT_ONCE_MOST);
+                    })
+                }
                 None => match decoder.take() {
                     Some(decoding) => decoding.finish(),
                     None => return Ok(None),
@@ -88,13 +112,13 @@ impl Answer {
         }
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await? else { return Ok(first) };
-        let mut all = BytesMut::with_capacity(declared.unwrap_or(0).min(1 << 20).max(first.len() + second.len()));
-        all.extend_from_slice(&first);
-        all.extend_from_slice(&second);
+        // Joined once all is there: a buffer that grows as it is filled would be three times as large at its worst, and for nothing
+        // when the end is that it is too much.
+        let mut chunks = vec![first, second];
         while let Some(chunk) = self.chunk().await? {
-            all.extend_from_slice(&chunk);
+            chunks.push(chunk);
         }
-        Ok(all.freeze())
+        Ok(chunks.concat().into())
     }
 
     /// The body's beginning, as far as it can be read: what a fault shows of an error page.

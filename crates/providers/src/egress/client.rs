@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use mainspring_model::id::OrgId;
+
+use super::org_rules::Judge;
 use super::policy::Policy;
 use super::resolve::{Guard, Lookups};
 
@@ -13,10 +16,15 @@ pub(super) struct Clients {
     built: Mutex<Vec<(Key, reqwest::Client)>>,
 }
 
+/// Clients of organizations with rules of their own that are kept; those used longest ago go first.
+const OF_ORGS: usize = 64;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     pub tls: bool,
     pub port: Option<u16>,
+    /// An organization with rules of its own, and their version: it shares no connection with anybody.
+    pub org: Option<(OrgId, u64)>,
 }
 
 /// How long an idle connection is kept. Below the 5 s after which the most impatient common server (Node.js) closes:
@@ -31,20 +39,32 @@ impl Clients {
         Clients { policy, lookups, built: Mutex::default() }
     }
 
-    pub(super) fn get(&self, key: Key) -> Result<reqwest::Client, reqwest::Error> {
+    pub(super) fn get(&self, key: Key, judge: &Judge) -> Result<reqwest::Client, reqwest::Error> {
         let mut built = self.built.lock().expect("nothing panics while the clients are held");
-        if let Some((_, client)) = built.iter().find(|(other, _)| *other == key) {
-            return Ok(client.clone());
+        if let Some(at) = built.iter().position(|(other, _)| *other == key) {
+            let client = built[at].1.clone();
+            if key.org.is_some() {
+                let used = built.remove(at);
+                built.push(used);
+            }
+            return Ok(client);
         }
-        let client = self.build(key)?;
+        let client = self.build(key, judge)?;
+        if let Some((org, version)) = key.org {
+            built.retain(|(other, _)| other.org.is_none_or(|(other, older)| other != org || older == version));
+            if built.iter().filter(|(other, _)| other.org.is_some()).count() >= OF_ORGS {
+                let stalest = built.iter().position(|(other, _)| other.org.is_some());
+                stalest.map(|at| built.remove(at));
+            }
+        }
         built.push((key, client.clone()));
         Ok(client)
     }
 
-    fn build(&self, key: Key) -> Result<reqwest::Client, reqwest::Error> {
+    fn build(&self, key: Key, judge: &Judge) -> Result<reqwest::Client, reqwest::Error> {
         // Fails only when a provider is installed already, which then is the one to use.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let guard = Guard { lookups: self.lookups.clone(), policy: self.policy.clone(), port: key.port };
+        let guard = Guard { lookups: self.lookups.clone(), judge: judge.clone(), port: key.port };
         let mut builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -4,8 +4,11 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use mainspring_model::{Class, Code, Effected, Fault};
+use mainspring_model::{Class, Code, Effected, Fault, duration};
+use serde_json::json;
 
+use super::breaker::Held;
+use super::circuit::State;
 use super::decode::DecodeError;
 use super::policy::Blocked;
 use super::resolve::Unresolved;
@@ -67,6 +70,21 @@ pub(super) fn unanswered(place: &Place, error: &reqwest::Error, begun: bool, tls
 pub(super) fn no_client(place: &Place, error: &reqwest::Error) -> Fault {
     let text = format!("{place}: no TLS client could be made ({}); install the system's ca-certificates", innermost(error));
     Fault::new(Code::TLS_FAILED, text).class(Class::Internal)
+}
+
+/// The host failed too often, or asked to be left alone: nothing was tried.
+pub(super) fn held_back(place: &Place, held: &Held) -> Fault {
+    let Held { host, failures, last, state, now, until } = held;
+    let wait = Duration::from_millis(u64::try_from(until - now).unwrap_or(0));
+    let moment = jiff::Timestamp::from_millisecond(*until).map(|moment| moment.to_string()).unwrap_or_default();
+    let why = match (state, last) {
+        (State::Waiting, _) => format!("{host} asked to be left alone (429 with Retry-After)"),
+        (_, Some(last)) => format!("{host} failed {failures} times in a row, with {last} at last"),
+        (_, None) => format!("{host} failed {failures} times in a row"),
+    };
+    let text = format!("{place}: {why}; nothing was sent, and the next try is in {}, at {moment}", duration::format(wait));
+    let details = json!({"host": host, "failures": failures, "last_error": last, "next_try": moment});
+    Fault::new(Code::CIRCUIT_OPEN, text).details(details).retry_after(wait)
 }
 
 /// The answer's body broke off.

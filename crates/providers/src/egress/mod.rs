@@ -8,11 +8,14 @@ mod address;
 mod allowed;
 mod answer;
 mod binding;
+mod breaker;
+mod circuit;
 mod client;
 mod decode;
 mod departure;
 mod fault;
 mod gate;
+mod org_rules;
 mod policy;
 pub(crate) mod query;
 mod redirect;
@@ -30,12 +33,17 @@ use futures_util::future::{BoxFuture, Either, select};
 use http::Method;
 use http::header::{self, HeaderValue};
 use mainspring_model::action::Context;
+use mainspring_model::clock::Millis;
+use mainspring_model::id::OrgId;
 use mainspring_model::{Code, Effected, Fault};
+use url::Url;
 
 pub use address::{Kind, kind};
 pub use allowed::{AllowedHost, BadEntry};
 pub use answer::{Answer, text};
-pub use policy::{Blocked, Limits, Mode, Policy};
+pub use breaker::{Breaker, HostState};
+pub use circuit::State as HostCircuit;
+pub use policy::{Blocked, By, Limits, Mode, Policy};
 pub use request::{Request, header_name, header_value};
 pub use resolve::{Lookup, SystemLookup, Unresolved};
 pub use status::{said, status_fault};
@@ -47,6 +55,8 @@ use decode::Decoder;
 use departure::{DepartingBody, Departure};
 use fault::Phase;
 use gate::Gate;
+use org_rules::{AllRules, Judge};
+use retry_after::retry_after;
 use target::Refused;
 
 /// What an answer may be packed in.
@@ -58,12 +68,16 @@ pub struct Egress {
     policy: Arc<Policy>,
     clients: Clients,
     gate: Gate,
+    breaker: Arc<Breaker>,
+    rules: AllRules,
 }
 
 /// The call's time: one deadline for all hops and the body.
 struct Time {
     deadline: BoxFuture<'static, ()>,
     length: Duration,
+    /// The moment of the deadline.
+    until: Millis,
 }
 
 impl Egress {
@@ -76,7 +90,34 @@ impl Egress {
     pub fn with_lookup(policy: Policy, lookup: Arc<dyn Lookup>) -> Egress {
         let policy = Arc::new(policy);
         let lookups = Arc::new(resolve::Lookups::new(lookup));
-        Egress { clients: Clients::new(policy.clone(), lookups), gate: Gate::new(policy.limits.connecting), policy }
+        let breaker = Arc::new(Breaker::new(policy.limits.breaker_after));
+        Egress {
+            clients: Clients::new(policy.clone(), lookups),
+            gate: Gate::new(policy.limits.connecting),
+            breaker,
+            rules: AllRules::default(),
+            policy,
+        }
+    }
+
+    /// What each organization's plans may reach; those that are not named, or with nothing, have the operator's rules alone.
+    pub fn set_rules(&self, all: Vec<(OrgId, Vec<AllowedHost>)>) {
+        self.rules.set(all);
+    }
+
+    /// Judges a URL by itself, as calls of an organization would be: for what is checked before it is asked. A name is judged again
+    /// when it is resolved.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMS` for a URL that cannot be asked, `BLOCKED_ADDRESS`.
+    pub fn admits(&self, org: OrgId, url: &Url) -> Result<(), Fault> {
+        let judge = Judge { policy: self.policy.clone(), org: self.rules.of(org) };
+        admit(&Request::new(Method::GET, url.clone()), &judge)
+    }
+
+    /// What is known of the hosts that were asked.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     pub fn policy(&self) -> &Policy {
@@ -88,9 +129,10 @@ impl Egress {
     ///
     /// # Errors
     /// `INVALID_PARAMS` for a URL that cannot be asked, `BLOCKED_ADDRESS`, `CONNECTION_FAILED`, `TLS_FAILED`,
-    /// `TIMEOUT`, `BAD_RESPONSE`, each with `effect` as far as it is known.
+    /// `TIMEOUT`, `BAD_RESPONSE`, `CIRCUIT_OPEN`, each with `effect` as far as it is known.
     pub async fn send(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
-        self.admit(&request)?;
+        let judge = Judge { policy: self.policy.clone(), org: self.rules.of(cx.owner.org) };
+        admit(&request, &judge)?;
         binding::check(&request, cx)?;
         request.url.set_fragment(None);
         request.headers.entry(header::ACCEPT_ENCODING).or_insert(ACCEPT_ENCODING);
@@ -99,7 +141,7 @@ impl Egress {
         let mut stripped = false;
         for hop in 0.. {
             let place = Place::new(&request.method, &request.url);
-            let answered = self.hop(&request, &place, &mut time, cx).await;
+            let answered = self.hop(&request, &place, &judge, &mut time, cx).await;
             // A later hop that stayed unsent does not undo that the first was answered.
             let response =
                 answered.map_err(|fault| if hop > 0 && fault.effect == Effected::Unsent { fault.effect(Effected::Sent) } else { fault })?;
@@ -108,7 +150,7 @@ impl Egress {
                     let text = format!("{place} redirects again after {hop} redirects; write the final address into the step");
                     return Err(Fault::new(Code::BAD_RESPONSE, text).effect(Effected::Sent));
                 }
-                stripped |= redirect::follow(&mut request, response.status(), response.headers(), &self.policy)?;
+                stripped |= redirect::follow(&mut request, response.status(), response.headers(), &judge)?;
                 continue;
             }
             return self.answer(response, request, place, time, stripped);
@@ -116,20 +158,19 @@ impl Egress {
         Err(Fault::internal("the redirect loop ended without an answer"))
     }
 
-    /// The first URL is the author's, so what is wrong with it is their param; what a redirect names is not.
-    fn admit(&self, request: &Request) -> Result<(), Fault> {
-        target::check(&request.url, &self.policy).map_err(|refused| match refused {
-            Refused::Blocked(blocked) => {
-                Fault::new(Code::BLOCKED_ADDRESS, format!("{}: {blocked}", Place::new(&request.method, &request.url)))
-            }
-            other => Fault::invalid_params(format!("url: {other}")),
-        })
-    }
-
-    async fn hop(&self, request: &Request, place: &Place, time: &mut Time, cx: &Context) -> Result<reqwest::Response, Fault> {
+    async fn hop(
+        &self,
+        request: &Request,
+        place: &Place,
+        judge: &Judge,
+        time: &mut Time,
+        cx: &Context,
+    ) -> Result<reqwest::Response, Fault> {
         let tls = request.url.scheme() == "https";
-        let port = self.policy.ruled_port(request.url.port_or_known_default().unwrap_or(0));
-        let client = self.clients.get(Key { tls, port }).map_err(|error| fault::no_client(place, &error))?;
+        let port = judge.ruled_port(request.url.port_or_known_default().unwrap_or(0));
+        let org = judge.org.as_ref().map(|rules| (rules.org, rules.version));
+        let client = self.clients.get(Key { tls, port, org }, judge).map_err(|error| fault::no_client(place, &error))?;
+        let pass = self.breaker.pass(cx.owner.org, &request.url, &cx.clock, time.until).map_err(|held| fault::held_back(place, &held))?;
         let departure = Departure::new(cx.sent.clone());
         let body = DepartingBody { data: request.body.clone().unwrap_or_default(), departure: departure.clone() };
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
@@ -145,8 +186,17 @@ impl Egress {
             client.execute(outgoing).await
         };
         match select(std::pin::pin!(exchange), &mut time.deadline).await {
-            Either::Left((answer, _)) => answer.map_err(|error| fault::unanswered(place, &error, departure.has_begun(), tls)),
+            Either::Left((Ok(answer), _)) => {
+                pass.answered(answer.status(), retry_after(answer.headers(), cx.clock.now()));
+                Ok(answer)
+            }
+            Either::Left((Err(error), _)) => {
+                let fault = fault::unanswered(place, &error, departure.has_begun(), tls);
+                pass.failed(&fault.code);
+                Err(fault)
+            }
             Either::Right(((), _)) => {
+                pass.failed(&Code::TIMEOUT);
                 let phase = if departure.has_begun() { Phase::Waiting } else { Phase::Connecting };
                 Err(fault::timed_out(place, time.length, phase))
             }
@@ -170,9 +220,26 @@ impl Egress {
             url: request.shown_url(),
             place,
             stripped,
-            body: Body { response, decoder: Some(decoder), cap, read: 0, deadline: time.deadline, timeout: time.length },
+            body: Body {
+                response,
+                decoder: Some(decoder),
+                wire: Bytes::new(),
+                step: answer::AT_ONCE,
+                cap,
+                read: 0,
+                deadline: time.deadline,
+                timeout: time.length,
+            },
         })
     }
+}
+
+/// The first URL is the author's, so what is wrong with it is their param; what a redirect names is not.
+fn admit(request: &Request, judge: &Judge) -> Result<(), Fault> {
+    target::check(&request.url, judge).map_err(|refused| match refused {
+        Refused::Blocked(blocked) => Fault::new(Code::BLOCKED_ADDRESS, format!("{}: {blocked}", Place::new(&request.method, &request.url))),
+        other => Fault::invalid_params(format!("url: {other}")),
+    })
 }
 
 fn time(request: &Request, cx: &Context) -> Time {
@@ -180,5 +247,6 @@ fn time(request: &Request, cx: &Context) -> Time {
     let whole = cx.deadline.saturating_sub(now).max(0);
     let asked = request.timeout.map_or(whole, |timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX).min(whole));
     let length = Duration::from_millis(u64::try_from(asked).unwrap_or(0));
-    Time { deadline: cx.clock.sleep_until(now.saturating_add(asked)), length }
+    let until = now.saturating_add(asked);
+    Time { deadline: cx.clock.sleep_until(until), length, until }
 }

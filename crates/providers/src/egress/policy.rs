@@ -14,6 +14,8 @@ pub struct Policy {
     /// Where this server itself listens: refused in every mode, or a plan could speak to our own API as the server.
     pub own: Vec<SocketAddr>,
     pub max_redirects: u8,
+    /// An organization's rules may open private and shared addresses to its own plans.
+    pub orgs_open_private: bool,
     pub limits: Limits,
     /// Certificate authorities (PEM) trusted beside the system's.
     pub extra_roots: Vec<Vec<u8>>,
@@ -42,17 +44,29 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Calls per origin that may be waiting for a connection at once; the rest wait for those to be written.
     pub connecting: usize,
+    /// Failures in a row after which a host is held back; 0 is never.
+    pub breaker_after: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { max_body: 16 << 20, default_body: 10 << 20, connect_timeout: Duration::from_secs(20), connecting: 16 }
+        Limits { max_body: 16 << 20, default_body: 10 << 20, connect_timeout: Duration::from_secs(20), connecting: 16, breaker_after: 10 }
+    }
+}
+
+impl Mode {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Mode::Strict => "strict",
+            Mode::AllowList(_) => "allow-list",
+            Mode::Dev => "dev",
+        }
     }
 }
 
 impl Policy {
     pub fn new(mode: Mode) -> Policy {
-        Policy { mode, own: Vec::new(), max_redirects: 5, limits: Limits::default(), extra_roots: Vec::new() }
+        Policy { mode, own: Vec::new(), max_redirects: 5, orgs_open_private: false, limits: Limits::default(), extra_roots: Vec::new() }
     }
 
     /// `port` when some rule speaks of it, else `None`: rules then need to know no more than that.
@@ -67,9 +81,9 @@ impl Policy {
     /// Judges one address of a host. `port` as from [`Policy::ruled_port`].
     pub(super) fn check(&self, host: &str, address: IpAddr, port: Option<u16>) -> Result<(), Blocked> {
         let found = kind(address);
-        let blocked = |own| Err(Blocked { host: host.to_owned(), address, kind: found, own });
+        let blocked = |by| Err(Blocked { host: host.to_owned(), address, kind: found, by });
         if port.is_some_and(|port| self.is_own(carried(address), port)) {
-            return blocked(true);
+            return blocked(By::Own);
         }
         let host = host.trim_end_matches('.');
         let allowed = match (&self.mode, found) {
@@ -80,7 +94,7 @@ impl Policy {
             }
             _ => false,
         };
-        if allowed { Ok(()) } else { blocked(false) }
+        if allowed { Ok(()) } else { blocked(By::Operator) }
     }
 
     fn is_own(&self, address: IpAddr, port: u16) -> bool {
@@ -99,16 +113,34 @@ pub struct Blocked {
     pub host: String,
     pub address: IpAddr,
     pub kind: Kind,
-    /// It is this server's own.
-    pub own: bool,
+    pub by: By,
+}
+
+/// Whose rule it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Nobody's: the address is this server's own.
+    Own,
+    Operator,
+    /// The operator allows it, and the organization's own list does not have it.
+    Organization,
 }
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Blocked { host, address, kind, own } = self;
+        let Blocked { host, address, kind, by } = self;
         let named = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        if *own {
-            return write!(f, "{host} is this Mainspring server itself, which plans do not call; use logic.call to start another plan");
+        match by {
+            By::Own => {
+                return write!(f, "{host} is this Mainspring server itself, which plans do not call; use logic.call to start another plan");
+            }
+            By::Organization => {
+                return write!(
+                    f,
+                    "{host} is not in this organization's list of hosts; if it is meant, an admin adds it (mainspring egress add {host})"
+                );
+            }
+            By::Operator => {}
         }
         match named {
             true => write!(f, "{host} is {kind} address")?,

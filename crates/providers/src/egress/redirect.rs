@@ -4,10 +4,11 @@ use http::{HeaderMap, Method, StatusCode, header};
 use mainspring_model::{Code, Effected, Fault};
 use url::Url;
 
-use super::policy::Policy;
+use super::org_rules::Judge;
 use super::query;
 use super::request::Request;
 use super::target::{Place, check, origin};
+use crate::sabotage::{Switch, is_on};
 
 /// Whether this answer sends the caller elsewhere.
 pub(super) fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
@@ -19,14 +20,14 @@ pub(super) fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
 /// Methods change as in browsers: 303 makes everything but HEAD a GET, 301 and 302 make a POST a GET; a GET has no
 /// body. 307 and 308 keep both, but a body never goes to another origin: sending the request without it would do
 /// something that nobody asked for, so that is a fault.
-pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &HeaderMap, policy: &Policy) -> Result<bool, Fault> {
+pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &HeaderMap, judge: &Judge) -> Result<bool, Fault> {
     let place = Place::new(&request.method, &request.url);
     let fault = |code: Code, text: String| Fault::new(code, format!("{place} {text}")).effect(Effected::Sent);
     let location = headers.get(header::LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
     let next = request.url.join(location.trim());
     let mut next = next.map_err(|error| fault(Code::BAD_RESPONSE, format!("answered {status} with a Location that is no URL: {error}")))?;
     // The answer to a redirect that is refused names the target's host, never its query.
-    check(&next, policy)
+    check(&next, judge)
         .map_err(|refused| fault(Code::BLOCKED_ADDRESS, format!("redirects to an address that is not followed: {refused}")))?;
 
     let to_get = match status.as_u16() {
@@ -49,9 +50,11 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &Header
             );
             return Err(fault(Code::BAD_RESPONSE, text));
         }
-        strip_query(&mut next, request);
-        request.strip_for_other_origin();
-        request.secret_query.clear();
+        if !is_on(Switch::RedirectKeepsHeaders) {
+            strip_query(&mut next, request);
+            request.strip_for_other_origin();
+            request.secret_query.clear();
+        }
     }
     next.set_fragment(None);
     request.url = next;

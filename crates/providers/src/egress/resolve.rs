@@ -10,7 +10,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::policy::Policy;
+use super::org_rules::Judge;
+use crate::sabotage::{Switch, is_on};
 
 /// Turns a host name into addresses. The system's resolver, or a test's.
 pub trait Lookup: Send + Sync {
@@ -72,17 +73,17 @@ impl Lookups {
 /// The hook that reqwest connects through, for one ruled port.
 pub(super) struct Guard {
     pub lookups: Arc<Lookups>,
-    pub policy: Arc<Policy>,
+    pub judge: Judge,
     pub port: Option<u16>,
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let (asking, policy, port) = (self.lookups.ask(name.as_str()), self.policy.clone(), self.port);
+        let (asking, judge, port) = (self.lookups.ask(name.as_str()), self.judge.clone(), self.port);
         Box::pin(async move {
             let addresses = asking.await?;
-            for address in addresses.iter() {
-                policy.check(name.as_str(), *address, port)?;
+            for address in addresses.iter().filter(|_| !is_on(Switch::CheckBeforeResolveOnly)) {
+                judge.check(name.as_str(), *address, port)?;
             }
             // Port 0 means the URL's.
             let addresses: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::policy::{Blocked, Policy};
+use super::org_rules::Judge;
+use super::policy::Blocked;
 
 /// Why a URL is not asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl fmt::Display for Refused {
 
 /// Judges what the URL says by itself. Names are judged when they are resolved; addresses are here, because a
 /// connector does not ask the resolver about them.
-pub(super) fn check(url: &Url, policy: &Policy) -> Result<(), Refused> {
+pub(super) fn check(url: &Url, judge: &Judge) -> Result<(), Refused> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Refused::Scheme(url.scheme().to_owned()));
     }
@@ -45,8 +46,8 @@ pub(super) fn check(url: &Url, policy: &Policy) -> Result<(), Refused> {
             Err(_) => return Ok(()),
         },
     };
-    let port = policy.ruled_port(url.port_or_known_default().unwrap_or(0));
-    policy.check(url.host_str().unwrap_or_default(), address, port).map_err(Refused::Blocked)
+    let port = judge.ruled_port(url.port_or_known_default().unwrap_or(0));
+    judge.check(url.host_str().unwrap_or_default(), address, port).map_err(Refused::Blocked)
 }
 
 /// Where a request goes, for messages and logs: never the query, which may hold a key.

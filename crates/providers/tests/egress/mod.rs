@@ -2,8 +2,10 @@
 
 mod addresses;
 mod bodies;
+mod breaker;
 mod connections;
 mod redirects;
-mod spellings;
+mod s4;
+pub mod spellings;
 mod statuses;
 mod times;

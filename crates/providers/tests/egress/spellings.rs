@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::net::*;
 
 /// Hosts. `{}` in one that is a whole URL stands for the canary's port.
-fn spellings() -> Vec<String> {
+pub fn spellings() -> Vec<String> {
     #[rustfmt::skip]
     let mut all: Vec<String> = [
         // Loopback, IPv4.
@@ -43,7 +43,67 @@ fn spellings() -> Vec<String> {
     .map(str::to_owned)
     .into();
     all.extend((1..=6).map(|zeros| format!("{}127.0.0.1", "0".repeat(zeros)).replace("0127", "00177")));
+    for target in [
+        "127.0.0.1",
+        "127.8.9.10",
+        "169.254.169.254",
+        "10.0.0.1",
+        "10.255.255.254",
+        "172.16.0.1",
+        "192.168.0.1",
+        "100.64.0.1",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "198.18.0.1",
+        "172.31.255.254",
+        "169.254.170.2",
+    ] {
+        all.extend(ways_to_write(target.parse().unwrap()));
+    }
+    all.sort_unstable();
+    all.dedup();
     all
+}
+
+/// One IPv4 address in the spellings that URL parsers and resolvers take for it, and carried by IPv6 addresses of each kind.
+fn ways_to_write(address: std::net::Ipv4Addr) -> Vec<String> {
+    let ([a, b, c, d], whole) = (address.octets(), u32::from(address));
+    let (low, last) = (whole & 0xffff, whole & 0xff_ffff);
+    let (high, low_half) = (whole >> 16, low);
+    let wide = |text: &str| text.chars().map(|c| c.to_digit(10).and_then(|n| char::from_u32(0xff10 + n)).unwrap_or(c)).collect::<String>();
+    let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    vec![
+        format!("{a}.{b}.{c}.{d}"),
+        format!("{a}.{b}.{c}.{d}."),
+        format!("{whole}"),
+        format!("{whole:#x}"),
+        format!("0X{whole:08X}"),
+        format!("0{whole:o}"),
+        format!("0000{whole:o}"),
+        format!("{a:#x}.{b:#x}.{c:#x}.{d:#x}"),
+        format!("0{a:o}.0{b:o}.0{c:o}.0{d:o}"),
+        format!("{a:#x}.{b}.0{c:o}.{d}"),
+        format!("{a}.{last}"),
+        format!("{a}.{b}.{low}"),
+        format!("{a:#x}.{last:#x}"),
+        format!("0{a:o}.{b}.{low:#x}"),
+        wide(&address.to_string()),
+        wide(&whole.to_string()),
+        address.to_string().replace('.', "。"),
+        escaped(&address.to_string()),
+        escaped(&whole.to_string()),
+        format!("[::ffff:{address}]"),
+        format!("[::FFFF:{high:x}:{low_half:x}]"),
+        format!("[0:0:0:0:0:ffff:{high:04X}:{low_half:04X}]"),
+        format!("[::ffff:0:{high:x}:{low_half:x}]"),
+        format!("[64:ff9b::{high:x}:{low_half:x}]"),
+        format!("[2002:{high:x}:{low_half:x}::1]"),
+        format!("[2606:4700::5efe:{high:x}:{low_half:x}]"),
+    ]
 }
 
 /// Whole URLs that are not asked at all.
@@ -61,14 +121,14 @@ fn urls(port: u16) -> Vec<String> {
     all
 }
 
-fn canary() -> TcpListener {
+pub fn canary() -> TcpListener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     listener
 }
 
 /// Connections wait in the listener's queue until they are accepted, so none can be missed.
-fn untouched(canary: &TcpListener) -> bool {
+pub fn untouched(canary: &TcpListener) -> bool {
     canary.accept().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
@@ -78,7 +138,7 @@ async fn directly() {
     let port = canary.local_addr().unwrap().port();
     let egress = Arc::new(Egress::with_lookup(Policy::new(Mode::Strict), Arc::new(Names::new().otherwise("127.0.0.1"))));
     let urls = urls(port);
-    assert!(urls.len() >= 150, "{}", urls.len());
+    assert!(urls.len() >= 500, "{}", urls.len());
     for url in urls {
         let attempt = Attempt::with(&[("token", "hidden")]);
         let fault = attempt.call(&egress, "http.post", json!({"url": url, "body": "x"})).await.expect_err(&url);

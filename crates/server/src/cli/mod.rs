@@ -10,6 +10,7 @@ mod copies;
 mod credential;
 mod doctor;
 mod document;
+mod egress;
 mod environment;
 mod events;
 pub(crate) mod exit;
@@ -17,6 +18,7 @@ mod explain;
 pub(crate) mod failure;
 mod flag;
 mod global;
+mod hosts;
 mod inputs;
 mod key;
 mod migrate;
@@ -112,6 +114,12 @@ pub(crate) enum Command {
     /// See what is due when.
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
+    /// See which outside hosts are held back, and let calls to them out again.
+    #[command(subcommand)]
+    Hosts(hosts::HostsCommand),
+    /// The organization's own list of hosts that its plans may reach.
+    #[command(subcommand)]
+    Egress(egress::EgressCommand),
     /// Print the JSON Schemas of documents.
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
@@ -194,6 +202,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Key(command) => key::run(cx, &command).await,
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,
+        Command::Egress(command) => egress::run(cx, &command).await,
+        Command::Hosts(command) => hosts::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,
         Command::Org(command) => org::run(cx, &command).await,

@@ -8,7 +8,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use mainspring_model::Problem as Finding;
 use mainspring_model::problem::nearest;
@@ -146,6 +146,18 @@ pub fn too_large(limit: usize) -> Box<Problem> {
     let most = if limit.is_multiple_of(1 << 20) { format!("{} MiB", limit >> 20) } else { format!("{limit} bytes") };
     let detail = format!("the body is larger than {most}, the most that this server takes; send less, or raise MAINSPRING_MAX_BODY");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", detail)
+}
+
+/// Refuses a body that is packed: what it would unpack to is not known before, and no caller needs it.
+pub fn unpacked(headers: &HeaderMap) -> Refusable<()> {
+    let plain =
+        |value: &HeaderValue| value.to_str().is_ok_and(|coding| coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity"));
+    if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        return Ok(());
+    }
+    let detail = "packed bodies are not taken: send it without Content-Encoding";
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail);
+    Err(problem.header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
 }
 
 /// `application/json`, whatever its parameters.

@@ -31,7 +31,7 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
     let came_from = audit::Origin::of(api, &request_id, peer, request.headers());
     request.extensions_mut().insert(came_from);
-    let standing = match &api.limits {
+    let standing = match api.limits.as_ref().filter(|limits| limits.concerns(request.uri().path())) {
         // Its own allocation: without limits no request pays for the room.
         Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,
         None => None,
@@ -77,6 +77,7 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
 
 fn admit(api: &Api, peer: Option<SocketAddr>, request: &Request) -> Refusable<()> {
     origin::check(&api.mode, peer, request)?;
+    body::unpacked(request.headers())?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > api.mode.max_body as u64) {
         return Err(body::too_large(api.mode.max_body));

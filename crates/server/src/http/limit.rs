@@ -9,7 +9,7 @@ use super::api::Api;
 use super::caller::By;
 use super::problem::{Problem, Refusable};
 use super::{caller, socket, webhook_request};
-use crate::limits::{Limits, Standing, Subject};
+use crate::limits::{Door, Limits, Standing, Subject};
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -23,13 +23,26 @@ pub fn count(api: &Api, limits: &Limits, peer: Option<SocketAddr>, request: &Req
         if is_free(uri.path()) {
             return None;
         }
+        let door = Door::at(uri.path());
+        if door.is_none() && !limits.is_general() {
+            return None;
+        }
         // Without a socket there is no address: everybody is one.
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         let address = limits.client(peer, headers);
-        Some(match subject(api, limits, address, headers, uri).await {
+        let at_door = match door {
+            Some(door) => Some(limits.take(Subject::door(door, address)).await).filter(|standing| standing.limit > 0),
+            None => None,
+        };
+        if at_door.is_some_and(|standing| !standing.allowed) || !limits.is_general() {
+            return at_door;
+        }
+        let everywhere = match subject(api, limits, address, headers, uri).await {
             Ok(subject) => limits.take(subject).await,
             Err(refused) => refused,
-        })
+        };
+        // The tighter one is told, unless the other refuses.
+        Some(at_door.filter(|_| everywhere.allowed).unwrap_or(everywhere))
     }
 }
 

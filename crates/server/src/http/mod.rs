@@ -12,6 +12,7 @@ mod credentials;
 mod data;
 mod docs;
 mod edge;
+mod egress;
 mod elsewhere;
 mod error_pages;
 mod events;
@@ -20,6 +21,7 @@ mod execution;
 mod feature_flags;
 mod health;
 mod history;
+mod hosts;
 mod idempotency;
 mod integration_body;
 mod integrations;
@@ -133,6 +135,10 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(credential_items::list_credentials, credential_items::create_credential))
         .routes(routes!(credential_items::get_credential, credential_items::update_credential, credential_items::delete_credential))
         .routes(routes!(credential_test::test_credential))
+        .routes(routes!(hosts::list_hosts))
+        .routes(routes!(hosts::reset_host))
+        .routes(routes!(egress::list_egress_rules, egress::add_egress_rule))
+        .routes(routes!(egress::remove_egress_rule))
         .routes(routes!(credentials::get_credentials, credentials::put_credential, credentials::delete_credentials))
         .routes(routes!(integrations::list_integrations, integrations::create_integration))
         .routes(routes!(integrations::get_integration, integrations::update_integration, integrations::delete_integration))

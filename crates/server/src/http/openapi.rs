@@ -26,6 +26,7 @@ use super::problem::ProblemBody;
         (name = "live", description = "What happens, as it happens."),
         (name = "providers", description = "What steps can do, and the credentials that they use."),
         (name = "notifications", description = "Who is told of what, and what the caller was told."),
+        (name = "egress", description = "Where plans may send requests, and which outside hosts fail."),
         (name = "webhooks", description = "Runs that other systems start."),
         (name = "organizations", description = "Organizations, their members, invitations, variables and audit log."),
         (name = "server", description = "The server itself."),

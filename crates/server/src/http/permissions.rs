@@ -108,6 +108,11 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("put_integration_credential", Needs(P::CredentialWrite)),
     ("test_integration", Needs(P::IntegrationWrite)),
     ("export_data", SignedIn),
+    ("list_hosts", Needs(P::EgressView)),
+    ("reset_host", Needs(P::EgressWrite)),
+    ("list_egress_rules", Needs(P::EgressView)),
+    ("add_egress_rule", Needs(P::EgressWrite)),
+    ("remove_egress_rule", Needs(P::EgressWrite)),
     ("get_hidden_fields", Needs(P::OrganizationView)),
     ("set_hidden_fields", Needs(P::OrganizationUpdate)),
     // Organizations: those with an id in the path are judged by the caller's role in that one.

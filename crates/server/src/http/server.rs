@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +20,11 @@ use crate::app::App;
 
 /// Requests in flight get this long to finish when the server stops, in milliseconds.
 const FINISH_WITHIN: i64 = 15_000;
+/// The head of a request must have arrived within this long, also after the answer before it: a slow one holds a connection.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// Headers of a request, and bytes of its head; more get 431 from the connection itself.
+const HEADERS_MOST: usize = 100;
+const HEAD_MOST: usize = 64 << 10;
 /// After an accept that failed for want of file handles and the like, in milliseconds.
 const BREATHE: i64 = 100;
 
@@ -63,7 +69,7 @@ async fn connection(api: Arc<Api>, routes: Router, stream: TcpStream, peer: Sock
         async move { Ok::<_, Infallible>(edge::answer(&api, routes, Some(peer), request.map(Body::new)).await) }
     });
     let mut serving = http1::Builder::new();
-    serving.timer(TokioTimer::new());
+    serving.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_headers(HEADERS_MOST).max_buf_size(HEAD_MOST);
     let mut serving = pin!(serving.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod counts;
+mod door;
 mod forwarded;
 mod network;
 mod shared;
@@ -18,6 +19,7 @@ use http::HeaderMap;
 use mainspring_model::clock::{Clock, Millis};
 
 pub use bucket::{Budgets, Standing};
+pub use door::{Door, read as read_doors, text as doors_text};
 pub use network::Network;
 pub use shared::Shared;
 pub use subject::Subject;
@@ -25,7 +27,7 @@ pub use terms::{Terms, networks, requests};
 
 use counts::Counts;
 
-/// Subjects that a node remembers of each kind: about 10 MiB when both are full.
+/// Subjects that a node remembers of each kind: about 15 MiB when all are full.
 const MOST: usize = 65_536;
 
 /// The limits of one node.
@@ -35,14 +37,29 @@ pub struct Limits {
     /// Apart from the addresses: nobody makes keys as easily as addresses, so rotating those pushes no caller out.
     callers: Counts,
     addresses: Counts,
+    /// Apart from both: names of accounts can be made up.
+    accounts: Counts,
     shared: Option<Shared>,
 }
 
 impl Limits {
     /// `None` when no limit is set: nothing is counted then.
     pub fn new(terms: Terms, clock: Arc<dyn Clock>, shared: Option<Shared>) -> Option<Limits> {
-        let any = terms.budgets.iter().any(|requests| *requests > 0);
-        any.then(|| Limits { terms, clock, callers: Counts::new(MOST), addresses: Counts::new(MOST), shared })
+        let any = terms.doors.iter().chain([&terms.budgets]).flatten().any(|requests| *requests > 0);
+        any.then(|| {
+            let [callers, addresses, accounts] = [(); 3].map(|()| Counts::new(MOST));
+            Limits { terms, clock, callers, addresses, accounts, shared }
+        })
+    }
+
+    /// Whether requests to this path are counted at all.
+    pub fn concerns(&self, path: &str) -> bool {
+        self.is_general() || Door::at(path).is_some()
+    }
+
+    /// Whether there is a limit everywhere, and not at the doors alone.
+    pub fn is_general(&self) -> bool {
+        self.terms.budgets != [0, 0]
     }
 
     /// Where a request comes from, behind the proxies that are trusted.
@@ -52,12 +69,12 @@ impl Limits {
 
     /// What a request would come to, by this node's count alone, without counting it.
     pub fn look(&self, subject: &Subject) -> Standing {
-        bucket::look(self.terms.budgets, self.counts(subject).get(subject), self.now())
+        bucket::look(self.budgets(subject), self.counts(subject).get(subject), self.now())
     }
 
     /// Counts one request.
     pub async fn take(&self, subject: Subject) -> Standing {
-        let (budgets, now, counts) = (self.terms.budgets, self.now(), self.counts(&subject));
+        let (budgets, now, counts) = (self.budgets(&subject), self.now(), self.counts(&subject));
         let own = counts.change(subject, |usage| bucket::take(budgets, usage, now));
         let Some(shared) = self.shared.as_ref().filter(|_| own.allowed) else { return own };
         let Some(all) = shared.take(&subject, budgets).await else { return own };
@@ -67,10 +84,24 @@ impl Limits {
         all
     }
 
+    /// Counts one attempt at an account, wherever it comes from: for a handler that knows by now which is meant. `http/limit.rs`
+    /// makes a refusal of it.
+    pub async fn at_account(&self, door: Door, identifier: &str) -> Standing {
+        self.take(Subject::account(door, identifier)).await
+    }
+
     fn counts(&self, subject: &Subject) -> &Counts {
         match subject {
             Subject::Key(_) => &self.callers,
-            Subject::Address(_) | Subject::Hook(..) => &self.addresses,
+            Subject::Address(_) | Subject::Hook(..) | Subject::Door(..) => &self.addresses,
+            Subject::Account(..) => &self.accounts,
+        }
+    }
+
+    fn budgets(&self, subject: &Subject) -> Budgets {
+        match subject {
+            Subject::Door(door, _) | Subject::Account(door, _) => self.terms.doors[*door as usize],
+            Subject::Key(_) | Subject::Address(_) | Subject::Hook(..) => self.terms.budgets,
         }
     }
 

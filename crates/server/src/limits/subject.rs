@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use mainspring_model::id::ApiKeyId;
 use sha2::{Digest, Sha256};
 
+use super::door::Door;
+
 /// One budget each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -15,6 +17,10 @@ pub enum Subject {
     Address(IpAddr),
     /// One sender at one webhook: the address, and the hash of the path.
     Hook(IpAddr, [u8; 16]),
+    /// Everybody at one address, at one of the doors.
+    Door(Door, IpAddr),
+    /// Whoever tries one account there, from wherever: the hash of what it was named by.
+    Account(Door, [u8; 16]),
 }
 
 impl Subject {
@@ -25,10 +31,23 @@ impl Subject {
     /// A webhook that exists. By the path alone a stranger could use it up for its senders; by the address alone one sender's
     /// deliveries to one plan would be missing for another.
     pub fn hook(address: IpAddr, path: &str) -> Subject {
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&Sha256::digest(path)[..16]);
-        Subject::Hook(place(address), hash)
+        Subject::Hook(place(address), hash(path))
     }
+
+    pub fn door(door: Door, address: IpAddr) -> Subject {
+        Subject::Door(door, place(address))
+    }
+
+    /// Spellings that name the same account are one.
+    pub fn account(door: Door, identifier: &str) -> Subject {
+        Subject::Account(door, hash(&identifier.trim().to_lowercase()))
+    }
+}
+
+fn hash(text: &str) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&Sha256::digest(text)[..16]);
+    hash
 }
 
 /// Who has one IPv6 address has at least the 64 bits below its network.
@@ -46,6 +65,8 @@ impl fmt::Display for Subject {
             Subject::Key(key) => write!(out, "key:{key}"),
             Subject::Address(address) => write!(out, "address:{address}"),
             Subject::Hook(address, path) => write!(out, "hook:{address}:{:032x}", u128::from_be_bytes(*path)),
+            Subject::Door(door, address) => write!(out, "{}:{address}", door.as_str()),
+            Subject::Account(door, name) => write!(out, "{}:account:{:032x}", door.as_str(), u128::from_be_bytes(*name)),
         }
     }
 }

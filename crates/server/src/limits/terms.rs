@@ -1,16 +1,24 @@
 //! What the operator says about limits.
 
 use super::bucket::{Budgets, MOST};
+use super::door::{self, Doors};
 use super::network::Network;
 
-/// Off unless a budget is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Off unless a budget is set, but for the doors.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Requests of one caller per minute and per hour; 0 is no limit. Paths that are to have a tighter one (those that sign somebody
-    /// in, once there are any) get their budgets here beside it and a subject of their own.
+    /// Requests of one caller per minute and per hour; 0 is no limit.
     pub budgets: Budgets,
+    /// Beside it, for each address at the paths that let somebody in.
+    pub doors: Doors,
     /// Whose `X-Forwarded-For` is believed.
     pub proxies: Vec<Network>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms { budgets: [0, 0], doors: door::doors(), proxies: Vec::new() }
+    }
 }
 
 /// A number of requests.

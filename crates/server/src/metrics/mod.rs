@@ -7,7 +7,7 @@ pub use listen::listen;
 pub use sample::sample;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mainspring_engine::{Loop, Meter};
 use mainspring_model::event::AttemptStatus;
@@ -97,6 +97,8 @@ pub struct Metrics {
     pool_in_use: Family<Pools, Gauge>,
     circuit: Family<State, Gauge>,
     unreachable: Gauge<f64, AtomicU64>,
+    hosts: Family<State, Gauge>,
+    turned_away: Counter,
     stuck: Family<Loops, Gauge>,
     free_bytes: Gauge,
     uptime: Gauge<f64, AtomicU64>,
@@ -126,6 +128,8 @@ impl Default for Metrics {
             pool_in_use: Family::default(),
             circuit: Family::default(),
             unreachable: Gauge::default(),
+            hosts: Family::default(),
+            turned_away: Counter::default(),
             stuck: Family::default(),
             free_bytes: Gauge::default(),
             uptime: Gauge::default(),
@@ -183,6 +187,12 @@ impl Metrics {
             Unit::Seconds,
             self.unreachable.clone(),
         );
+        registry.register(
+            "outside_hosts",
+            "Outside hosts that fail or asked for a pause, by the state of their circuit",
+            self.hosts.clone(),
+        );
+        registry.register("calls_held_back", "Calls that were not made because their host fails", self.turned_away.clone());
         registry.register_with_unit("uptime", "Since the start", Unit::Seconds, self.uptime.clone());
     }
 
@@ -226,6 +236,12 @@ impl Metrics {
         if let Some(free) = disk::free_mib(&app.mode.data).filter(|_| app.mode.embedded) {
             self.free_bytes.set(i64::try_from(free * 1_024 * 1_024).unwrap_or(i64::MAX));
         }
+        let breaker = app.egress.breaker();
+        for (state, hosts) in breaker.states(app.clock.now()) {
+            self.hosts.get_or_create(&State { state: state.as_str() }).set(i64::try_from(hosts).unwrap_or(i64::MAX));
+        }
+        // The breaker counts by itself.
+        self.turned_away.inner().store(breaker.turned_away(), Ordering::Relaxed);
         self.uptime.set((app.clock.now() - app.mode.started_at) as f64 / 1_000.0);
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {

@@ -62,6 +62,10 @@ pub struct Settings {
     pub egress: EgressMode,
     /// `host[:port]`, address or network each; for [`EgressMode::AllowList`].
     pub egress_allow: Vec<String>,
+    /// An organization's own list may open private addresses to its plans.
+    pub orgs_open_private: bool,
+    /// Failures in a row after which calls to a host are held back; 0 is never.
+    pub breaker_after: u32,
     pub dev: bool,
     /// `development`, `production`, or a name of the operator's.
     pub environment: String,
@@ -110,6 +114,8 @@ impl Default for Settings {
             plans: None,
             egress: EgressMode::Strict,
             egress_allow: Vec::new(),
+            orgs_open_private: false,
+            breaker_after: 10,
             dev: false,
             environment: "development".to_owned(),
             encryption_key: None,

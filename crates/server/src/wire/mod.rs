@@ -22,6 +22,7 @@ use thiserror::Error;
 use crate::app::{App, Mode};
 use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
+use crate::egress_rules;
 use crate::flags::Flags;
 use crate::limits::{Limits, Shared};
 use crate::live::{self, Hub, Redis};
@@ -147,6 +148,7 @@ pub async fn join(
     let built_ins = BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress: egress.clone() }));
     let catalog = Arc::new(ServerCatalog::new(built_ins, egress.clone()));
     catalog.reload(&*store).await?;
+    egress_rules::reload(&egress, &*store).await?;
     let engine = Engine::new(Parts {
         store: store.clone(),
         catalog: catalog.clone(),
@@ -309,5 +311,7 @@ fn policy(settings: &Settings) -> Result<Policy, OpenError> {
     };
     let mut policy = Policy::new(mode);
     policy.own.push(settings.listen);
+    policy.orgs_open_private = settings.orgs_open_private;
+    policy.limits.breaker_after = settings.breaker_after;
     Ok(policy)
 }

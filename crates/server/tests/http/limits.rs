@@ -18,12 +18,12 @@ const NOON: i64 = 1_800_000_000_000;
 async fn limited(budgets: [u32; 2], proxies: &[&str]) -> (World, FakeClock) {
     let clock = FakeClock::at(NOON);
     let proxies = proxies.iter().map(|text| text.parse().unwrap()).collect();
-    let settings = Settings { limits: Terms { budgets, proxies }, ..World::settings() };
+    let settings = Settings { limits: Terms { budgets, proxies, ..Terms::default() }, ..World::settings() };
     (World::at(settings, clock.clone()).await, clock)
 }
 
 /// A request of somebody, with headers.
-async fn from(world: &World, peer: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn from(world: &World, peer: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = ask(Method::GET, path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -34,7 +34,7 @@ async fn from(world: &World, peer: &str, path: &str, headers: &[(&str, &str)]) -
 }
 
 /// Limit, remaining and reset, as the headers say.
-fn told(answer: &Answer) -> Option<[u32; 3]> {
+pub fn told(answer: &Answer) -> Option<[u32; 3]> {
     let header = |name: &str| answer.headers.get(name)?.to_str().ok()?.parse().ok();
     Some([header("ratelimit-limit")?, header("ratelimit-remaining")?, header("ratelimit-reset")?])
 }

@@ -4,6 +4,8 @@ mod conventions;
 mod credential_items;
 mod credentials;
 mod documents;
+mod doors;
+mod egress;
 mod events;
 mod execute;
 mod idempotency;

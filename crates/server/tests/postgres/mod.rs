@@ -8,6 +8,6 @@ mod nodes;
 mod outages;
 mod pauses;
 pub mod postmaster;
-mod redis;
+pub mod redis;
 mod refusals;
 mod relay;

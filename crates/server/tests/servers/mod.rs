@@ -7,7 +7,7 @@ mod client;
 mod files;
 mod items;
 mod jobs;
-mod server;
+pub mod server;
 mod tests;
 
 pub use asked::Asked;

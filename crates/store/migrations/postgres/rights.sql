@@ -19,7 +19,7 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credential_shares, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, members, nodes,
+    api_keys, blobs, credential_shares, credentials, data_keys, egress_rules, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, members, nodes,
     notification_rules, notifications, organization_totals, organizations, outbox, plan_shares, plan_versions, plans, run_blobs, runs,
     schedules, store_state, users, variables, webhook_routes to {runtime};
 -- It only grows, but for retention and the end of an organization.
@@ -46,7 +46,7 @@ grant select (org_id, version) on data_keys to {queue};
 grant select (org_id, started_at) on idempotency to {queue};
 grant select (org_id, sha256, touched_at) on blobs to {queue};
 grant select (org_id, run_id, sha256) on run_blobs to {queue};
-grant select (org_id) on organization_totals to {queue};
+grant select (org_id) on organization_totals, egress_rules to {queue};
 -- Which organizations somebody is a member of, and which one a slug names; no address and no hash of a password.
 grant select on members, organizations to {queue};
 grant select (org_id) on users, hidden_fields to {queue};
@@ -60,7 +60,7 @@ declare name text;
 begin
     foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
             'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals', 'members', 'organizations', 'users', 'outbox',
-            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields', 'invitations', 'variables', 'audit_log'] loop
+            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields', 'invitations', 'variables', 'audit_log', 'egress_rules'] loop
         execute format('drop policy if exists queue on %I', name);
         execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',
             name, {queue_text}, {queue_text}, {queue_text});

@@ -12,6 +12,7 @@ pub(super) fn select(table: &Table) -> String {
         "notification_rules" | "notifications" | "outbox" => ("", "t.created_at, t.id"),
         "users" | "plans" | "integrations" | "credentials" | "api_keys" | "invitations" => ("", "t.created_at, t.id"),
         "organizations" => ("", "t.org_id"),
+        "egress_rules" => ("", "t.created_at, t.host collate \"C\""),
         "hidden_fields" => ("", "t.position"),
         "members" => ("", "t.created_at, t.user_id"),
         "plan_shares" => ("", "t.plan_id, t.user_id"),
@@ -129,7 +130,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from organizations union select org_id from members union select org_id from users \
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
      union select org_id from outbox union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from hidden_fields order by org_id";
+     union select org_id from hidden_fields union select org_id from egress_rules order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -147,6 +148,7 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("outbox", "select count(org_id) from outbox"),
     ("plan_versions", "select count(org_id) from plan_versions"),
     ("organization_totals", "select count(org_id) from organization_totals"),
+    ("egress_rules", "select count(org_id) from egress_rules"),
     ("users", "select count(org_id) from users"),
     ("organizations", "select count(org_id) from organizations"),
     ("audit_log", "select count(org_id) from audit_log"),

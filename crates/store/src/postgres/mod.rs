@@ -17,6 +17,7 @@ mod copy_sql;
 mod credentials;
 mod days;
 mod departure;
+mod egress;
 mod erase;
 mod error;
 mod flags;

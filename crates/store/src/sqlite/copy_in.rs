@@ -254,6 +254,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("outbox", "select count(*) from outbox"),
         ("plan_versions", "select count(*) from plan_versions"),
         ("organization_totals", "select count(*) from organization_totals"),
+        ("egress_rules", "select count(*) from egress_rules"),
         ("users", "select count(*) from users"),
         ("organizations", "select count(*) from organizations"),
         ("audit_log", "select count(*) from audit_log"),

@@ -37,6 +37,7 @@ pub(super) fn select(table: &str) -> &'static str {
         "integrations" => {
             "select org_id, id, user_id, name, definition, created_at, updated_at from integrations where org_id = ?1 order by no"
         }
+        "egress_rules" => "select org_id, host, note, user_id, created_at from egress_rules where org_id = ?1 order by no",
         "data_keys" => "select org_id, version, kek_id, wrapped from data_keys where org_id = ?1 order by version",
         "credentials" => {
             "select org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at, hosts from credentials \
@@ -132,6 +133,7 @@ pub(super) fn insert(table: &str) -> &'static str {
         "integrations" => {
             "insert into integrations (org_id, id, user_id, name, definition, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
         }
+        "egress_rules" => "insert into egress_rules (org_id, host, note, user_id, created_at) values (?1, ?2, ?3, ?4, ?5)",
         "data_keys" => "insert into data_keys (org_id, version, kek_id, wrapped) values (?1, ?2, ?3, ?4)",
         "credentials" => {
             "insert into credentials (org_id, id, user_id, provider, name, fields, expires_at, last_used_at, created_at, hosts) \
@@ -198,7 +200,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from feature_flags union select org_id from notification_rules \
      union select org_id from notifications union select org_id from outbox \
      union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from hidden_fields union select zeroblob(16) from users order by org_id";
+     union select org_id from hidden_fields union select org_id from egress_rules union select zeroblob(16) from users order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

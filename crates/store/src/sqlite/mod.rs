@@ -10,6 +10,7 @@ mod copy_out;
 mod copy_sql;
 mod credentials;
 mod departure;
+mod egress;
 mod erase;
 mod error;
 mod flags;

@@ -11,9 +11,10 @@ use mainspring_model::id::{
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, FlagRecord, IdempotentAnswer,
-    IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NotificationRecord,
-    NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle, UserRecord, VariableRecord, VariableValue, WebhookRoute,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
+    IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
+    NotificationRecord, NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle, UserRecord, VariableRecord,
+    VariableValue, WebhookRoute,
 };
 use serde_json::json;
 
@@ -89,6 +90,10 @@ async fn of(n: u128, who: Owner, world: &World) {
     let integration = IntegrationRecord { id, owner: who, name: HOSTILE.to_owned(), definition, created_at: now, updated_at: now };
     store.put_integration(&integration).await.unwrap();
     people(n, who, world).await;
+    for (host, note) in [("*.example.com", HOSTILE), ("10.0.0.0/8", "")] {
+        let rule = EgressRuleRecord { org: who.org, host: host.to_owned(), note: note.to_owned(), user: who.user, created_at: world.now() };
+        world.store.put_egress_rule(&rule).await.unwrap();
+    }
     plans(n, who, world).await;
     runs(n, who, world).await;
     organization(n, who, world).await;

@@ -16,6 +16,7 @@ const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
     ("0006_credentials", "drop table credential_shares; alter table credentials drop column hosts"),
+    ("0008_egress", "drop table egress_rules"),
     (
         "0009_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
@@ -40,6 +41,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
     ("0008_credentials", "drop table credential_shares; alter table credentials drop column hosts; delete from schema_rights"),
+    ("0010_egress", "drop table egress_rules; delete from schema_rights"),
     (
         "0011_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
@@ -60,6 +62,7 @@ const NEW: &[&str] = &[
     "organizations",
     "members",
     "hidden_fields",
+    "egress_rules",
     "outbox",
     "feature_flags",
     "notification_rules",

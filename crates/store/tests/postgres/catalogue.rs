@@ -117,6 +117,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "blobs: org_id sha256 touched_at",
         "credentials: expires_at id org_id",
         "data_keys: org_id version",
+        "egress_rules: org_id",
         "feature_flags: org_id",
         "hidden_fields: org_id",
         "idempotency: org_id started_at",

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod claims;
+pub mod egress;
 pub mod fences;
 pub mod flags;
 pub mod live;
@@ -58,6 +59,7 @@ macro_rules! suite {
                 listing, integrations;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;
+            egress: rules;
             people: users, organizations, members;
             sealed: rows_in_pages, values_are_replaced_where_they_were_seen, keys_are_wrapped_anew_where_they_were_seen;
             access: api_keys, idempotent_answers, stale_idempotency;

@@ -131,7 +131,7 @@ pub async fn credentials_that_expire_soon(world: &World) {
     {
         let (id, fields) = (CredentialId(world.uuid()), BTreeMap::new());
         let (provider, name) = ("github".to_owned(), name.to_owned());
-        world.store.put_credential(&NewCredential { id, owner: who, provider, name, fields, expires_at, hosts: Vec::new() }).await.unwrap();
+        world.store.put_credential(&NewCredential { id, owner: who, provider, name, fields, expires_at, hosts: None }).await.unwrap();
     }
     let mut found = world.store.expiring_credentials(10, 30).await.unwrap();
     found.sort_by_key(|expiring| expiring.expires_at);

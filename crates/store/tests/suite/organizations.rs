@@ -100,11 +100,7 @@ pub async fn who_goes_leaves_plans_and_takes_keys(world: &World) {
         world.store.put_integration(&shop).await.unwrap();
         let (id, fields) = (CredentialId(world.uuid()), BTreeMap::from([("token".to_owned(), vec![1])]));
         let (provider, name) = ("github".to_owned(), "default".to_owned());
-        world
-            .store
-            .put_credential(&NewCredential { id, owner: who, provider, name, fields, expires_at: None, hosts: Vec::new() })
-            .await
-            .unwrap();
+        world.store.put_credential(&NewCredential { id, owner: who, provider, name, fields, expires_at: None, hosts: None }).await.unwrap();
         let key = ApiKeyRecord {
             id: mainspring_model::id::ApiKeyId(world.uuid()),
             owner: who,

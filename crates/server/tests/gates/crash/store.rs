@@ -15,13 +15,13 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
-    CredentialRecord, DataKeyRecord, Delivery, Departed, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer,
-    IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
-    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
-    NotificationStore, OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
-    Pool, Prunable, Put, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow,
-    SealedStore, SealedTable, SecretStore, ShareStore, Sharing, Standing, Store, StoreError, UserRecord, VariableRecord, VariableStore,
-    WebhookRoute,
+    CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FlagRecord,
+    FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore,
+    LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan,
+    NotificationRecord, NotificationRuleRecord, NotificationStore, OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging,
+    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite,
+    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, ShareStore, Sharing, Standing, Store, StoreError,
+    UserRecord, VariableRecord, VariableStore, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -218,6 +218,13 @@ delegate!(PeopleStore {
     fn delete_member(org: OrgId, user: UserId) -> Result<bool, StoreError>;
     fn hidden_fields(org: OrgId) -> Result<Vec<HiddenField>, StoreError>;
     fn put_hidden_fields(org: OrgId, fields: &[HiddenField]) -> Result<(), StoreError>;
+});
+
+delegate!(EgressStore {
+    fn put_egress_rule(record: &EgressRuleRecord) -> Result<(), StoreError>;
+    fn list_egress_rules(org: OrgId) -> Result<Vec<EgressRuleRecord>, StoreError>;
+    fn all_egress_rules() -> Result<Vec<EgressRuleRecord>, StoreError>;
+    fn delete_egress_rule(org: OrgId, host: &str) -> Result<bool, StoreError>;
 });
 
 delegate!(OutboxStore {
