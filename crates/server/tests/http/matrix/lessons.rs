@@ -16,6 +16,8 @@ pub enum Named {
     User,
     Invitation,
     Variable,
+    NotificationRule,
+    Notification,
     /// The same for everybody.
     Common(&'static str),
 }
@@ -35,6 +37,8 @@ impl Named {
             Named::User => tenant.extra.to_string(),
             Named::Invitation => tenant.invitation.clone(),
             Named::Variable => "REGION".to_owned(),
+            Named::NotificationRule => tenant.rule.clone(),
+            Named::Notification => tenant.notification.clone(),
             Named::Common(text) => text.to_owned(),
         }
     }
@@ -50,6 +54,9 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "id") if path.starts_with("/api/plans/") || path.starts_with("/api/execution-plans/") => Named::Plan,
         (path, "id") if path.starts_with("/api/runs/") => Named::Run,
         (path, "id") if path.starts_with("/api/custom-integrations/") => Named::Integration,
+        (path, "id") if path.starts_with("/api/notification-rules/") => Named::NotificationRule,
+        (path, "id") if path.starts_with("/api/notifications/") => Named::Notification,
+        (path, "name") if path.starts_with("/api/feature-flags/") => Named::Common("matrix_flag"),
         (path, "id") if path.starts_with("/api/providers/") => Named::Common("http"),
         (_, "provider") => Named::Common("openai"),
         (path, "path") if path.starts_with("/api/webhook/") => Named::Common("matrix"),
@@ -91,6 +98,11 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "transfer_organization" => json!({"to": named.extra}),
         "create_invitation" => json!({"role": "viewer"}),
         "look_at_invitation" | "accept_invitation" | "decline_invitation" => json!({"token": named.token}),
+        "put_feature_flag" => json!({"enabled": true}),
+        "create_notification_rule" | "update_notification_rule" => {
+            json!({"name": "hook", "events": ["run.failed"], "channel": "webhook", "to": "http://127.0.0.1:1/", "whole_organization": false})
+        }
+        "read_notification" | "read_all_notifications" | "rotate_notification_secret" => json!({}),
         "put_variable" => json!({"value": "eu"}),
         "update_sharing" => json!({"visibility": "private"}),
         _ => return None,

@@ -52,13 +52,20 @@ impl Operation {
 
     /// Whether path or body name something that belongs to one organization.
     pub fn names_something(&self) -> bool {
-        self.parameters().any(|name| value_of(&self.path, name).is_owned()) || names_by_body(&self.id)
+        // It marks what is there and says how many: of others' none.
+        let counts = self.id == "read_notification";
+        !counts && self.parameters().any(|name| value_of(&self.path, name).is_owned()) || names_by_body(&self.id)
     }
 
     /// Whether "there is no such thing" is a good answer to a call with one's own ids.
     pub fn may_lack(&self) -> bool {
-        // Says so when no token is set; nobody has bound the path; each member has credentials of their own, and may have none.
-        self.id == "get_metrics" || self.id.starts_with("call_webhook") || self.id == "delete_credentials"
+        // Says so when no token is set; nobody has bound the path; and what is personal is the owner's, and not the other members'.
+        let personal = ["delete_credentials", "update_notification_rule", "delete_notification_rule", "rotate_notification_secret"];
+        self.id == "get_metrics"
+            || self.id.starts_with("call_webhook")
+            || personal.contains(&self.id.as_str())
+            || self.id == "delete_notification"
+            || self.id == "get_feature_flag"
     }
 
     fn parameters(&self) -> impl Iterator<Item = &str> {

@@ -2,9 +2,9 @@
 
 use http::{Method, Request, StatusCode};
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{OrgId, Owner, UserId};
+use mainspring_model::id::{MessageId, OrgId, Owner, UserId};
 use mainspring_model::role::Role;
-use mainspring_model::store::OrganizationRecord;
+use mainspring_model::store::{NotificationRecord, OrganizationRecord};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -26,6 +26,10 @@ pub struct Tenant {
     pub integration: String,
     pub invitation: String,
     pub token: String,
+    /// A notification rule.
+    pub rule: String,
+    /// A notification of the owner's.
+    pub notification: String,
 }
 
 impl Tenant {
@@ -55,6 +59,8 @@ impl Tenant {
             integration: String::new(),
             invitation: String::new(),
             token: String::new(),
+            rule: String::new(),
+            notification: String::new(),
         };
         tenant.fill(world).await;
         tenant
@@ -78,6 +84,23 @@ impl Tenant {
         let home = format!("/api/organizations/{}", self.org);
         self.does(world, Method::PUT, &format!("{home}/variables/REGION"), json!({"value": "eu"})).await;
         let invited = self.does(world, Method::POST, &format!("{home}/invitations"), json!({"role": "viewer"})).await;
+        let rule = json!({"name": "hook", "events": ["run.failed"], "channel": "webhook", "to": "http://127.0.0.1:1/"});
+        let made = self.does(world, Method::POST, "/api/notification-rules", rule).await;
+        self.rule = text(&made["notification_rule"]["id"]);
+        let id = MessageId(world.app.engine.new_id());
+        let (event, title) = ("run.failed".to_owned(), "A run failed".to_owned());
+        let told = NotificationRecord {
+            id,
+            owner: self.owner(),
+            event,
+            title,
+            text: String::new(),
+            data: json!({}),
+            created_at: world.app.clock.now(),
+            read_at: None,
+        };
+        world.app.store.put_notification(&told).await.expect("stored");
+        self.notification = id.to_string();
         (self.invitation, self.token) = (text(&invited["invitation"]["id"]), text(&invited["token"]));
     }
 
@@ -92,6 +115,13 @@ impl Tenant {
     /// The organization and its owner.
     pub fn owner(&self) -> Owner {
         self.keys[3].0
+    }
+
+    /// Lets an admin administer the whole installation; before the first call of theirs.
+    pub async fn raise(&self, world: &World) {
+        let mut user = world.app.store.user(self.keys[2].0.user).await.expect("read").expect("a user");
+        user.operator = true;
+        world.app.store.put_user(&user).await.expect("stored");
     }
 
     pub fn key_of(&self, caller: As) -> Option<String> {
