@@ -70,6 +70,10 @@ id!(
     /// An API key's record (never the key itself).
     ApiKeyId
 );
+id!(
+    /// A login of a user that goes on.
+    SessionId
+);
 
 id!(
     /// A message on its way out: a mail or a webhook.

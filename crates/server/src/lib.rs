@@ -9,6 +9,7 @@ pub mod disk;
 pub mod error_pages;
 pub mod flags;
 pub mod http;
+pub mod identity;
 pub mod limits;
 pub mod live;
 pub mod mail;

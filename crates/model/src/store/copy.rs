@@ -53,10 +53,13 @@ macro_rules! table {
 /// Every table, in the order in which an organization's rows travel: what others are found by comes first.
 ///
 /// What a process keeps for itself is no part of it: nodes and leases, epochs, the revision of plans, answers that nobody has
-/// given yet. A run that a process holds travels as one that is queued.
+/// given yet. Sessions stay too, so that none comes back that was revoked after the copy: people log in once more. A run that a process holds travels as one that is queued.
 pub const TABLES: &[Table] = &[
     table!("users": id Id, email Text, email_key Text, name Text, password_hash Text, operator Flag, verified_at Moment, disabled_at Moment,
         created_at Moment, updated_at Moment),
+    table!("second_factors": user_id Id, sealed Bytes, confirmed_at Moment, last_step Whole, created_at Moment),
+    table!("recovery_codes": user_id Id, code_hash Bytes),
+    table!("outside_identities": issuer Text, subject Text, user_id Id, created_at Moment),
     table!("organizations": name Text, slug Text, created_at Moment, updated_at Moment),
     table!("members": user_id Id, role Text, created_at Moment),
     table!("hidden_fields": position Whole, field Text, least Text),
@@ -70,7 +73,8 @@ pub const TABLES: &[Table] = &[
     table!("data_keys": version Whole, kek_id Text, wrapped Bytes),
     table!("credentials": id Id, user_id Id, provider Text, name Text, fields Json, expires_at Moment, last_used_at Moment,
         created_at Moment),
-    table!("api_keys": id Id, user_id Id, name Text, key_hash Bytes, created_at Moment, expires_at Moment, last_used_at Moment),
+    table!("api_keys": id Id, user_id Id, name Text, key_hash Bytes, created_at Moment, expires_at Moment, last_used_at Moment,
+        scopes Json),
     table!("idempotency": idempotency_key Key, fingerprint Bytes, started_at Moment, status Whole, headers Json, body Bytes),
     table!("feature_flags": name Text, definition Json, updated_at Moment, user_id Id),
     table!("notification_rules": id Id, user_id Id, name Text, definition Json, secrets Bytes, created_at Moment, updated_at Moment),

@@ -5,6 +5,7 @@
 mod access;
 pub mod copy;
 mod error;
+mod factors;
 mod flags;
 mod live;
 mod logs;
@@ -15,9 +16,11 @@ mod plans;
 mod runs;
 mod schedules;
 mod secrets;
+mod sessions;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use error::StoreError;
+pub use factors::{FactorStore, OutsideIdentity, SecondFactor};
 pub use flags::{FlagRecord, FlagStore};
 pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
@@ -28,6 +31,7 @@ pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSo
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use secrets::{CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
+pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};
 
 use std::time::Duration;
 
@@ -58,6 +62,8 @@ pub trait Store:
     + SecretStore
     + AccessStore
     + PeopleStore
+    + SessionStore
+    + FactorStore
     + LogStore
     + LiveStore
     + IntegrationStore
@@ -76,6 +82,8 @@ impl<T> Store for T where
         + SecretStore
         + AccessStore
         + PeopleStore
+        + SessionStore
+        + FactorStore
         + LogStore
         + LiveStore
         + IntegrationStore

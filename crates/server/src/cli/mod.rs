@@ -37,6 +37,7 @@ mod sse;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;
+mod user;
 mod validate;
 
 use std::ffi::OsString;
@@ -112,6 +113,12 @@ pub(crate) enum Command {
     /// Make and remove the keys by which programs call the server.
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyCommand),
+    /// Make the first owner of an installation.
+    #[command(subcommand)]
+    Owner(user::OwnerCommand),
+    /// List, make and disable accounts.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Look at the database's migrations, and apply them.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -183,6 +190,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Schedule(command) => schedule::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,
+        Command::Owner(command) => user::run_owner(cx, &command).await,
+        Command::User(command) => user::run(cx, &command).await,
         Command::Doctor(doctor) => doctor::run(cx, &doctor).await,
         Command::Bench(bench) => bench::run(cx, bench).await,
     }

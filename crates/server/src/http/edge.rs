@@ -1,6 +1,6 @@
 //! The one way in and out of every request: who may come in, how large, and what each answer carries.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -13,8 +13,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower::Service;
 
 use super::api::Api;
+use super::auth::ClientAddress;
 use super::problem::{Problem, Refusable};
 use super::{body, limit, origin};
+use crate::limits;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -22,13 +24,19 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Answers one request. Plain calls instead of layers: each layer would box a future per request.
-pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, request: Request) -> Response {
+pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, mut request: Request) -> Response {
     let (method, began_us) = (request.method().clone(), api.clock.monotonic_us());
     let request_id = api.engine.new_id().to_string();
     let listed = origin::listed(&api.mode, request.headers());
     // Only a problem tells its path, but by then the request is gone.
     let path = request.uri().clone();
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
+    // Where logins come from is counted and shown; nobody else asks.
+    if path.path().starts_with("/api/auth/") {
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        let address = ClientAddress(limits::client(peer, request.headers(), &api.mode.proxies));
+        request.extensions_mut().insert(address);
+    }
     let standing = match &api.limits {
         // Its own allocation: without limits no request pays for the room.
         Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,

@@ -1,9 +1,11 @@
 //! The HTTP interface: a file per resource, handlers as plain functions beside their types, and here the one list of all routes.
 
 mod api;
+mod auth;
 mod body;
 mod caller;
 mod command;
+mod cookie;
 mod credentials;
 mod data;
 mod docs;
@@ -127,6 +129,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(data::export_data))
         .routes(routes!(privacy::get_hidden_fields, privacy::set_hidden_fields))
         .routes(routes!(webhook::call_webhook))
+        .merge(auth::operations())
         // The second family of names.
         .routes(routes!(plans::list_execution_plans, plans::create_execution_plan))
         .routes(routes!(plans::get_execution_plan, plans::update_execution_plan, plans::delete_execution_plan))

@@ -13,6 +13,7 @@ use utoipa::openapi::OpenApi;
 
 use super::api::Api;
 use super::caller;
+use super::cookie;
 use super::problem::{Problem, Refusable};
 use super::{socket, veil};
 
@@ -47,6 +48,34 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("get_plan_schema", Public),
     // Asks for what the trigger's `auth` says.
     ("call_webhook", Public),
+    ("register_account", Public),
+    ("verify_email", Public),
+    ("log_in", Public),
+    ("pass_second_factor", Public),
+    ("refresh_session", Public),
+    ("forgot_password", Public),
+    ("reset_password", Public),
+    ("make_first_owner", Public),
+    ("get_first_owner_page", Public),
+    ("get_reset_page", Public),
+    ("list_issuers", Public),
+    ("leave_for_issuer", Public),
+    ("return_from_issuer", Public),
+    // One's own account; most ask for a session, and not for an API key.
+    ("get_me", SignedIn),
+    ("resend_verification", SignedIn),
+    ("log_out", SignedIn),
+    ("list_sessions", SignedIn),
+    ("end_other_sessions", SignedIn),
+    ("end_session", SignedIn),
+    ("change_password", SignedIn),
+    ("list_api_keys", SignedIn),
+    ("create_api_key", SignedIn),
+    ("delete_api_key", SignedIn),
+    ("get_second_factor", SignedIn),
+    ("enrol_second_factor", SignedIn),
+    ("confirm_second_factor", SignedIn),
+    ("remove_second_factor", SignedIn),
     ("list_providers", SignedIn),
     ("get_provider", SignedIn),
     ("list_plans", Needs(P::PlanView)),
@@ -117,12 +146,15 @@ pub fn rule_of(operation: &str) -> Option<Rule> {
 }
 
 /// The table by the routes that requests are matched to.
-pub struct Rules(HashMap<String, Vec<(Method, &'static str, Rule)>>);
+pub struct Rules(HashMap<String, Vec<(Method, Option<Line>)>>);
+
+/// An operation's id and rule.
+type Line = (&'static str, Rule);
 
 impl Rules {
     /// Of the document's operations. One that the table lacks has no rule, and is refused when it is called.
     pub fn of(document: &OpenApi) -> Rules {
-        let mut rules: HashMap<String, Vec<(Method, &'static str, Rule)>> = HashMap::new();
+        let mut rules: HashMap<String, Vec<(Method, Option<Line>)>> = HashMap::new();
         for (path, item) in &document.paths.paths {
             let methods = [
                 (Method::GET, &item.get),
@@ -132,20 +164,22 @@ impl Rules {
                 (Method::DELETE, &item.delete),
             ];
             for (method, operation) in methods {
-                let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
-                let known = id.and_then(|id| OPERATIONS.iter().find(|(known, _)| *known == id));
-                if let Some((id, rule)) = known {
-                    rules.entry(path.clone()).or_default().push((method, id, *rule));
-                }
+                let Some(operation) = operation else { continue };
+                let id = operation.operation_id.as_deref();
+                let line = OPERATIONS.iter().find(|(known, _)| Some(*known) == id).copied();
+                rules.entry(path.clone()).or_default().push((method, line));
             }
         }
         Rules(rules)
     }
 
-    fn find(&self, path: &str, method: &Method) -> Option<(&'static str, Rule)> {
+    /// The line of an operation; `Some(None)` when it has none, `None` when there is no such operation.
+    fn find(&self, path: &str, method: &Method) -> Option<Option<Line>> {
         // A router answers HEAD as GET.
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        self.0.get(path)?.iter().find(|(known, ..)| known == method).map(|(_, id, rule)| (*id, *rule))
+        // A route that the document does not know at all is refused as one without a line is.
+        let Some(methods) = self.0.get(path) else { return Some(None) };
+        methods.iter().find(|(known, _)| known == method).map(|(_, line)| *line)
     }
 }
 
@@ -162,17 +196,24 @@ pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next
 
 async fn admit(api: &Api, request: &mut Request) -> Refusable<Veil> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
-    let Some((operation, rule)) = api.rules.find(path, request.method()) else {
+    // Not a method of this address: no handler hears of it, and the router says which ones there are.
+    let Some(line) = api.rules.find(path, request.method()) else { return Ok(Veil::default()) };
+    let Some((operation, rule)) = line else {
         return Err(Problem::internal(format_args!("{} {path} is not in the table of operations", request.method())));
     };
     if rule == Public {
         return Ok(Veil::default());
     }
+    if !api.mode.dev && !api.identity.is_founded(&*api.store).await? {
+        return Err(unfounded());
+    }
     // What is asked of the body's type and the like comes later: a stranger learns nothing of them.
     let identified = if operation == "open_socket" {
         let identity = socket::identity(request.headers());
+        cookie::own_page(api, request, true)?;
         caller::of(api, &identity, request.uri()).await?
     } else {
+        cookie::own_page(api, request, false)?;
         caller::of(api, request.headers(), request.uri()).await?
     };
     match rule {
@@ -187,6 +228,13 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<Veil> {
         Needs(P::RunView | P::RunStart | P::RunControl) if operation != "open_socket" => veil::of(api, &identified).await,
         _ => Ok(Veil::default()),
     }
+}
+
+/// 503: nobody can call before there is an owner.
+pub fn unfounded() -> Box<Problem> {
+    let detail = "this installation has no owner yet: open the link in the server's log, or run `mainspring owner create --email <address>` \
+                  on the server's machine";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "OWNER_NEEDED", detail)
 }
 
 /// 403 for a lack of rights.

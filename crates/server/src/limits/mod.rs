@@ -23,6 +23,8 @@ pub use shared::Shared;
 pub use subject::Subject;
 pub use terms::{Terms, networks, requests};
 
+pub use forwarded::client;
+
 use counts::Counts;
 
 /// Subjects that a node remembers of each kind: about 10 MiB when both are full.
@@ -47,7 +49,7 @@ impl Limits {
 
     /// Where a request comes from, behind the proxies that are trusted.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        forwarded::client(peer, headers, &self.terms.proxies)
+        client(peer, headers, &self.terms.proxies)
     }
 
     /// What a request would come to, by this node's count alone, without counting it.
@@ -69,7 +71,7 @@ impl Limits {
 
     fn counts(&self, subject: &Subject) -> &Counts {
         match subject {
-            Subject::Key(_) => &self.callers,
+            Subject::Key(_) | Subject::User(_) => &self.callers,
             Subject::Address(_) | Subject::Hook(..) => &self.addresses,
         }
     }

@@ -1,5 +1,6 @@
 //! The HTTP interface as its callers meet it: the real router over a real store.
 
+mod accounts;
 mod conventions;
 mod credentials;
 mod documents;
@@ -8,12 +9,16 @@ mod execute;
 mod idempotency;
 mod integrations;
 mod isolation;
+mod issuer;
 mod keys;
 mod limits;
 pub mod live;
 mod metrics;
 mod observing;
+mod outside;
+mod people;
 mod plans;
+mod proofs;
 mod roles;
 mod schedules;
 mod serving;

@@ -19,8 +19,9 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, journal, members, nodes, notification_rules,
-    notifications, organization_totals, organizations, outbox, plan_versions, plans, run_blobs, runs, schedules, store_state, users,
+    api_keys, blobs, credentials, data_keys, feature_flags, hidden_fields, idempotency, integrations, journal, login_attempts, members,
+    nodes, notification_rules, notifications, one_time_tokens, organization_totals, organizations, outbox, outside_identities,
+    plan_versions, plans, recovery_codes, refresh_tokens, run_blobs, runs, schedules, second_factors, sessions, store_state, users,
     webhook_routes to {runtime};
 -- Rows of runs that lie in no day are deleted run by run.
 grant select, delete on journal_rest to {runtime};

@@ -13,6 +13,9 @@ pub(super) fn select(table: &Table) -> String {
         "notification_rules" | "notifications" | "outbox" => ("", "t.created_at, t.id"),
         "organizations" => ("", "t.org_id"),
         "hidden_fields" => ("", "t.position"),
+        "second_factors" => ("", "t.user_id"),
+        "recovery_codes" => ("", "t.user_id, t.code_hash"),
+        "outside_identities" => ("", "t.issuer collate \"C\", t.subject collate \"C\""),
         "members" => ("", "t.created_at, t.user_id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (

@@ -7,6 +7,16 @@ pub(super) fn select(table: &str) -> &'static str {
             "select zeroblob(16), id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at from users \
              where ?1 = zeroblob(16) order by no"
         }
+        "second_factors" => {
+            "select zeroblob(16), user_id, sealed, confirmed_at, last_step, created_at from second_factors where ?1 = zeroblob(16) \
+             order by user_id"
+        }
+        "recovery_codes" => {
+            "select zeroblob(16), user_id, code_hash from recovery_codes where ?1 = zeroblob(16) order by user_id, code_hash"
+        }
+        "outside_identities" => {
+            "select zeroblob(16), issuer, subject, user_id, created_at from outside_identities where ?1 = zeroblob(16) order by issuer, subject"
+        }
         "organizations" => "select org_id, name, slug, created_at, updated_at from organizations where org_id = ?1",
         "members" => "select org_id, user_id, role, created_at from members where org_id = ?1 order by no",
         "hidden_fields" => "select org_id, position, field, least from hidden_fields where org_id = ?1 order by position",
@@ -40,7 +50,7 @@ pub(super) fn select(table: &str) -> &'static str {
              where org_id = ?1 order by no"
         }
         "api_keys" => {
-            "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where org_id = ?1 order by no"
+            "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes from api_keys where org_id = ?1 order by no"
         }
         "idempotency" => {
             "select org_id, idempotency_key, fingerprint, started_at, status, headers, body from idempotency \
@@ -92,6 +102,13 @@ pub(super) fn insert(table: &str) -> &'static str {
             "insert into users (id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at) \
              select ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 where ?1 is not null"
         }
+        "second_factors" => {
+            "insert into second_factors (user_id, sealed, confirmed_at, last_step, created_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"
+        }
+        "recovery_codes" => "insert into recovery_codes (user_id, code_hash) select ?2, ?3 where ?1 is not null",
+        "outside_identities" => {
+            "insert into outside_identities (issuer, subject, user_id, created_at) select ?2, ?3, ?4, ?5 where ?1 is not null"
+        }
         "organizations" => "insert into organizations (org_id, name, slug, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5)",
         "members" => "insert into members (org_id, user_id, role, created_at) values (?1, ?2, ?3, ?4)",
         "hidden_fields" => "insert into hidden_fields (org_id, position, field, least) values (?1, ?2, ?3, ?4)",
@@ -119,8 +136,8 @@ pub(super) fn insert(table: &str) -> &'static str {
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         }
         "api_keys" => {
-            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         }
         "idempotency" => {
             "insert into idempotency (org_id, idempotency_key, fingerprint, started_at, status, headers, body) \

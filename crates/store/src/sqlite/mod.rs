@@ -9,6 +9,7 @@ mod copy_out;
 mod copy_sql;
 mod departure;
 mod error;
+mod factors;
 mod flags;
 mod health;
 mod integrations;
@@ -31,6 +32,7 @@ mod rows;
 mod runs;
 mod schedules;
 mod secrets;
+mod sessions;
 mod values;
 mod writer;
 

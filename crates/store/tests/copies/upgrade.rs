@@ -16,6 +16,11 @@ const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
     (
+        "0007_identity",
+        "drop table sessions; drop table refresh_tokens; drop table one_time_tokens; drop table login_attempts; drop table second_factors; \
+         drop table recovery_codes; drop table outside_identities; alter table api_keys drop column scopes",
+    ),
+    (
         "0009_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
          drop index runs_ended_badly; drop index credentials_by_expiry; alter table store_state drop column watched_until; \
@@ -34,6 +39,11 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
     (
+        "0009_identity",
+        "drop table sessions, refresh_tokens, one_time_tokens, login_attempts, second_factors, recovery_codes, outside_identities; \
+         alter table api_keys drop column scopes; delete from schema_rights",
+    ),
+    (
         "0011_notifications",
         "drop table outbox; drop table feature_flags; drop table notification_rules; drop table notifications; \
          drop index runs_ended_badly; drop index credentials_by_expiry; alter table store_state drop column watched_until; \
@@ -43,8 +53,19 @@ const POSTGRES: &[(&str, &str)] = &[
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
-const NEW: &[&str] =
-    &["users", "organizations", "members", "hidden_fields", "outbox", "feature_flags", "notification_rules", "notifications"];
+const NEW: &[&str] = &[
+    "users",
+    "organizations",
+    "members",
+    "hidden_fields",
+    "outbox",
+    "feature_flags",
+    "notification_rules",
+    "notifications",
+    "second_factors",
+    "recovery_codes",
+    "outside_identities",
+];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
 const FIRST: (usize, usize) = (3, 4);
@@ -108,5 +129,6 @@ async fn empty_the_new(folder: &std::path::Path) {
     for table in NEW {
         connection.execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
     }
+    connection.execute("update api_keys set scopes = null").await.unwrap();
     connection.close().await.unwrap();
 }

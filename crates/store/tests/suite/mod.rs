@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod claims;
+pub mod factors;
 pub mod fences;
 pub mod flags;
 pub mod live;
@@ -16,6 +17,7 @@ pub mod pruning;
 pub mod runs;
 pub mod schedules;
 pub mod secrets;
+pub mod sessions;
 pub mod tenants;
 pub mod texts;
 
@@ -56,6 +58,9 @@ macro_rules! suite {
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching;
             people: users, organizations, members;
+            sessions: a_session_lasts_until_it_ends, a_refresh_token_is_used_once, a_lost_answer_is_given_again, refreshing_at_once,
+                tokens_for_one_use, attempts_are_counted, attempts_at_once, passwords_are_replaced, what_has_ended_goes;
+            factors: second_factors, recovery_codes, outside_identities;
             access: api_keys, idempotent_answers, stale_idempotency;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;
             live: states_without_values, what_changed_since, the_journal_in_pages;
