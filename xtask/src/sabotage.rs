@@ -53,6 +53,12 @@ const ALL: &[Sabotage] = &[
         found_as: &["healthy node swept"],
     },
     Sabotage {
+        switch: "alg-from-token",
+        package: "mainspring-vault",
+        test: "access_token::no_forged_token_is_accepted",
+        found_as: &["forged token accepted"],
+    },
+    Sabotage {
         switch: "force-off",
         package: "mainspring-store",
         test: "postgres::catalogue::every_table_is_under_forced_row_level_security",

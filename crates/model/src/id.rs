@@ -82,6 +82,10 @@ id!(
     /// A variable of an organization; a secret is sealed for it.
     VariableId
 );
+id!(
+    /// A login of a user that goes on.
+    SessionId
+);
 
 id!(
     /// A message on its way out: a mail or a webhook.

@@ -15,10 +15,12 @@ pub mod fault;
 pub mod flag;
 pub mod hidden;
 pub mod id;
+pub mod lockout;
 pub mod plan;
 pub mod problem;
 pub mod role;
 pub mod run;
+pub mod scope;
 pub mod store;
 pub mod value;
 

@@ -15,7 +15,8 @@ use mainspring_vault::{Redactor, Vault};
 use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
 use crate::flags::Flags;
-use crate::limits::Limits;
+use crate::identity::Identity;
+use crate::limits::{Limits, Network};
 use crate::live::{Hub, Redis};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
@@ -31,6 +32,8 @@ pub struct App {
     /// Webhook path → plan triggers, in memory.
     pub webhooks: WebhookRoutes,
     pub vault: Arc<Vault>,
+    /// Who people are.
+    pub identity: Identity,
     pub redactor: Arc<Redactor>,
     pub egress: Arc<Egress>,
     pub clock: Arc<dyn Clock>,
@@ -65,6 +68,8 @@ pub struct Mode {
     pub max_body: usize,
     /// Origins that browsers may call from, beside our own.
     pub cors_origins: Vec<String>,
+    /// Networks of the proxies in front that are believed.
+    pub proxies: Vec<Network>,
     /// How long `wait: true` and webhooks hold the caller, in milliseconds.
     pub answer_within: i64,
     /// Opens `/metrics` on the server's own address.

@@ -12,6 +12,7 @@ pub mod erasure;
 pub mod error_pages;
 pub mod flags;
 pub mod http;
+pub mod identity;
 pub mod limits;
 pub mod live;
 pub mod mail;

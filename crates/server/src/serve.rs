@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::checks;
+use crate::identity::links::Purpose;
+use crate::identity::terms::FIRST_OWNER;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
 use crate::{erasure, flags, http, metrics, notify, outbox, plans, webhooks};
@@ -117,6 +119,9 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         say_where(&settings);
     }
     banner(&settings);
+    if !settings.dev && app.mode.roles.api {
+        offer_first_owner(&app).await;
+    }
     // Readiness does not wait for recovery: what a dead process left is taken up beside the first requests.
     let driving = tokio::spawn({
         let (app, keep_audit) = (app.clone(), settings.keep_audit);
@@ -218,7 +223,24 @@ fn banner(settings: &Settings) {
         );
         eprintln!("machine, so run it only where you trust them all. Plans may call loopback addresses.");
     } else {
-        eprintln!("Callers need an API key: mainspring api-key create --data {}", settings.data.display());
+        eprintln!("Callers log in, or have an API key: mainspring api-key create --data {}", settings.data.display());
+    }
+}
+
+/// An installation that nobody can call yet prints the way to make its owner. Whoever reads the log of a start is its operator.
+async fn offer_first_owner(app: &App) {
+    match app.identity.is_founded(&*app.store).await {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(error) => return tracing::error!(%error, "it could not be seen whether there is an owner"),
+    }
+    match app.one_time(None, Purpose::FirstOwner, FIRST_OWNER, serde_json::Value::Null).await {
+        Ok(token) => {
+            eprintln!("There is no owner yet, so nobody can call. This link makes one, within 24 hours and once:");
+            eprintln!("  {}/first-owner#token={}", app.public_url(), token.expose());
+            eprintln!("or on this machine: mainspring owner create --email <address> --data {}", app.mode.data.display());
+        }
+        Err(error) => tracing::error!(%error, "the link that makes the first owner could not be made"),
     }
 }
 

@@ -144,6 +144,11 @@ impl KeyRing {
         Ok(if kek.id == self.first_id() { CanaryState::Current } else { CanaryState::Older })
     }
 
+    /// The keys themselves, for deriving others.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|kek| kek.key.as_slice())
+    }
+
     pub(crate) fn first(&self) -> &Kek {
         self.0.first().expect("a ring is never empty")
     }

@@ -4,6 +4,7 @@
 //! data key seals values ([`Sealed`]) bound to their place ([`Place`]): table, organization, owner, row, field and key version.
 //! Keys are chosen by id, never by trial. Nothing here knows a database, a clock or tokio; randomness comes in as [`Entropy`].
 
+mod access_token;
 mod cipher;
 mod data_key;
 mod encodings;
@@ -12,21 +13,28 @@ mod error;
 mod idempotency;
 mod key_file;
 mod key_ring;
+mod password;
 mod place;
 mod redactor;
 mod sabotage;
 mod sealed;
+mod signing;
 mod token;
+mod totp;
 mod vault;
 
+pub use access_token::AccessToken;
 pub use data_key::WrappedKey;
 pub use entropy::{Entropy, OsEntropy};
 pub use error::VaultError;
 pub use idempotency::{OrgKey, idempotency_key};
 pub use key_ring::{CanaryState, KekId, KeyRing};
 pub use mainspring_model::credential::Secret;
+pub use password::{Cost, Verdict, hash_password, nobodys_hash, verify_password};
 pub use place::Place;
 pub use redactor::{MASK, Redactor};
 pub use sealed::Sealed;
+pub use signing::{SigningKeys, sign_for_tests};
 pub use token::{Token, TokenHash};
+pub use totp::{TotpSecret, plain_recovery_code, recovery_code};
 pub use vault::Vault;

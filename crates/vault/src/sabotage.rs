@@ -28,3 +28,17 @@ pub(crate) const fn leaves_places_out() -> bool {
 pub(crate) const fn redacts_nothing() -> bool {
     false
 }
+
+/// A token's header says how it is checked, and `none` is a way.
+#[cfg(feature = "sabotage")]
+pub(crate) fn believes_header(header: &str) -> bool {
+    use base64::Engine;
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap_or_default();
+    is_on("alg-from-token") && header["alg"].as_str().is_some_and(|alg| alg.eq_ignore_ascii_case("none"))
+}
+
+#[cfg(not(feature = "sabotage"))]
+pub(crate) const fn believes_header(_: &str) -> bool {
+    false
+}

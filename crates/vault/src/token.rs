@@ -21,6 +21,12 @@ pub struct Token(Secret);
 impl Token {
     /// The prefix of API keys.
     pub const API_KEY: &'static str = "msk_";
+    /// The prefix of refresh tokens.
+    pub const REFRESH: &'static str = "msr_";
+    /// The prefix of what a browser's session cookie holds.
+    pub const COOKIE: &'static str = "mss_";
+    /// The prefix of tokens in links and of short challenges, each good for one thing, once.
+    pub const ONCE: &'static str = "mso_";
 
     /// A new token. `prefix` says what it is for, such as [`Token::API_KEY`]. Errors: `VAULT_NO_ENTROPY`.
     pub fn generate(prefix: &str, entropy: &dyn Entropy) -> Result<Token, VaultError> {

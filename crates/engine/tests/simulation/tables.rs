@@ -7,18 +7,21 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
+    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, SessionId,
+    UserId,
 };
+use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
-    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FlagRecord, FlagStore, Health, IdempotentAnswer,
-    IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
-    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
-    NotificationStore, OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
-    Pool, Prunable, Put, Reach, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore,
-    ShareStore, Sharing, StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
+    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore, FlagRecord, FlagStore, Health,
+    IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
+    LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord,
+    NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
+    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
+    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore,
+    Sharing, StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -131,6 +134,7 @@ not_kept!(AccessStore {
     fn put_api_key(&ApiKeyRecord) -> ();
     fn api_key_by_hash(&[u8]) -> Option<ApiKeyRecord>;
     fn list_api_keys(OrgId) -> Vec<ApiKeyRecord>;
+    fn touch_api_key(OrgId, ApiKeyId) -> ();
     fn delete_api_key(OrgId, ApiKeyId) -> bool;
     fn begin_idempotent(OrgId, &str, &[u8]) -> Remembered;
     fn finish_idempotent(OrgId, &str, &IdempotentAnswer) -> ();
@@ -225,6 +229,38 @@ not_kept!(EgressStore {
     fn list_egress_rules(OrgId) -> Vec<EgressRuleRecord>;
     fn all_egress_rules() -> Vec<EgressRuleRecord>;
     fn delete_egress_rule(OrgId, &str) -> bool;
+});
+
+not_kept!(SessionStore {
+    fn is_founded() -> bool;
+    fn replace_password(UserId, Option<&str>, &str) -> bool;
+    fn put_session(&SessionRecord, &RefreshToken) -> ();
+    fn session(SessionId) -> Option<SessionRecord>;
+    fn session_by_cookie(&[u8]) -> Option<SessionRecord>;
+    fn list_sessions(UserId) -> Vec<SessionRecord>;
+    fn touch_session(SessionId) -> ();
+    fn end_session(UserId, SessionId) -> bool;
+    fn end_sessions(UserId, Option<SessionId>) -> u64;
+    fn refresh(&[u8], &RefreshToken, Millis) -> Refreshed;
+    fn put_one_time(&OneTime) -> ();
+    fn one_time(&[u8], &str) -> Option<OneTime>;
+    fn take_one_time(&[u8], &str) -> Option<OneTime>;
+    fn drop_one_time(Option<UserId>, &str) -> ();
+    fn attempt(&str, &Rule) -> Admission;
+    fn give_back(&str) -> ();
+    fn forgive(&str) -> ();
+});
+
+not_kept!(FactorStore {
+    fn second_factor(UserId) -> Option<SecondFactor>;
+    fn put_second_factor(UserId, &SecondFactor) -> ();
+    fn confirm_second_factor(UserId, i64, &[Vec<u8>]) -> bool;
+    fn use_step(UserId, i64) -> bool;
+    fn use_recovery_code(UserId, &[u8]) -> bool;
+    fn recovery_codes_left(UserId) -> u32;
+    fn delete_second_factor(UserId) -> bool;
+    fn outside_identity(&str, &str) -> Option<UserId>;
+    fn put_outside_identity(&OutsideIdentity) -> ();
 });
 
 not_kept!(LogStore {

@@ -17,6 +17,8 @@ pub struct ApiKeyRecord {
     pub created_at: Millis,
     pub expires_at: Option<Millis>,
     pub last_used_at: Option<Millis>,
+    /// Names of permissions that it is bounded to; `None` for all that the user's role may.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// The first answer to a write that carried an `Idempotency-Key`.
@@ -45,6 +47,8 @@ pub trait AccessStore: Send + Sync {
     async fn put_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError>;
     async fn api_key_by_hash(&self, hash: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError>;
     async fn list_api_keys(&self, org: OrgId) -> Result<Vec<ApiKeyRecord>, StoreError>;
+    /// Notes a use, at most once a minute.
+    async fn touch_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<(), StoreError>;
     async fn delete_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<bool, StoreError>;
 
     /// Begins or recalls an idempotent write. Entries older than 24 h, and unanswered ones older than 5 minutes, count as new.

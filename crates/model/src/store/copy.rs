@@ -53,11 +53,14 @@ macro_rules! table {
 /// Every table, in the order in which an organization's rows travel: what others are found by comes first.
 ///
 /// What a process keeps for itself is no part of it: nodes and leases, epochs, the revision of plans, answers that nobody has
-/// given yet. A run that a process holds travels as one that is queued.
+/// given yet. Sessions stay too, so that none comes back that was revoked after the copy: people log in once more. A run that a process holds travels as one that is queued.
 pub const TABLES: &[Table] = &[
     table!("users": id Id, email Text, email_key Text, name Text, password_hash Text, operator Flag, verified_at Moment, disabled_at Moment,
         created_at Moment, updated_at Moment),
     table!("organizations": name Text, slug Text, created_at Moment, updated_at Moment, erase_at Moment),
+    table!("second_factors": user_id Id, sealed Bytes, confirmed_at Moment, last_step Whole, created_at Moment),
+    table!("recovery_codes": user_id Id, code_hash Bytes),
+    table!("outside_identities": issuer Text, subject Text, user_id Id, created_at Moment),
     table!("members": user_id Id, role Text, created_at Moment),
     table!("hidden_fields": position Whole, field Text, least Text),
     table!("organization_totals": total_executions Whole, successful Whole, failed Whole),
@@ -74,7 +77,8 @@ pub const TABLES: &[Table] = &[
     table!("credentials": id Id, user_id Id, provider Text, name Text, fields Json, expires_at Moment, last_used_at Moment,
         created_at Moment, hosts Json),
     table!("credential_shares": credential_id Id, user_id Id, created_at Moment),
-    table!("api_keys": id Id, user_id Id, name Text, key_hash Bytes, created_at Moment, expires_at Moment, last_used_at Moment),
+    table!("api_keys": id Id, user_id Id, name Text, key_hash Bytes, created_at Moment, expires_at Moment, last_used_at Moment,
+        scopes Json),
     table!("invitations": id Id, user_id Id, role Text, token_hash Bytes, email Text, created_at Moment, expires_at Moment, state Text,
         ended_at Moment, ended_by Id),
     table!("variables": name Text, id Id, user_id Id, value Json, sealed Bytes, created_at Moment, updated_at Moment),

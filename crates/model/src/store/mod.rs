@@ -8,6 +8,7 @@ mod choice;
 pub mod copy;
 mod egress;
 mod error;
+mod factors;
 mod flags;
 mod invitations;
 mod live;
@@ -21,6 +22,7 @@ mod runs;
 mod schedules;
 mod sealed;
 mod secrets;
+mod sessions;
 mod shares;
 mod variables;
 
@@ -29,6 +31,7 @@ pub use audit::{Actor, AuditFilter, AuditOutcome, AuditRecord, AuditStore};
 pub use choice::{Access, Choice, DEFAULT_NAME, choose};
 pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
+pub use factors::{FactorStore, OutsideIdentity, SecondFactor};
 pub use flags::{FlagRecord, FlagStore};
 pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
 pub use live::LiveStore;
@@ -42,6 +45,7 @@ pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunW
 pub use schedules::{ScheduleRecord, ScheduleStore};
 pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
+pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};
 pub use shares::{ShareStore, Sharing};
 pub use variables::{VariableRecord, VariableStore, VariableValue};
 
@@ -75,6 +79,8 @@ pub trait Store:
     + SealedStore
     + AccessStore
     + PeopleStore
+    + SessionStore
+    + FactorStore
     + LogStore
     + LiveStore
     + IntegrationStore
@@ -105,6 +111,8 @@ impl<T> Store for T where
         + VariableStore
         + ShareStore
         + AuditStore
+        + SessionStore
+        + FactorStore
         + LogStore
         + LiveStore
         + IntegrationStore

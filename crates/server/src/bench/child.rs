@@ -34,6 +34,18 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn start_with(settings: &Settings) -> anyhow::Result<Server> {
+        Server::start_as(settings, &["--dev"]).await
+    }
+
+    /// One that asks who calls.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_asking(settings: &Settings) -> anyhow::Result<Server> {
+        Server::start_as(settings, &[]).await
+    }
+
+    async fn start_as(settings: &Settings, mode: &[&str]) -> anyhow::Result<Server> {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let clock = SystemClock::new();
         let began = clock.monotonic_us();
@@ -42,7 +54,8 @@ impl Server {
             command.env_remove("DATABASE_URL").env_remove("MAINSPRING_DATABASE_URL");
         }
         let child = command
-            .args(["serve", "--dev", "--listen", &address.to_string()])
+            .args(["serve", "--listen", &address.to_string()])
+            .args(mode)
             // Not as a flag: a folder on the line would be meant instead of a database.
             .env("MAINSPRING_DATA", &settings.data)
             .env("MAINSPRING_LOG", "error")

@@ -46,6 +46,12 @@ pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").into_bytes()
 }
 
+/// A GET of somebody who says who they are, or of nobody.
+pub fn get_as(path: &str, token: Option<&str>) -> Vec<u8> {
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{authorization}\r\n").into_bytes()
+}
+
 /// Runs the load to its end.
 ///
 /// # Errors

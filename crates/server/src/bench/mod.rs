@@ -1,5 +1,6 @@
 //! `mainspring bench`: the figures we promise, measured on the shipped path, each beside the ceiling seen in the same run.
 
+mod auth;
 mod ceiling;
 mod child;
 mod claims;
@@ -48,7 +49,7 @@ impl Options {
 const OVER_POSTGRES: [&str; 3] = ["steps", "claims", "webhook"];
 
 /// Every row's name, in the order they run.
-pub const NAMES: [&str; 7] = ["startup", "steps", "claims", "webhook", "fanout", "concurrent", "growth"];
+pub const NAMES: [&str; 8] = ["startup", "steps", "claims", "webhook", "fanout", "concurrent", "auth", "growth"];
 
 /// Measures and prints; `false` when a figure was missed.
 ///
@@ -74,6 +75,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
             "webhook" => runtime.block_on(webhook::measure(options))?,
             "fanout" => runtime.block_on(fanout::measure(options))?,
             "concurrent" => runtime.block_on(concurrent::measure(options))?,
+            "auth" => runtime.block_on(auth::measure(options))?,
             _ => runtime.block_on(growth::measure(options))?,
         };
         rows.extend(more);

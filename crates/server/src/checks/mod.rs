@@ -24,6 +24,7 @@ use crate::wire::OpenError;
 
 pub(crate) use fix::mend;
 pub(crate) use report::{lines, report, table};
+pub(crate) use secrets::is_placeholder;
 
 /// Every check: its name, whether the server refuses to start when it fails, and what it looks at.
 pub const NAMES: &[(&str, bool, &str)] = &[

@@ -65,7 +65,12 @@ pub(super) fn kept(settings: &Settings) -> Vec<Check> {
         let reason = match (setting.kind, setting.key) {
             (Kind::Address, _) => password(&value),
             // Its form and variety are the vault's to judge, which refuses it everywhere.
-            (_, "encryption_key") => value.split(',').any(|part| is_ours(part.trim())).then_some("it stands in our own documents"),
+            // So is its of what signs, but for what stands in our own documents.
+            (_, "encryption_key" | "auth.jwt_secret") => {
+                value.split(',').any(|part| is_ours(part.trim())).then_some("it stands in our own documents")
+            }
+            // A list in which the issuer chose the secrets.
+            (_, "auth.oidc") => None,
             // Given by others, who decide how long it is.
             (_, "smtp.password") => is_known(&value).then_some("it is known from documents and examples"),
             _ => weakness(&value),
@@ -75,7 +80,12 @@ pub(super) fn kept(settings: &Settings) -> Vec<Check> {
                 Kind::Address => "give the role a password of its own, made with `openssl rand -hex 32`",
                 _ => "make one with `openssl rand -hex 32`; a key with `openssl rand -base64 32`",
             };
-            found.push(unsafe_setting(settings, NAME, format!("{place}: {reason}"), next));
+            let mut check = unsafe_setting(settings, NAME, format!("{place}: {reason}"), next);
+            if setting.key == "auth.jwt_secret" {
+                // Whoever knows it is everybody, wherever that is.
+                check.state = super::State::Failed;
+            }
+            found.push(check);
         }
     }
     found.extend(open_file(settings));
@@ -107,6 +117,12 @@ fn weakness(text: &str) -> Option<&'static str> {
 fn is_known(text: &str) -> bool {
     let lower = text.to_lowercase();
     is_ours(text) || PLACEHOLDERS.iter().any(|word| lower.contains(word)) || KNOWN.contains(&lower.as_str())
+}
+
+/// Whether a text was meant to be replaced.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    PLACEHOLDERS.iter().any(|word| lower.contains(word)) || KNOWN.contains(&lower.as_str())
 }
 
 fn is_ours(text: &str) -> bool {

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand};
 use mainspring_model::clock::Millis;
 use mainspring_model::duration;
 use mainspring_model::id::{ApiKeyId, Owner};
+use mainspring_model::role::Permission;
+use mainspring_model::scope::Scope;
 use mainspring_model::store::ApiKeyRecord;
 use mainspring_vault::Token;
 use serde_json::{Value, json};
@@ -24,6 +26,7 @@ pub(crate) enum ApiKeyCommand {
     #[command(after_help = "\
 Examples:
   mainspring api-key create --name ci --data /var/lib/mainspring
+  mainspring api-key create --name watch --scope read
   MAINSPRING_API_KEY=$(mainspring api-key create -q --name laptop --expires 90d)")]
     Create(Create),
     /// List the keys, without the keys themselves.
@@ -46,6 +49,14 @@ pub(crate) struct Create {
     /// How long it works (30d, 12h); for ever unless written.
     #[arg(long, value_name = "DURATION", value_parser = expiry)]
     expires: Option<Duration>,
+    /// What it may do: a permission such as plan:view, or read, or write; several times for several. All unless written.
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    scopes: Vec<String>,
+}
+
+fn scope(text: &str) -> Result<String, String> {
+    let known = || Permission::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+    Scope::of([text]).map(|_| text.to_owned()).map_err(|_| format!("there are read, write, {}", known()))
 }
 
 fn expiry(text: &str) -> Result<Duration, String> {
@@ -91,6 +102,7 @@ async fn create(cx: &Cx, app: &App, create: &Create) -> Result<Exit, Failure> {
         created_at: now,
         expires_at,
         last_used_at: None,
+        scopes: (!create.scopes.is_empty()).then(|| create.scopes.clone()),
     };
     app.store.put_api_key(&record).await?;
     let mut value = shown(&record);
@@ -131,7 +143,7 @@ async fn delete(cx: &Cx, app: &App, delete: &Delete) -> Result<Exit, Failure> {
 fn shown(record: &ApiKeyRecord) -> Value {
     let moment = |at: Millis| jiff::Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
     json!({
-        "id": record.id, "name": record.name, "created_at": moment(record.created_at),
+        "id": record.id, "name": record.name, "scopes": record.scopes, "created_at": moment(record.created_at),
         "expires_at": record.expires_at.and_then(moment), "last_used_at": record.last_used_at.and_then(moment),
     })
 }

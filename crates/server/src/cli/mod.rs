@@ -42,6 +42,7 @@ mod sse;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;
+mod user;
 mod validate;
 
 use std::ffi::OsString;
@@ -132,6 +133,12 @@ pub(crate) enum Command {
     /// See who did what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Make the first owner of an installation.
+    #[command(subcommand)]
+    Owner(user::OwnerCommand),
+    /// List, make and disable accounts.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Look at the database's migrations, and apply them.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -208,6 +215,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::ApiKey(command) => api_key::run(cx, &command).await,
         Command::Org(command) => org::run(cx, &command).await,
         Command::Audit(command) => audit::run(cx, &command).await,
+        Command::Owner(command) => user::run_owner(cx, &command).await,
+        Command::User(command) => user::run(cx, &command).await,
         Command::Doctor(doctor) => doctor::run(cx, &doctor).await,
         Command::Bench(bench) => bench::run(cx, bench).await,
     }

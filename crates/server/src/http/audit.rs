@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::api::Api;
 use super::caller::{By, Caller};
 use super::problem::{Problem, Refusable};
+use crate::limits;
 
 /// Where a request comes from; the edge puts it into the request's extensions.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ impl Origin {
         let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         Origin {
             request_id: request_id.to_owned(),
-            address: peer.map(|peer| api.limits.as_ref().map_or(peer.ip(), |limits| limits.client(peer.ip(), headers)).to_string()),
+            address: peer.map(|peer| limits::client(peer.ip(), headers, &api.mode.proxies).to_string()),
             agent: agent.map(|agent| agent.chars().take(MOST_AGENT).collect()),
         }
     }
@@ -83,7 +84,15 @@ pub async fn watched<F: Future<Output = Response>>(
     }
     let trail = Arc::new(Trail { operation, origin, told: AtomicBool::new(false) });
     let response = TRAIL.scope(trail.clone(), handler).await;
-    let Some(caller) = caller else { return response };
+    let Some(caller) = caller else {
+        // Nobody is signed in yet: who came in, and who was not let in. Neither costs a write of its own.
+        if path.starts_with("/api/auth/") {
+            let outcome = if response.status().is_success() { AuditOutcome::Done } else { AuditOutcome::Refused };
+            let entry = entry(api, &trail, None, operation, outcome, Some(Target::new("path", &path)), None, None);
+            if outcome == AuditOutcome::Done { api.audit.later(entry) } else { api.audit.refused(entry) }
+        }
+        return response;
+    };
     if !response.status().is_success() || trail.told.load(Ordering::Acquire) {
         return response;
     }
@@ -184,5 +193,6 @@ fn actor_of(by: By) -> Actor {
     match by {
         By::Dev => Actor::Dev,
         By::Key(id) => Actor::Key(id),
+        By::Session(id) => Actor::Session(id.0),
     }
 }

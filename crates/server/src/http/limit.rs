@@ -72,7 +72,12 @@ async fn subject(api: &Api, limits: &Limits, address: IpAddr, headers: &HeaderMa
         return Ok(by_address);
     }
     // Who names no key that can be right is whoever sits at that address; the handler tells it so.
-    let Ok(hash) = caller::hash_of_key(headers) else { return Ok(by_address) };
+    let hash = match caller::sign(api, headers) {
+        Ok(caller::Sign::Key(hash)) => hash,
+        // Signed by us: nobody guesses those, so no look at the store has to be spared.
+        Ok(caller::Sign::Access(token)) => return Ok(Subject::User(token.user)),
+        _ => return Ok(by_address),
+    };
     // Guessed keys cost a look at the store each, so only an address that has some budget left may have one looked up.
     if !caller::was_right(api, &hash) {
         let standing = limits.look(&by_address);

@@ -3,9 +3,11 @@
 mod api;
 mod audit;
 mod audit_log;
+mod auth;
 mod body;
 mod caller;
 mod command;
+mod cookie;
 mod credential_items;
 mod credential_test;
 mod credentials;
@@ -162,6 +164,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(variables::list_variables))
         .routes(routes!(variables::put_variable, variables::delete_variable))
         .routes(routes!(audit_log::list_audit_log))
+        .merge(auth::operations())
         // The second family of names.
         .routes(routes!(plans::list_execution_plans, plans::create_execution_plan))
         .routes(routes!(plans::get_execution_plan, plans::update_execution_plan, plans::delete_execution_plan))

@@ -29,6 +29,8 @@ use super::problem::ProblemBody;
         (name = "egress", description = "Where plans may send requests, and which outside hosts fail."),
         (name = "webhooks", description = "Runs that other systems start."),
         (name = "organizations", description = "Organizations, their members, invitations, variables and audit log."),
+        (name = "organizations", description = "Who works together, and what they see."),
+        (name = "accounts", description = "Who one is: accounts, sessions, API keys, second factors."),
         (name = "server", description = "The server itself."),
         (name = "earlier names", description = "The same operations under the names of the earlier system."),
     )
@@ -38,8 +40,10 @@ struct Frame;
 /// The document before any operation is in it.
 pub fn frame() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
-    let bearer =
-        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, `msk_…`. In dev mode none is needed.")).build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An access token of `POST /api/auth/login`, or an API key, `msk_…`. In dev mode none is needed."))
+        .build();
     let metrics =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`MAINSPRING_METRICS_TOKEN`, for the figures alone.")).build();
     let components = document.components.get_or_insert_default();

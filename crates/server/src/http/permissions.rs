@@ -17,7 +17,7 @@ use super::caller::{self, Caller};
 use super::edge::method_not_allowed;
 use super::members;
 use super::problem::{Problem, Refusable};
-use super::{socket, veil};
+use super::{cookie, socket, veil};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,34 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("get_plan_schema", Public),
     // Asks for what the trigger's `auth` says.
     ("call_webhook", Public),
+    ("register_account", Public),
+    ("verify_email", Public),
+    ("log_in", Public),
+    ("pass_second_factor", Public),
+    ("refresh_session", Public),
+    ("forgot_password", Public),
+    ("reset_password", Public),
+    ("make_first_owner", Public),
+    ("get_first_owner_page", Public),
+    ("get_reset_page", Public),
+    ("list_issuers", Public),
+    ("leave_for_issuer", Public),
+    ("return_from_issuer", Public),
+    // One's own account; most ask for a session, and not for an API key.
+    ("get_me", SignedIn),
+    ("resend_verification", SignedIn),
+    ("log_out", SignedIn),
+    ("list_sessions", SignedIn),
+    ("end_other_sessions", SignedIn),
+    ("end_session", SignedIn),
+    ("change_password", SignedIn),
+    ("list_api_keys", SignedIn),
+    ("create_api_key", SignedIn),
+    ("delete_api_key", SignedIn),
+    ("get_second_factor", SignedIn),
+    ("enrol_second_factor", SignedIn),
+    ("confirm_second_factor", SignedIn),
+    ("remove_second_factor", SignedIn),
     ("list_providers", SignedIn),
     ("get_provider", SignedIn),
     ("list_plans", Needs(P::PlanView)),
@@ -237,7 +265,11 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
     if rule == Public {
         return Ok((operation, None, Veil::default()));
     }
+    if !api.mode.dev && !api.identity.is_founded(&*api.store).await? {
+        return Err(unfounded());
+    }
     // What is asked of the body's type and the like comes later: a stranger learns nothing of them.
+    cookie::own_page(api, request, operation == "open_socket")?;
     let identified = if operation == "open_socket" {
         let identity = socket::identity(request.headers());
         caller::of(api, &identity, request.uri()).await
@@ -276,6 +308,13 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
         _ => Veil::default(),
     };
     Ok((operation, Some(identified), veil))
+}
+
+/// 503: nobody can call before there is an owner.
+pub fn unfounded() -> Box<Problem> {
+    let detail = "this installation has no owner yet: open the link in the server's log, or run `mainspring owner create --email <address>` \
+                  on the server's machine";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "OWNER_NEEDED", detail)
 }
 
 /// 403 for a lack of rights.

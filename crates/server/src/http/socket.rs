@@ -84,7 +84,7 @@ pub fn too_many() -> Box<Problem> {
 /// The headers that say who asks, kept for as long as the connection: the key may be removed meanwhile.
 pub(super) fn identity(headers: &HeaderMap) -> HeaderMap {
     let mut identity = HeaderMap::with_capacity(2);
-    for name in [header::AUTHORIZATION, header::HeaderName::from_static("x-organization")] {
+    for name in [header::AUTHORIZATION, header::COOKIE, header::HeaderName::from_static("x-organization")] {
         if let Some(value) = headers.get(&name) {
             identity.insert(name, value.clone());
         }

@@ -25,6 +25,8 @@ pub use shared::Shared;
 pub use subject::Subject;
 pub use terms::{Terms, networks, requests};
 
+pub use forwarded::client;
+
 use counts::Counts;
 
 /// Subjects that a node remembers of each kind: about 15 MiB when all are full.
@@ -64,7 +66,7 @@ impl Limits {
 
     /// Where a request comes from, behind the proxies that are trusted.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        forwarded::client(peer, headers, &self.terms.proxies)
+        client(peer, headers, &self.terms.proxies)
     }
 
     /// What a request would come to, by this node's count alone, without counting it.
@@ -92,7 +94,7 @@ impl Limits {
 
     fn counts(&self, subject: &Subject) -> &Counts {
         match subject {
-            Subject::Key(_) => &self.callers,
+            Subject::Key(_) | Subject::User(_) => &self.callers,
             Subject::Address(_) | Subject::Hook(..) | Subject::Door(..) => &self.addresses,
             Subject::Account(..) => &self.accounts,
         }
@@ -101,7 +103,7 @@ impl Limits {
     fn budgets(&self, subject: &Subject) -> Budgets {
         match subject {
             Subject::Door(door, _) | Subject::Account(door, _) => self.terms.doors[*door as usize],
-            Subject::Key(_) | Subject::Address(_) | Subject::Hook(..) => self.terms.budgets,
+            Subject::Key(_) | Subject::User(_) | Subject::Address(_) | Subject::Hook(..) => self.terms.budgets,
         }
     }
 

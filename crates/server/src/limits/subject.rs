@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use mainspring_model::id::ApiKeyId;
+use mainspring_model::id::{ApiKeyId, UserId};
 use sha2::{Digest, Sha256};
 
 use super::door::Door;
@@ -13,6 +13,8 @@ use super::door::Door;
 pub enum Subject {
     /// A caller: its API key, wherever it calls from.
     Key(ApiKeyId),
+    /// Somebody who is logged in, wherever they call from.
+    User(UserId),
     /// Everybody without a key at one address.
     Address(IpAddr),
     /// One sender at one webhook: the address, and the hash of the path.
@@ -63,6 +65,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Subject::Key(key) => write!(out, "key:{key}"),
+            Subject::User(user) => write!(out, "user:{user}"),
             Subject::Address(address) => write!(out, "address:{address}"),
             Subject::Hook(address, path) => write!(out, "hook:{address}:{:032x}", u128::from_be_bytes(*path)),
             Subject::Door(door, address) => write!(out, "{}:{address}", door.as_str()),

@@ -17,6 +17,7 @@ use std::time::Duration;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
+use crate::identity;
 use crate::limits;
 use crate::live;
 use crate::mail;
@@ -95,6 +96,13 @@ pub struct Settings {
     pub live: live::Terms,
     pub limits: limits::Terms,
     pub mail: mail::Terms,
+    /// What signs access tokens; derived from the encryption key unless it is set.
+    pub jwt_secret: Option<Secret>,
+    pub identity: identity::Terms,
+    /// Where people log in beside here.
+    pub issuers: Vec<identity::outside::Issuer>,
+    /// The list as it was written: there are secrets in it.
+    pub oidc: Option<Secret>,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
     /// Where each of them came from.
@@ -135,6 +143,10 @@ impl Default for Settings {
             live: live::Terms::default(),
             limits: limits::Terms::default(),
             mail: mail::Terms::default(),
+            jwt_secret: None,
+            identity: identity::Terms::default(),
+            issuers: Vec::new(),
+            oidc: None,
             log: None,
             sources: Sources::default(),
         }

@@ -8,7 +8,8 @@ use mainspring_model::duration;
 use super::EgressMode;
 use super::seeing;
 use super::setting::{Kind, Setting};
-use super::values::{address, database_url, exposed, filter, joined, list, number, put, span, switch, token};
+use super::values::{address, database_url, exposed, filter, joined, list, number, public_url, put, signing_secret, span, switch, token};
+use crate::identity::outside::issuers;
 use crate::limits;
 
 /// The line of a key.
@@ -264,6 +265,17 @@ static ALL: &[Setting] = &[
         value: |settings| joined(&settings.cors_origins),
     },
     Setting {
+        key: "http.public_url",
+        variables: &["MAINSPRING_PUBLIC_URL"],
+        flag: None,
+        kind: Kind::Text,
+        default: "`http://` and the address listened on",
+        meaning: "where people reach this server: what links begin with; with `https://` cookies are for https alone",
+        examples: ["https://mainspring.example.org", "https://automation.example.org"],
+        take: |settings, text| put(&mut settings.identity.public_url, public_url(text).map(Some)),
+        value: |settings| settings.identity.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+    },
+    Setting {
         key: "http.max_body",
         variables: &["MAINSPRING_MAX_BODY"],
         flag: None,
@@ -317,6 +329,70 @@ static ALL: &[Setting] = &[
         examples: ["10.0.0.0/8,::1/128", "192.0.2.7/32"],
         take: |settings, text| put(&mut settings.limits.proxies, limits::networks(text)),
         value: |settings| joined(&settings.limits.proxies.iter().map(ToString::to_string).collect::<Vec<_>>()),
+    },
+    Setting {
+        key: "auth.enable_registration",
+        variables: &["MAINSPRING_ENABLE_REGISTRATION"],
+        flag: None,
+        kind: Kind::Switch,
+        default: "false",
+        meaning: "anybody may make an account, see [accounts](accounts.md); otherwise `mainspring user create` and invitations do",
+        examples: ["true", "false"],
+        take: |settings, text| put(&mut settings.identity.registration, switch(text)),
+        value: |settings| Some(settings.identity.registration.to_string()),
+    },
+    Setting {
+        key: "auth.jwt_secret",
+        variables: &["MAINSPRING_AUTH_JWT_SECRET", "AUTH_JWT_SECRET", "MAINSPRING_SECRET_KEY", "SECRET_KEY"],
+        flag: None,
+        kind: Kind::Secret,
+        default: "derived from the encryption key",
+        meaning: "signs access tokens: 32 random bytes or more (`openssl rand -hex 32`); several between commas, the first signs",
+        examples: [
+            "d1f0c7a92e5b4836a0c9e7f15d28b46309fe7c1a5482d6b3e07f9a1c4d58b260",
+            "8a37e50f1c6d92b4f7e3081a5cb96d24e0f81b7c39a5d642f08c17e93b5a6d0f",
+        ],
+        take: |settings, text| put(&mut settings.jwt_secret, signing_secret(text).map(Some)),
+        value: |settings| exposed(settings.jwt_secret.as_ref()),
+    },
+    Setting {
+        key: "auth.oidc",
+        variables: &["MAINSPRING_OIDC"],
+        flag: None,
+        kind: Kind::Secret,
+        default: "",
+        meaning: "where people log in beside here: a JSON list of `name`, `issuer`, `client_id`, `client_secret`, `scopes`, see [accounts](accounts.md#logging-in-elsewhere)",
+        examples: [
+            "[{\"name\":\"corp\",\"issuer\":\"https://id.example.org\",\"client_id\":\"mainspring\",\"client_secret\":\"8b1e4f\"}]",
+            "[{\"name\":\"other\",\"issuer\":\"https://login.example.org\",\"client_id\":\"automation\"}]",
+        ],
+        take: |settings, text| {
+            put(&mut settings.issuers, issuers(text))?;
+            put(&mut settings.oidc, Ok(Some(Secret::new(text))))
+        },
+        value: |settings| exposed(settings.oidc.as_ref()),
+    },
+    Setting {
+        key: "auth.link_by_email",
+        variables: &["MAINSPRING_OIDC_LINK_BY_EMAIL"],
+        flag: None,
+        kind: Kind::Switch,
+        default: "false",
+        meaning: "who logs in elsewhere with the proved e-mail address of an account here is that account; only for issuers that prove addresses",
+        examples: ["true", "false"],
+        take: |settings, text| put(&mut settings.identity.link_by_email, switch(text)),
+        value: |settings| Some(settings.identity.link_by_email.to_string()),
+    },
+    Setting {
+        key: "auth.private_issuers",
+        variables: &["MAINSPRING_OIDC_PRIVATE_ISSUERS"],
+        flag: None,
+        kind: Kind::Switch,
+        default: "false",
+        meaning: "the issuers may stand in private networks, and without https",
+        examples: ["true", "false"],
+        take: |settings, text| put(&mut settings.identity.private_issuers, switch(text)),
+        value: |settings| Some(settings.identity.private_issuers.to_string()),
     },
     Setting {
         key: "runs.keep_for",

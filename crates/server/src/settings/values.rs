@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use mainspring_model::credential::Secret;
 use mainspring_model::duration;
+use mainspring_vault::SigningKeys;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use super::Settings;
 
@@ -52,6 +54,22 @@ pub(super) fn number<T: FromStr>(text: &str, noun: &str) -> Result<T, String> {
 pub(super) fn filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map_err(|_| format!("\"{text}\" is no filter; write error, warn, info or debug"))?;
     Ok(text.to_owned())
+}
+
+/// Where people reach the server: the beginning of links, so without a query and the like.
+pub(super) fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.filter(|url| url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none());
+    url.ok_or_else(|| format!("\"{text}\" is no address to reach a server by; write https://mainspring.example.org"))
+}
+
+/// Refused wherever it is used, in development too: whoever guesses it is everybody.
+pub(super) fn signing_secret(text: &str) -> Result<Secret, String> {
+    if crate::checks::is_placeholder(text) {
+        return Err("it is known from documents and examples; make one with `openssl rand -hex 32`".to_owned());
+    }
+    SigningKeys::parse(text).map_err(|error| error.to_string().replace("encryption key", "secret").replace("-base64 32", "-hex 32"))?;
+    Ok(Secret::new(text))
 }
 
 /// The shortest metrics token, in characters.

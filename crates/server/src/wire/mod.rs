@@ -16,7 +16,7 @@ use mainspring_model::store::copy::Head;
 use mainspring_model::store::{Store, StoreError};
 use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy};
 use mainspring_store::{OpenOptions, SqliteStore};
-use mainspring_vault::{KeyRing, OsEntropy, Redactor, Vault, VaultError};
+use mainspring_vault::{Cost, KeyRing, OsEntropy, Redactor, SigningKeys, Vault, VaultError};
 use thiserror::Error;
 
 use crate::app::{App, Mode};
@@ -24,6 +24,8 @@ use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
 use crate::egress_rules;
 use crate::flags::Flags;
+use crate::identity::Identity;
+use crate::identity::outside::Outside;
 use crate::limits::{Limits, Shared};
 use crate::live::{self, Hub, Redis};
 use crate::mail::Postman;
@@ -142,9 +144,16 @@ pub async fn join(
     marks: Arc<dyn CrashMarks>,
 ) -> Result<Arc<App>, OpenError> {
     check_canary(&*store, &ring).await?;
+    let signing = match &settings.jwt_secret {
+        Some(secret) => SigningKeys::parse(secret.expose())?,
+        None => SigningKeys::of_ring(&ring),
+    };
     let vault = Arc::new(Vault::new(ring, Arc::new(OsEntropy)));
     let redactor = Arc::new(Redactor::new());
     let egress = Arc::new(Egress::new(policy(settings)?));
+    let outside =
+        Outside::new(settings.issuers.clone(), egress_for_issuers(settings, &egress)?, clock.clone(), settings.identity.private_issuers);
+    let identity = Identity::new(signing, settings.identity.clone(), outside, Cost::STANDARD);
     let built_ins = BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress: egress.clone() }));
     let catalog = Arc::new(ServerCatalog::new(built_ins, egress.clone()));
     catalog.reload(&*store).await?;
@@ -206,6 +215,7 @@ pub async fn join(
         environment: settings.environment.clone(),
         max_body: settings.max_body,
         cors_origins: settings.cors_origins.clone(),
+        proxies: settings.limits.proxies.clone(),
         answer_within: i64::try_from(settings.answer_within.as_millis()).unwrap_or(60_000),
         metrics_token: settings.metrics_token.clone(),
         grace: settings.grace,
@@ -217,6 +227,7 @@ pub async fn join(
         catalog,
         webhooks,
         vault,
+        identity,
         redactor,
         egress,
         clock,
@@ -292,6 +303,22 @@ fn crash_marks(data: &Path) -> Arc<dyn CrashMarks> {
             Arc::new(NoMarks)
         }
     }
+}
+
+/// The way to the issuers of logins: that of plans, unless the operator's own stand in a private network; then to those by name.
+fn egress_for_issuers(settings: &Settings, egress: &Arc<Egress>) -> Result<Arc<Egress>, OpenError> {
+    if !settings.identity.private_issuers {
+        return Ok(egress.clone());
+    }
+    let wrong = |reason: String| OpenError::Setting(format!("{}: {reason}", settings.source("auth.oidc")));
+    let mut hosts = Vec::new();
+    for issuer in &settings.issuers {
+        let host = url::Url::parse(&issuer.issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        hosts.push(host.parse::<AllowedHost>().map_err(|error| wrong(format!("\"{host}\": {error}")))?);
+    }
+    let mut policy = Policy::new(Reach::AllowList(hosts));
+    policy.own.push(settings.listen);
+    Ok(Arc::new(Egress::new(policy)))
 }
 
 fn policy(settings: &Settings) -> Result<Policy, OpenError> {

@@ -1,5 +1,6 @@
 //! The built program as people and scripts call it: exit codes, messages, and what lies on disk afterwards.
 
+mod accounts;
 mod check;
 mod keys;
 pub mod program;

@@ -94,7 +94,12 @@ fn no_secret_is_in_any_output() {
     let redis = format!("http://:{CANARY}@127.0.0.1:1");
     let mail = format!("smtp://m:{CANARY}@127.0.0.1:1?tls=none");
     let (key, token) = (format!("{CANARY}:not-base64"), format!("{CANARY}-{CANARY}"));
+    let signing = format!("{CANARY}-4f0c9a7be1d25386a9f07c3e8b146d52");
+    let issuers =
+        format!("[{{\"name\":\"corp\",\"issuer\":\"https://id.example.org\",\"client_id\":\"m\",\"client_secret\":\"{CANARY}\"}}]");
     let secrets = [
+        ("auth.jwt_secret", "AUTH_JWT_SECRET", signing.as_str()),
+        ("auth.oidc", "MAINSPRING_OIDC", issuers.as_str()),
         ("database.url", "DATABASE_URL", address.as_str()),
         ("database.migrate_url", "MIGRATE_DATABASE_URL", address.as_str()),
         ("redis.url", "REDIS_URL", redis.as_str()),

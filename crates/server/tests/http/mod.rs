@@ -1,5 +1,6 @@
 //! The HTTP interface as its callers meet it: the real router over a real store.
 
+mod accounts;
 mod conventions;
 mod credential_items;
 mod credentials;
@@ -11,6 +12,7 @@ mod execute;
 mod idempotency;
 mod integrations;
 mod isolation;
+mod issuer;
 mod keys;
 mod limits;
 pub mod live;
@@ -18,7 +20,10 @@ mod matrix;
 mod metrics;
 mod observing;
 mod organizations;
+mod outside;
+mod people;
 mod plans;
+mod proofs;
 mod roles;
 mod schedules;
 mod serving;

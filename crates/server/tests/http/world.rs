@@ -120,6 +120,7 @@ impl World {
             created_at: self.app.clock.now(),
             expires_at,
             last_used_at: None,
+            scopes: None,
         };
         self.app.store.put_api_key(&record).await.expect("stored");
         token.expose().to_owned()

@@ -19,9 +19,10 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credential_shares, credentials, data_keys, egress_rules, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, members, nodes,
-    notification_rules, notifications, organization_totals, organizations, outbox, plan_shares, plan_versions, plans, run_blobs, runs,
-    schedules, store_state, users, variables, webhook_routes to {runtime};
+    api_keys, blobs, credential_shares, credentials, data_keys, egress_rules, feature_flags, hidden_fields, idempotency, integrations, invitations, journal, login_attempts,
+    members, nodes, notification_rules, notifications, one_time_tokens, organization_totals, organizations, outbox, outside_identities,
+    plan_shares, plan_versions, plans, recovery_codes, refresh_tokens, run_blobs, runs, schedules, second_factors, sessions, store_state,
+    users, variables, webhook_routes to {runtime};
 -- It only grows, but for retention and the end of an organization.
 grant select, insert, delete on audit_log to {runtime};
 -- Rows of runs that lie in no day are deleted run by run.

@@ -10,8 +10,9 @@ use sqlx::postgres::PgRow;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept, key};
-use super::{PostgresStore, at, at_or_none, json, text};
+use super::{PostgresStore, at, at_or_none, json, json_or_none, text};
 use crate::shared::json::text_of;
+use crate::shared::sessions::TOUCH;
 
 /// How long an answer is remembered.
 pub(super) const ANSWER_KEPT: Millis = 24 * 3_600_000;
@@ -64,6 +65,19 @@ impl AccessStore for PostgresStore {
             rows.iter().map(record).collect()
         };
         self.within(found).await
+    }
+
+    async fn touch_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<(), StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            let now = session.now();
+            let query = session.query(
+                "update api_keys set last_used_at = $3 where org_id = $1 and id = $2 and (last_used_at is null or last_used_at <= $4)",
+            );
+            query.bind(org.0).bind(id.0).bind(Stamp(now)).bind(Stamp(now - TOUCH)).execute(&mut *session).await?;
+            session.commit().await
+        };
+        self.within(done).await
     }
 
     async fn delete_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<bool, StoreError> {
@@ -127,8 +141,8 @@ impl AccessStore for PostgresStore {
 async fn put(new: &ApiKeyRecord, session: &mut Session) -> Result<(), Fail> {
     let done = session
         .query(
-            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (org_id, id) do update set name = excluded.name, \
+            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json) on conflict (org_id, id) do update set name = excluded.name, \
              expires_at = excluded.expires_at, last_used_at = excluded.last_used_at",
         )
         .bind(new.owner.org.0)
@@ -139,6 +153,7 @@ async fn put(new: &ApiKeyRecord, session: &mut Session) -> Result<(), Fail> {
         .bind(Stamp(new.created_at))
         .bind(new.expires_at.map(Stamp))
         .bind(new.last_used_at.map(Stamp))
+        .bind(new.scopes.as_ref().map(text_of).transpose()?)
         .execute(&mut **session)
         .await;
     match done.map_err(Fail::from) {
@@ -183,7 +198,7 @@ async fn begin(org: OrgId, name: &str, fingerprint: &[u8], session: &mut Session
 /// The columns that [`record`] reads, in its order.
 macro_rules! select_api_keys {
     ($rest:literal) => {
-        concat!("select id, org_id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where org_id = $1 ", $rest)
+        concat!("select id, org_id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes::text from api_keys where org_id = $1 ", $rest)
     };
 }
 
@@ -199,5 +214,6 @@ fn record(row: &PgRow) -> Result<ApiKeyRecord, Fail> {
         created_at: at(row, 5)?,
         expires_at: at_or_none(row, 6)?,
         last_used_at: at_or_none(row, 7)?,
+        scopes: json_or_none(row, 8)?,
     })
 }

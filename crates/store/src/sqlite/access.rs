@@ -9,6 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{SqliteStore, bytes, json, text_of, uuid};
+use crate::shared::sessions::TOUCH;
 use crate::shared::texts::short;
 
 /// How long an answer is remembered.
@@ -40,6 +41,17 @@ impl AccessStore for SqliteStore {
                 let rows = sqlx::query(OF_ORG).bind(bytes(org.0)).fetch_all(connection).await?;
                 rows.iter().map(record).collect()
             })
+        })
+        .await
+    }
+
+    async fn touch_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<(), StoreError> {
+        let now = self.now_ms();
+        self.write(async move |connection| {
+            let sql =
+                "update api_keys set last_used_at = ?3 where org_id = ?1 and id = ?2 and (last_used_at is null or last_used_at <= ?4)";
+            sqlx::query(sql).bind(bytes(org.0)).bind(bytes(id.0)).bind(now).bind(now - TOUCH).execute(connection).await?;
+            Ok(())
         })
         .await
     }
@@ -93,8 +105,8 @@ impl AccessStore for SqliteStore {
 
 async fn put(key: &ApiKeyRecord, connection: &mut SqliteConnection) -> Result<(), Fail> {
     let done = sqlx::query(
-        "insert into api_keys (id, org_id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (id) do update set name = excluded.name, \
+        "insert into api_keys (id, org_id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (id) do update set name = excluded.name, \
          expires_at = excluded.expires_at, last_used_at = excluded.last_used_at where org_id = excluded.org_id",
     )
     .bind(bytes(key.id.0))
@@ -105,6 +117,7 @@ async fn put(key: &ApiKeyRecord, connection: &mut SqliteConnection) -> Result<()
     .bind(key.created_at)
     .bind(key.expires_at)
     .bind(key.last_used_at)
+    .bind(key.scopes.as_ref().map(text_of).transpose()?)
     .execute(connection)
     .await;
     match done.map_err(Fail::from) {
@@ -152,7 +165,7 @@ async fn begin(org: OrgId, key: &str, fingerprint: &[u8], now: Millis, connectio
 /// The columns that [`record`] reads, in its order.
 macro_rules! select_api_keys {
     ($rest:literal) => {
-        concat!("select id, org_id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where ", $rest)
+        concat!("select id, org_id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes from api_keys where ", $rest)
     };
 }
 
@@ -168,5 +181,6 @@ fn record(row: &SqliteRow) -> Result<ApiKeyRecord, Fail> {
         created_at: row.try_get(5)?,
         expires_at: row.try_get(6)?,
         last_used_at: row.try_get(7)?,
+        scopes: row.try_get::<Option<&str>, _>(8)?.map(json).transpose()?,
     })
 }

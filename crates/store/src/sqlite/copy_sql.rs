@@ -8,6 +8,16 @@ pub(super) fn select(table: &str) -> &'static str {
              where ?1 = zeroblob(16) order by no"
         }
         "organizations" => "select org_id, name, slug, created_at, updated_at, erase_at from organizations where org_id = ?1",
+        "second_factors" => {
+            "select zeroblob(16), user_id, sealed, confirmed_at, last_step, created_at from second_factors where ?1 = zeroblob(16) \
+             order by user_id"
+        }
+        "recovery_codes" => {
+            "select zeroblob(16), user_id, code_hash from recovery_codes where ?1 = zeroblob(16) order by user_id, code_hash"
+        }
+        "outside_identities" => {
+            "select zeroblob(16), issuer, subject, user_id, created_at from outside_identities where ?1 = zeroblob(16) order by issuer, subject"
+        }
         "members" => "select org_id, user_id, role, created_at from members where org_id = ?1 order by no",
         "hidden_fields" => "select org_id, position, field, least from hidden_fields where org_id = ?1 order by position",
         "organization_totals" => {
@@ -45,7 +55,7 @@ pub(super) fn select(table: &str) -> &'static str {
         }
         "credential_shares" => "select org_id, credential_id, user_id, created_at from credential_shares where org_id = ?1 order by no",
         "api_keys" => {
-            "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at from api_keys where org_id = ?1 order by no"
+            "select org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes from api_keys where org_id = ?1 order by no"
         }
         "invitations" => {
             "select org_id, id, user_id, role, token_hash, email, created_at, expires_at, state, ended_at, ended_by from invitations \
@@ -111,6 +121,13 @@ pub(super) fn insert(table: &str) -> &'static str {
         "organizations" => {
             "insert into organizations (org_id, name, slug, created_at, updated_at, erase_at) values (?1, ?2, ?3, ?4, ?5, ?6)"
         }
+        "second_factors" => {
+            "insert into second_factors (user_id, sealed, confirmed_at, last_step, created_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"
+        }
+        "recovery_codes" => "insert into recovery_codes (user_id, code_hash) select ?2, ?3 where ?1 is not null",
+        "outside_identities" => {
+            "insert into outside_identities (issuer, subject, user_id, created_at) select ?2, ?3, ?4, ?5 where ?1 is not null"
+        }
         "members" => "insert into members (org_id, user_id, role, created_at) values (?1, ?2, ?3, ?4)",
         "hidden_fields" => "insert into hidden_fields (org_id, position, field, least) values (?1, ?2, ?3, ?4)",
         "organization_totals" => "insert into organization_totals (org_id, total_executions, successful, failed) values (?1, ?2, ?3, ?4)",
@@ -141,8 +158,8 @@ pub(super) fn insert(table: &str) -> &'static str {
         }
         "credential_shares" => "insert into credential_shares (org_id, credential_id, user_id, created_at) values (?1, ?2, ?3, ?4)",
         "api_keys" => {
-            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+            "insert into api_keys (org_id, id, user_id, name, key_hash, created_at, expires_at, last_used_at, scopes) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         }
         "invitations" => {
             "insert into invitations (org_id, id, user_id, role, token_hash, email, created_at, expires_at, state, ended_at, ended_by) \

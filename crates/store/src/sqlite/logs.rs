@@ -24,7 +24,11 @@ impl LogStore for SqliteStore {
     }
 
     async fn prune(&self, retention: &Retention, batch: u32) -> Result<u64, StoreError> {
-        self.prune_batch(retention, batch).await
+        let runs = self.prune_batch(retention, batch).await?;
+        if runs == 0 {
+            self.prune_sessions().await?;
+        }
+        Ok(runs)
     }
 
     async fn prunable(&self, retention: &Retention) -> Result<Vec<Prunable>, StoreError> {

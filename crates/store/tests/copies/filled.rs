@@ -13,8 +13,8 @@ use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NotificationRecord, NotificationRuleRecord, OrganizationRecord, PlanSource, Standing, Throttle, UserRecord, VariableRecord,
-    VariableValue, WebhookRoute,
+    NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SecondFactor, Standing, Throttle,
+    UserRecord, VariableRecord, VariableValue, WebhookRoute,
 };
 use serde_json::json;
 
@@ -74,7 +74,16 @@ async fn of(n: u128, who: Owner, world: &World) {
     let (created_at, expires_at) = (world.now(), None);
     let id = ApiKeyId(world.uuid());
     store
-        .put_api_key(&ApiKeyRecord { id, owner: who, name: String::new(), hash, created_at, expires_at, last_used_at: Some(1) })
+        .put_api_key(&ApiKeyRecord {
+            id,
+            owner: who,
+            name: String::new(),
+            hash,
+            created_at,
+            expires_at,
+            last_used_at: Some(1),
+            scopes: Some(vec![HOSTILE.to_owned()]),
+        })
         .await
         .unwrap();
     for key in ["short".to_owned(), "k".repeat(255)] {
@@ -170,6 +179,15 @@ async fn people(n: u128, who: Owner, world: &World) {
         };
         world.store.put_user(&user).await.unwrap();
         world.store.put_member(&MemberRecord { org: who.org, user: id, role, created_at: now }).await.unwrap();
+        let factor = SecondFactor { sealed: (0..=255).collect(), confirmed_at: None, last_step: None, created_at: now };
+        world.store.put_second_factor(id, &factor).await.unwrap();
+        if at > 0 {
+            let codes = [vec![u8::try_from(at).unwrap(); 32], vec![0; 32]];
+            assert!(world.store.confirm_second_factor(id, i64::MAX, &codes).await.unwrap());
+        }
+        let identity =
+            OutsideIdentity { issuer: format!("https://issuer.example/{n}"), subject: format!("{HOSTILE}{at}"), user: id, created_at: now };
+        world.store.put_outside_identity(&identity).await.unwrap();
     }
 }
 

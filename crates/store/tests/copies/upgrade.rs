@@ -16,6 +16,11 @@ const SQLITE: &[(&str, &str)] = &[
     ("0004_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0005_people", "drop table users; drop table organizations; drop table members"),
     ("0006_credentials", "drop table credential_shares; alter table credentials drop column hosts"),
+    (
+        "0007_identity",
+        "drop table sessions; drop table refresh_tokens; drop table one_time_tokens; drop table login_attempts; drop table second_factors; \
+         drop table recovery_codes; drop table outside_identities; alter table api_keys drop column scopes",
+    ),
     ("0008_egress", "drop table egress_rules"),
     (
         "0009_notifications",
@@ -41,6 +46,11 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0006_copies", "alter table store_state drop column arriving; alter table store_state drop column moved_to"),
     ("0007_people", "drop table users, organizations, members; delete from schema_rights"),
     ("0008_credentials", "drop table credential_shares; alter table credentials drop column hosts; delete from schema_rights"),
+    (
+        "0009_identity",
+        "drop table sessions, refresh_tokens, one_time_tokens, login_attempts, second_factors, recovery_codes, outside_identities; \
+         alter table api_keys drop column scopes; delete from schema_rights",
+    ),
     ("0010_egress", "drop table egress_rules; delete from schema_rights"),
     (
         "0011_notifications",
@@ -72,6 +82,9 @@ const NEW: &[&str] = &[
     "variables",
     "plan_shares",
     "credential_shares",
+    "second_factors",
+    "recovery_codes",
+    "outside_identities",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
@@ -139,5 +152,6 @@ async fn empty_the_new(folder: &std::path::Path) {
     connection.execute("update plans set private = 0").await.unwrap();
     // A column that the first shapes did not have.
     connection.execute("update credentials set hosts = null").await.unwrap();
+    connection.execute("update api_keys set scopes = null").await.unwrap();
     connection.close().await.unwrap();
 }

@@ -77,6 +77,7 @@ async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         created_at: START,
         expires_at: None,
         last_used_at: None,
+        scopes: None,
     };
     store.put_api_key(&key).await.unwrap();
     store

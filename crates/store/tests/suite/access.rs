@@ -17,6 +17,7 @@ pub async fn api_keys(world: &World) {
         created_at: world.now(),
         expires_at: Some(world.now() + MINUTE),
         last_used_at: None,
+        scopes: (byte == 1).then(|| vec!["plan:view".to_owned(), "run:start".to_owned()]),
     };
     let mut mine = key(Owner::LOCAL, 1);
     let theirs = key(owner(1), 2);
@@ -27,6 +28,13 @@ pub async fn api_keys(world: &World) {
     world.store.put_api_key(&mine).await.unwrap();
     assert_eq!(world.store.api_key_by_hash(&[1; 32]).await.unwrap(), Some(mine.clone()));
     assert_eq!(world.store.api_key_by_hash(&[3; 32]).await.unwrap(), None);
+    world.pass(MINUTE - 1);
+    world.store.touch_api_key(ORG, mine.id).await.unwrap();
+    assert_eq!(world.store.api_key_by_hash(&[1; 32]).await.unwrap(), Some(mine.clone()), "once a minute");
+    world.pass(1);
+    world.store.touch_api_key(owner(1).org, mine.id).await.unwrap();
+    world.store.touch_api_key(ORG, mine.id).await.unwrap();
+    mine.last_used_at = Some(world.now());
     assert_eq!(world.store.list_api_keys(ORG).await.unwrap(), [mine.clone()]);
     assert!(!world.store.delete_api_key(ORG, theirs.id).await.unwrap());
     assert!(world.store.delete_api_key(ORG, mine.id).await.unwrap());

@@ -4,6 +4,7 @@ pub mod access;
 pub mod audit;
 pub mod claims;
 pub mod egress;
+pub mod factors;
 pub mod fences;
 pub mod flags;
 pub mod live;
@@ -20,6 +21,7 @@ pub mod runs;
 pub mod schedules;
 pub mod sealed;
 pub mod secrets;
+pub mod sessions;
 pub mod tenants;
 pub mod texts;
 
@@ -62,6 +64,9 @@ macro_rules! suite {
             egress: rules;
             people: users, organizations, members;
             sealed: rows_in_pages, values_are_replaced_where_they_were_seen, keys_are_wrapped_anew_where_they_were_seen;
+            sessions: a_session_lasts_until_it_ends, a_refresh_token_is_used_once, a_lost_answer_is_given_again, refreshing_at_once,
+                tokens_for_one_use, attempts_are_counted, attempts_at_once, passwords_are_replaced, what_has_ended_goes;
+            factors: second_factors, recovery_codes, outside_identities;
             access: api_keys, idempotent_answers, stale_idempotency;
             audit: entries_come_back_in_order, entries_are_found_by_what_they_say, entries_go_by_age;
             organizations: an_invitation_is_used_once, the_last_owner_stays, who_goes_leaves_plans_and_takes_keys, variables, sharing,

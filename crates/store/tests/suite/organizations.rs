@@ -109,6 +109,7 @@ pub async fn who_goes_leaves_plans_and_takes_keys(world: &World) {
             created_at: now,
             expires_at: None,
             last_used_at: None,
+            scopes: None,
         };
         world.store.put_api_key(&key).await.unwrap();
     }

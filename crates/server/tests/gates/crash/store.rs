@@ -9,19 +9,22 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, UserId,
+    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, SessionId,
+    UserId,
 };
+use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
-    CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FlagRecord,
-    FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore,
-    LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan,
-    NotificationRecord, NotificationRuleRecord, NotificationStore, OrganizationRecord, OrganizationStore, OutboxStore, Page, Paging,
-    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, Remembered, Retention, RunFilter, RunStore, RunWrite,
-    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecretStore, ShareStore, Sharing, Standing, Store, StoreError,
-    UserRecord, VariableRecord, VariableStore, WebhookRoute,
+    CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore,
+    FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
+    InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage,
+    NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore,
+    OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed,
+    Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor,
+    SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, Standing, Store, StoreError, UserRecord, VariableRecord, VariableStore,
+    WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -197,6 +200,7 @@ delegate!(AccessStore {
     fn put_api_key(key: &ApiKeyRecord) -> Result<(), StoreError>;
     fn api_key_by_hash(hash: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError>;
     fn list_api_keys(org: OrgId) -> Result<Vec<ApiKeyRecord>, StoreError>;
+    fn touch_api_key(org: OrgId, id: ApiKeyId) -> Result<(), StoreError>;
     fn delete_api_key(org: OrgId, id: ApiKeyId) -> Result<bool, StoreError>;
     fn begin_idempotent(org: OrgId, key: &str, fingerprint: &[u8]) -> Result<Remembered, StoreError>;
     fn finish_idempotent(org: OrgId, key: &str, answer: &IdempotentAnswer) -> Result<(), StoreError>;
@@ -291,6 +295,38 @@ delegate!(AuditStore {
     fn append_audit(records: &[AuditRecord]) -> Result<(), StoreError>;
     fn list_audit(org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError>;
     fn prune_audit(before: Millis, batch: u32) -> Result<u64, StoreError>;
+});
+
+delegate!(SessionStore {
+    fn is_founded() -> Result<bool, StoreError>;
+    fn replace_password(user: UserId, known: Option<&str>, hash: &str) -> Result<bool, StoreError>;
+    fn put_session(session: &SessionRecord, refresh: &RefreshToken) -> Result<(), StoreError>;
+    fn session(id: SessionId) -> Result<Option<SessionRecord>, StoreError>;
+    fn session_by_cookie(hash: &[u8]) -> Result<Option<SessionRecord>, StoreError>;
+    fn list_sessions(user: UserId) -> Result<Vec<SessionRecord>, StoreError>;
+    fn touch_session(id: SessionId) -> Result<(), StoreError>;
+    fn end_session(user: UserId, id: SessionId) -> Result<bool, StoreError>;
+    fn end_sessions(user: UserId, but: Option<SessionId>) -> Result<u64, StoreError>;
+    fn refresh(hash: &[u8], successor: &RefreshToken, grace: Millis) -> Result<Refreshed, StoreError>;
+    fn put_one_time(token: &OneTime) -> Result<(), StoreError>;
+    fn one_time(hash: &[u8], purpose: &str) -> Result<Option<OneTime>, StoreError>;
+    fn take_one_time(hash: &[u8], purpose: &str) -> Result<Option<OneTime>, StoreError>;
+    fn drop_one_time(user: Option<UserId>, purpose: &str) -> Result<(), StoreError>;
+    fn attempt(key: &str, rule: &Rule) -> Result<Admission, StoreError>;
+    fn give_back(key: &str) -> Result<(), StoreError>;
+    fn forgive(key: &str) -> Result<(), StoreError>;
+});
+
+delegate!(FactorStore {
+    fn second_factor(user: UserId) -> Result<Option<SecondFactor>, StoreError>;
+    fn put_second_factor(user: UserId, factor: &SecondFactor) -> Result<(), StoreError>;
+    fn confirm_second_factor(user: UserId, step: i64, recovery: &[Vec<u8>]) -> Result<bool, StoreError>;
+    fn use_step(user: UserId, step: i64) -> Result<bool, StoreError>;
+    fn use_recovery_code(user: UserId, hash: &[u8]) -> Result<bool, StoreError>;
+    fn recovery_codes_left(user: UserId) -> Result<u32, StoreError>;
+    fn delete_second_factor(user: UserId) -> Result<bool, StoreError>;
+    fn outside_identity(issuer: &str, subject: &str) -> Result<Option<UserId>, StoreError>;
+    fn put_outside_identity(identity: &OutsideIdentity) -> Result<(), StoreError>;
 });
 
 delegate!(LogStore {
