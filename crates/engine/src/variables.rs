@@ -4,22 +4,26 @@
 //! organization's key and the run's id, which nobody can make for another run. Text from outside that looks like a mark is text.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use mainspring_model::clock::Millis;
 use mainspring_model::credential::{Credential, Secret};
 use mainspring_model::fault::{Class, Code, Fault};
 use mainspring_model::id::{OrgId, RunId, VariableId};
 use mainspring_model::run::RunHeader;
-use mainspring_model::store::{StoreError, VariableRecord, VariableValue};
+use mainspring_model::store::{Store, StoreError, VariableRecord, VariableValue};
 use mainspring_vault::{Place, Sealed};
 use serde_json::{Map, Value};
 
 use crate::credentials::SealError;
+use crate::driver::HOLD;
 use crate::engine::{Engine, Inner};
+use crate::inner::passes;
 
 /// How long variables that were read are used, in milliseconds: other processes may write them.
 const KEEP: Millis = 1_000;
+/// For how much longer they are used while somebody looks, in milliseconds.
+const STALE: Millis = 2_000;
 /// Organizations that are remembered.
 const MOST: usize = 10_000;
 
@@ -30,28 +34,49 @@ const END: &str = ".end";
 const TABLE: &str = "variables";
 const FIELD: &str = "value";
 
-#[derive(Default)]
-pub(crate) struct Variables(Mutex<HashMap<OrgId, (std::sync::Arc<Vec<VariableRecord>>, Millis)>>);
+/// Those that were read lately, and until when they are used without another look.
+type Known = HashMap<OrgId, (Arc<Vec<VariableRecord>>, Millis)>;
+
+#[derive(Clone, Default)]
+pub(crate) struct Variables(Arc<Mutex<Known>>);
 
 impl Variables {
     fn forget(&self, org: OrgId) {
         self.lock().remove(&org);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrgId, (std::sync::Arc<Vec<VariableRecord>>, Millis)>> {
+    /// Reads them again. What was forgotten meanwhile stays so: it was read before somebody changed it.
+    async fn renew(&self, store: &dyn Store, org: OrgId) {
+        match store.list_variables(org).await {
+            Ok(read) => {
+                if let Some((known, _)) = self.lock().get_mut(&org) {
+                    *known = Arc::new(read);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "variables could not be read; those of a moment ago are used"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().expect("no panic happens while variables are looked up")
     }
 }
 
 impl Inner {
-    async fn variables_of(&self, org: OrgId) -> Result<std::sync::Arc<Vec<VariableRecord>>, StoreError> {
+    async fn variables_of(&self, org: OrgId) -> Result<Arc<Vec<VariableRecord>>, StoreError> {
         let now = self.clock.now();
-        if let Some((known, until)) = self.variables.lock().get(&org)
-            && *until > now
+        if let Some((known, until)) = self.variables.lock().get_mut(&org)
+            && until.saturating_add(STALE) > now
         {
+            if *until <= now {
+                // One looks, and nobody waits for it: a start would be as slow as the store is busy.
+                *until = now.saturating_add(KEEP);
+                let (all, store) = (self.variables.clone(), self.store.clone());
+                tokio::spawn(async move { all.renew(&*store, org).await });
+            }
             return Ok(known.clone());
         }
-        let read = std::sync::Arc::new(self.store.list_variables(org).await?);
+        let read = Arc::new(self.store.list_variables(org).await?);
         let mut all = self.variables.lock();
         if all.len() >= MOST {
             all.clear();
@@ -73,6 +98,33 @@ impl Inner {
         Ok(Value::Object(root))
     }
 
+    /// The variables with the keys that open them. That the store was away for a while is no failure of the step.
+    async fn secrets_of(&self, org: OrgId) -> Result<Arc<Vec<VariableRecord>>, Fault> {
+        loop {
+            let read = async {
+                let known = self.variables_of(org).await?;
+                let newest = self.vault.data_key_version(org);
+                let sealed = known.iter().filter_map(|variable| match &variable.value {
+                    VariableValue::Secret(sealed) => Sealed::from_bytes(sealed.clone()).ok(),
+                    VariableValue::Plain(_) => None,
+                });
+                // Another process may have made a newer data key since this one looked.
+                if sealed.map(|sealed| Some(sealed.key_version())).max() > Some(newest) {
+                    self.credentials.load_keys_of(org).await?;
+                }
+                Ok::<_, SealError>(known)
+            };
+            match read.await {
+                Ok(known) => return Ok(known),
+                Err(SealError::Store(error)) if passes(&error) => {
+                    tracing::error!(%error, "variables could not be read; trying again");
+                    self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
+                }
+                Err(error) => return Err(Fault::internal(error.to_string())),
+            }
+        }
+    }
+
     /// What stands for a secret in one run. Names are identifiers, the rest is hexadecimal.
     fn mark(&self, org: OrgId, run: RunId, name: &str) -> String {
         let hash = self.vault.idempotency_key(org, run, &format!("variable/{name}")).unwrap_or_default();
@@ -90,7 +142,7 @@ impl Inner {
             return Ok(None);
         }
         let org = header.owner.org;
-        let known = self.variables_of(org).await.map_err(|error| Fault::internal(error.to_string()))?;
+        let known = self.secrets_of(org).await?;
         let runs = [Some(header.id), header.parent.as_ref().map(|(run, _)| *run)];
         let mut used = Credential { provider: String::new(), name: String::new(), fields: Default::default(), hosts: Default::default() };
         let mut open = |name: &str, given: &str| -> Result<Option<Secret>, Fault> {

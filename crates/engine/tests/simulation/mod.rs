@@ -123,7 +123,7 @@ fn a_sweep_that_loses_runs_is_found() {
 
 #[test]
 fn leases_by_the_clocks_of_nodes_are_found() {
-    is_found(Sabotage::NodeClockLeases, &["healthy node swept", "orphan"]);
+    is_found(Sabotage::NodeClockLeases, &["effect of a stranger", "healthy node swept", "orphan"]);
 }
 
 #[test]

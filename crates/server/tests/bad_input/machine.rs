@@ -12,7 +12,7 @@ use crate::cli::program::{Done, Place, Watchdog};
 
 const PLAN: &str = "name: Counting\nsteps:\n  - {id: one, action: logic.set, params: {n: 1}}\n";
 const SERVE: [&str; 4] = ["serve", "--dev", "--listen", "127.0.0.1:0"];
-const UNWRITABLE: &str = "  next: make the folder writable for this user, or choose another with `--data DIR`\n";
+const UNWRITABLE: &str = "  next: a folder: make it writable for this user, or choose another with `--data DIR`; a database: give the address of one that takes writes\n";
 
 /// A data folder in which a run was done.
 fn used() -> (Place, String) {

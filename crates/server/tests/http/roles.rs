@@ -65,9 +65,9 @@ async fn hidden_fields_are_hidden_wherever_runs_are_read() {
     let (founder, owner) = world.key().await;
     let plan = json!({"name": "Contact", "inputs": {"email": {"type": "string"}},
         "steps": [{"id": "note", "action": "logic.set", "params": {"email": "${inputs.email}", "ok": true}}],
-        "output": {"list": [{"Email": "${steps.note.email}"}]}});
+        "output": {"list": [{"Email": "${steps.note.output.email}"}]}});
     let plan = send(&world, &owner, Method::POST, "/api/plans", Some(&plan)).await.body["plan"]["id"].as_str().unwrap().to_owned();
-    let rules = json!({"fields": [{"field": "e*", "least": "admin"}]});
+    let rules = json!({"fields": [{"field": "*email", "least": "admin"}]});
     assert_eq!(send(&world, &owner, Method::PUT, "/api/organization/hidden-fields", Some(&rules)).await.status, 200);
     let key_of = async |role| {
         let person = Owner { org: founder.org, user: UserId(world.app.engine.new_id()) };

@@ -12,6 +12,7 @@ use mainspring_model::id::{ApiKeyId, OrgId, Owner, UserId};
 use mainspring_model::role::Role;
 use mainspring_model::store::{ApiKeyRecord, MemberRecord, OrganizationRecord, UserRecord};
 use mainspring_server::app::App;
+use mainspring_server::limits::Terms;
 use mainspring_server::settings::{EgressMode, Settings};
 use mainspring_server::{http as interface, wire};
 use mainspring_store::{OpenOptions, SqliteStore};
@@ -45,9 +46,10 @@ impl World {
         World::with(World::settings()).await
     }
 
-    /// What tests start from; the folder is filled in.
+    /// What tests start from; the folder is filled in. The doors are not limited: all callers of tests are at one address.
     pub fn settings() -> Settings {
-        Settings { egress: EgressMode::Dev, listen: ([127, 0, 0, 1], 5_000).into(), ..Settings::default() }
+        let limits = Terms { doors: [[0, 0]; 5], ..Terms::default() };
+        Settings { egress: EgressMode::Dev, listen: ([127, 0, 0, 1], 5_000).into(), limits, ..Settings::default() }
     }
 
     pub async fn with(settings: Settings) -> World {

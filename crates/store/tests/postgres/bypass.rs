@@ -1,25 +1,13 @@
 //! Attempts to reach another organization's rows past the store: generated statements by the nodes' own role, none of which
 //! may see or change a row.
 
-use mainspring_model::event::AttemptStatus;
-use mainspring_model::flag::Flag;
-use mainspring_model::hidden::HiddenField;
-use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, UserId, VariableId,
-};
-use mainspring_model::role::Role;
-use mainspring_model::run::RunStatus;
-use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, FlagRecord, Health, IntegrationRecord,
-    InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NotificationRecord, NotificationRuleRecord,
-    OrganizationRecord, Standing, UserRecord, VariableRecord, VariableValue, WebhookRoute,
-};
+use mainspring_model::store::Health;
 use mainspring_store::postgres::PostgresStore;
-use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::database::Database;
-use crate::suite::make::{START, World, attempt, ending, owner, plan_id};
+use super::settled::settle;
+use crate::suite::make::{START, World, owner};
 
 /// How many; the environment may ask for more.
 const ATTEMPTS: u32 = 20_000;
@@ -32,158 +20,18 @@ fn attempts() -> u32 {
     std::env::var(COUNT).map_or(ATTEMPTS, |text| text.parse().expect("a number"))
 }
 
-/// Rows in every table.
-async fn settle(world: &World, who: Owner, n: u128, name: &str) {
-    let store = &world.store;
-    let route = WebhookRoute {
-        plan: plan_id(n),
-        org: who.org,
-        path: format!("{name}/hook"),
-        method: "POST".to_owned(),
-        trigger: "hook".to_owned(),
-        exclusive: false,
-    };
-    let schedules = vec![world.schedule("cron", "0 2 * * *", Some(START))];
-    let plan = NewPlan { owner: who, webhooks: vec![route], schedules, ..world.plan(name) };
-    store.create_plan(plan_id(n), plan).await.unwrap();
-    let record = IntegrationRecord {
-        id: IntegrationId(world.uuid()),
-        owner: who,
-        name: name.to_owned(),
-        definition: json!({"name": name}),
-        created_at: START,
-        updated_at: START,
-    };
-    store.put_integration(&record).await.unwrap();
-    let fields = [("token".to_owned(), name.as_bytes().to_vec())].into();
-    let credential = NewCredential {
-        id: CredentialId(world.uuid()),
-        owner: who,
-        provider: "github".to_owned(),
-        name: name.to_owned(),
-        fields,
-        expires_at: None,
-        hosts: None,
-    };
-    store.put_credential(&credential).await.unwrap();
-    let shared_with = Some(vec![who.user]);
-    let change = CredentialChange { shared_with, ..CredentialChange::default() };
-    store.change_credential(who.org, credential.id, &change).await.unwrap();
-    let key = ApiKeyRecord {
-        id: ApiKeyId(world.uuid()),
-        owner: who,
-        name: name.to_owned(),
-        hash: vec![n as u8; 32],
-        created_at: START,
-        expires_at: None,
-        last_used_at: None,
-        scopes: None,
-    };
-    store.put_api_key(&key).await.unwrap();
-    store
-        .put_data_key(&DataKeyRecord { org: who.org, version: 1, kek_id: name.to_owned(), wrapped: name.as_bytes().to_vec() })
-        .await
-        .unwrap();
-    people(world, who, name).await;
-    telling(world, who, name).await;
-    kept_beside(world, who, n, name).await;
-    store.begin_idempotent(who.org, name, &[1]).await.unwrap();
-    let sha256 = store.put_blob(who.org, name.as_bytes().to_vec()).await.unwrap();
-    for status in [RunStatus::Success, RunStatus::Error] {
-        let header = world.header_of(who, plan_id(n));
-        world.commit(world.creation(&header, Standing::Running)).await;
-        let mut event = attempt(1, START, name, "http", AttemptStatus::Success, json!({"of": name}));
-        if let mainspring_model::event::EventBody::Attempted(body) = &mut event.body {
-            body.blob = Some(mainspring_model::event::BlobRef { sha256: sha256.clone(), size: 1, preview: name.to_owned() });
-        }
-        world.commit(world.write(header.id, &[event], Standing::Ended(ending(status)))).await;
-    }
-}
-
-async fn kept_beside(world: &World, who: Owner, n: u128, name: &str) {
-    let (store, text) = (&world.store, || name.to_owned());
-    let entry = AuditRecord {
-        id: AuditId(world.uuid()),
-        org: who.org,
-        at: None,
-        user: Some(who.user),
-        actor: Actor::Server,
-        address: Some(text()),
-        agent: Some(text()),
-        action: text(),
-        outcome: AuditOutcome::Done,
-        target_kind: Some(text()),
-        target_id: Some(text()),
-        before: Some(json!(name)),
-        after: Some(json!(name)),
-        request_id: Some(text()),
-    };
-    store.append_audit(&[entry]).await.unwrap();
-    let invitation = InvitationRecord {
-        id: InvitationId(world.uuid()),
-        org: who.org,
-        invited_by: who.user,
-        role: Role::Member,
-        hash: vec![n as u8; 32],
-        email: Some(text()),
-        created_at: START,
-        expires_at: START,
-        state: InvitationState::Pending,
-        ended_at: None,
-        ended_by: None,
-    };
-    store.put_invitation(&invitation).await.unwrap();
-    let (id, value) = (VariableId(world.uuid()), VariableValue::Plain(json!(name)));
-    let variable = VariableRecord { org: who.org, name: text(), id, user: who.user, value, created_at: START, updated_at: START };
-    store.put_variable(&variable).await.unwrap();
-    store.set_sharing(who.org, plan_id(n), true, &[(who.user, true)].into()).await.unwrap();
-}
-
-async fn people(world: &World, who: Owner, name: &str) {
-    let text = || name.to_owned();
-    let organization = OrganizationRecord { id: who.org, name: text(), slug: text(), created_at: START, updated_at: START };
-    world.store.put_organization(&organization).await.unwrap();
-    let user = UserRecord {
-        id: UserId(world.uuid()),
-        email: text(),
-        name: text(),
-        password_hash: Some(text()),
-        operator: false,
-        verified_at: None,
-        disabled_at: None,
-        created_at: START,
-        updated_at: START,
-    };
-    world.store.put_user(&user).await.unwrap();
-    world.store.put_hidden_fields(who.org, &[HiddenField { field: text(), least: Role::Owner }]).await.unwrap();
-    let member = MemberRecord { org: who.org, user: user.id, role: Role::Owner, created_at: START };
-    world.store.put_member(&member).await.unwrap();
-}
-
-async fn telling(world: &World, who: Owner, name: &str) {
-    let (text, now) = (|| name.to_owned(), world.now());
-    let flag = FlagRecord { name: text(), flag: Flag::default(), updated_at: now, updated_by: who.user };
-    world.store.put_flag(&flag).await.unwrap();
-    let rule = NotificationRuleRecord {
-        id: NotificationRuleId(world.uuid()),
-        owner: who,
-        name: text(),
-        definition: json!({}),
-        secrets: None,
-        created_at: now,
-        updated_at: now,
-    };
-    world.store.put_notification_rule(&rule).await.unwrap();
-    let id = MessageId(world.uuid());
-    let message = NewMessage { id, org: who.org, channel: Channel::Mail, key: text(), throttle: None, sealed: name.as_bytes().to_vec() };
-    world.store.put_message(&message).await.unwrap();
-    let (event, title, data) = (text(), text(), json!(name));
-    let notification = NotificationRecord { id, owner: who, event, title, text: text(), data, created_at: now, read_at: None };
-    world.store.put_notification(&notification).await.unwrap();
-}
-
 /// Tables whose rows belong to the installation, which no organization may see.
-const OF_THE_INSTALLATION: [&str; 2] = ["feature_flags", "users"];
+const OF_THE_INSTALLATION: [&str; 9] = [
+    "feature_flags",
+    "login_attempts",
+    "one_time_tokens",
+    "outside_identities",
+    "recovery_codes",
+    "refresh_tokens",
+    "second_factors",
+    "sessions",
+    "users",
+];
 
 /// All of an organization's rows, and the installation's, as a superuser sees them.
 async fn everything(tables: &[Table], org: &str, server: &mut PgConnection) -> Vec<String> {

@@ -10,6 +10,7 @@ mod opening;
 mod outages;
 mod pooler;
 mod proxy;
+mod settled;
 mod tags;
 mod view;
 mod writers;

@@ -147,6 +147,10 @@ pub async fn accept(api: &Api, user: UserId, code: &str) -> Refusable<bool> {
 async fn open(api: &Api, user: UserId, factor: &SecondFactor) -> Refusable<TotpSecret> {
     ensure_key(api).await?;
     let sealed = Sealed::from_bytes(factor.sealed.clone())?;
+    if Some(sealed.key_version()) > api.vault.data_key_version(OrgId::INSTALLATION) {
+        // Another node changed the key since this one looked.
+        api.engine.credentials().load_keys_of(OrgId::INSTALLATION).await.map_err(Problem::internal)?;
+    }
     Ok(TotpSecret::from_bytes(api.vault.open_bytes(&place(&user), &sealed)?))
 }
 

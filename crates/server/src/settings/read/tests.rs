@@ -23,7 +23,8 @@ fn in_file(setting: &Setting, text: &str) -> String {
     let value = match setting.kind {
         Kind::Number | Kind::Switch => text.to_owned(),
         Kind::List => format!("[{}]", text.split(',').map(|item| format!("\"{item}\"")).collect::<Vec<_>>().join(", ")),
-        _ => format!("\"{text}\""),
+        // TOML escapes as JSON does; a text may have quotes of its own.
+        _ => serde_json::Value::from(text).to_string(),
     };
     format!("{} = {value}\n", setting.key)
 }

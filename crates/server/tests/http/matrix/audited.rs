@@ -13,6 +13,8 @@ const NO_WRITE: &[(&str, &str)] = &[
     ("validate_plan", "stores nothing"),
     ("look_at_invitation", "shows what a link is to"),
     ("test_integration", "calls the service, and answers 400 when it is not there"),
+    ("reset_host", "404 when the host is not held back; `http/egress.rs` has one that is"),
+    ("test_credential", "calls the service, which is not there"),
     ("call_webhook_get", "the run tells of itself"),
     ("call_webhook_put", "the run tells of itself"),
     ("call_webhook_post", "the run tells of itself"),
@@ -35,7 +37,8 @@ async fn every_write_leaves_an_entry() {
     let document = world.get("/api/openapi.json").await.body;
     let (mut wrong, mut walked) = (Vec::new(), 0);
     for operation in operations(&document).iter().filter(|operation| operation.writes()) {
-        if NO_WRITE.iter().any(|(id, _)| *id == operation.id) {
+        // Of who is not signed in yet, or of a session, which a key has not: `http/accounts.rs`.
+        if operation.path.starts_with("/api/auth/") || NO_WRITE.iter().any(|(id, _)| *id == operation.id) {
             continue;
         }
         let (tenant, stranger) = (Tenant::make(&world).await, Tenant::make(&world).await);

@@ -18,6 +18,11 @@ pub enum Named {
     Variable,
     NotificationRule,
     Notification,
+    Credential,
+    ApiKey,
+    Session,
+    /// Of an allow-list.
+    Host,
     /// The same for everybody.
     Common(&'static str),
 }
@@ -39,6 +44,10 @@ impl Named {
             Named::Variable => "REGION".to_owned(),
             Named::NotificationRule => tenant.rule.clone(),
             Named::Notification => tenant.notification.clone(),
+            Named::Credential => tenant.credential.clone(),
+            Named::ApiKey => tenant.api_key.clone(),
+            Named::Session => tenant.session.clone(),
+            Named::Host => tenant.host(),
             Named::Common(text) => text.to_owned(),
         }
     }
@@ -56,6 +65,12 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "id") if path.starts_with("/api/custom-integrations/") => Named::Integration,
         (path, "id") if path.starts_with("/api/notification-rules/") => Named::NotificationRule,
         (path, "id") if path.starts_with("/api/notifications/") => Named::Notification,
+        (path, "id") if path.starts_with("/api/credentials/") => Named::Credential,
+        (path, "id") if path.starts_with("/api/auth/api-keys/") => Named::ApiKey,
+        (path, "id") if path.starts_with("/api/auth/sessions/") => Named::Session,
+        (path, "host") if path.starts_with("/api/organization/egress/") => Named::Host,
+        (path, "host") if path.starts_with("/api/hosts/") => Named::Common("nobody.example"),
+        (path, "token") if path.starts_with("/api/auth/") => Named::Common("mst_nothing"),
         (path, "name") if path.starts_with("/api/feature-flags/") => Named::Common("matrix_flag"),
         (path, "id") if path.starts_with("/api/providers/") => Named::Common("http"),
         (_, "provider") => Named::Common("openai"),
@@ -102,6 +117,12 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "create_notification_rule" | "update_notification_rule" => {
             json!({"name": "hook", "events": ["run.failed"], "channel": "webhook", "to": "http://127.0.0.1:1/", "whole_organization": false})
         }
+        "create_credential" => json!({"provider": "openai", "name": "second", "credentials": {"api_key": "sk-second"}}),
+        "update_credential" => json!({"name": "renamed"}),
+        "test_credential" | "reset_host" => json!({}),
+        "add_egress_rule" => json!({"host": "api.example.com", "note": "the matrix"}),
+        "create_api_key" => json!({"name": "second"}),
+        "set_hidden_fields" => json!({"fields": [{"field": "email", "least": "admin"}]}),
         "read_notification" | "read_all_notifications" | "rotate_notification_secret" => json!({}),
         "put_variable" => json!({"value": "eu"}),
         "update_sharing" => json!({"visibility": "private"}),

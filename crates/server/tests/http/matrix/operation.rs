@@ -60,12 +60,21 @@ impl Operation {
     /// Whether "there is no such thing" is a good answer to a call with one's own ids.
     pub fn may_lack(&self) -> bool {
         // Says so when no token is set; nobody has bound the path; and what is personal is the owner's, and not the other members'.
-        let personal = ["delete_credentials", "update_notification_rule", "delete_notification_rule", "rotate_notification_secret"];
+        let personal = [
+            "delete_credentials",
+            "update_notification_rule",
+            "delete_notification_rule",
+            "rotate_notification_secret",
+            "delete_api_key",
+            "end_session",
+        ];
         self.id == "get_metrics"
             || self.id.starts_with("call_webhook")
             || personal.contains(&self.id.as_str())
             || self.id == "delete_notification"
             || self.id == "get_feature_flag"
+            // No host is held back.
+            || self.id == "reset_host"
     }
 
     fn parameters(&self) -> impl Iterator<Item = &str> {

@@ -2,9 +2,9 @@
 
 use http::{Method, Request, StatusCode};
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{MessageId, OrgId, Owner, UserId};
+use mainspring_model::id::{ApiKeyId, MessageId, OrgId, Owner, SessionId, UserId};
 use mainspring_model::role::Role;
-use mainspring_model::store::{NotificationRecord, OrganizationRecord};
+use mainspring_model::store::{ApiKeyRecord, NotificationRecord, OrganizationRecord, RefreshToken, SessionRecord};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -30,6 +30,11 @@ pub struct Tenant {
     pub rule: String,
     /// A notification of the owner's.
     pub notification: String,
+    /// The organization's.
+    pub credential: String,
+    /// The owner's, as are the next two.
+    pub api_key: String,
+    pub session: String,
 }
 
 impl Tenant {
@@ -61,6 +66,9 @@ impl Tenant {
             token: String::new(),
             rule: String::new(),
             notification: String::new(),
+            credential: String::new(),
+            api_key: String::new(),
+            session: String::new(),
         };
         tenant.fill(world).await;
         tenant
@@ -101,7 +109,46 @@ impl Tenant {
         };
         world.app.store.put_notification(&told).await.expect("stored");
         self.notification = id.to_string();
+        let wanted = json!({"provider": "openai", "name": "ours", "scope": "organization", "credentials": {"api_key": "sk-ours"}});
+        let made = self.does(world, Method::POST, "/api/credentials", wanted).await;
+        self.credential = text(&made["credential"]["id"]);
+        self.does(world, Method::POST, "/api/organization/egress", json!({"host": self.host()})).await;
+        self.log_in(world).await;
         (self.invitation, self.token) = (text(&invited["invitation"]["id"]), text(&invited["token"]));
+    }
+
+    /// A host that this organization alone has in its list.
+    pub fn host(&self) -> String {
+        format!("{}.example.com", self.slug)
+    }
+
+    async fn log_in(&mut self, world: &World) {
+        let (now, owner) = (world.app.clock.now(), self.owner());
+        let hash = |byte: u8| [self.org.0.as_bytes().as_slice(), &[byte; 16]].concat();
+        let record = ApiKeyRecord {
+            id: ApiKeyId(world.app.engine.new_id()),
+            owner,
+            name: "spare".to_owned(),
+            hash: hash(1),
+            created_at: now,
+            expires_at: None,
+            last_used_at: None,
+            scopes: None,
+        };
+        world.app.store.put_api_key(&record).await.expect("stored");
+        let session = SessionRecord {
+            id: SessionId(world.app.engine.new_id()),
+            user: owner.user,
+            method: "password".to_owned(),
+            device: String::new(),
+            address: String::new(),
+            cookie: None,
+            created_at: now,
+            last_used_at: now,
+            expires_at: now + 3_600_000,
+        };
+        world.app.store.put_session(&session, &RefreshToken { hash: hash(2), expires_at: session.expires_at }).await.expect("stored");
+        (self.api_key, self.session) = (record.id.to_string(), session.id.to_string());
     }
 
     async fn does(&self, world: &World, method: Method, path: &str, body: Value) -> Value {
