@@ -106,7 +106,8 @@ mod tests {
     #[test]
     fn each_rule_wins_over_those_behind_it() {
         let (ada, flag) = (owner(1, 9), Flag::default());
-        let order: [(DecidedBy, bool, fn(&mut Flag)); 7] = [
+        type Change = fn(&mut Flag);
+        let order: [(DecidedBy, bool, Change); 7] = [
             (DecidedBy::Global, true, |flag| flag.enabled = true),
             (DecidedBy::Rollout, false, |flag| flag.rollout_percentage = Some(0)),
             (DecidedBy::TargetOrganization, true, |flag| {

@@ -43,7 +43,7 @@ pub fn hash_password(password: &str, cost: Cost, entropy: &dyn Entropy) -> Resul
     let mut salt = [0u8; SALT];
     entropy.fill(&mut salt)?;
     let hash = made(password, &salt, HASH, cost)?;
-    Ok(phc(cost, &salt, &*hash))
+    Ok(phc(cost, &salt, &hash))
 }
 
 /// Whether `password` is the one that `stored` was made of. Errors: `VAULT_MALFORMED` when `stored` is no such hash.

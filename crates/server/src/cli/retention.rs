@@ -37,10 +37,12 @@ pub(crate) async fn run(cx: &Cx, retention: &Retention) -> Result<Exit, Failure>
     let shown = async {
         let found = app.store.prunable(&keep).await?;
         let mut removed = 0;
-        while retention.apply {
-            match app.store.prune(&keep, BATCH).await? {
-                0 => break,
-                some => removed += some,
+        if retention.apply {
+            loop {
+                match app.store.prune(&keep, BATCH).await? {
+                    0 => break,
+                    some => removed += some,
+                }
             }
         }
         Ok::<_, Failure>((found, removed))

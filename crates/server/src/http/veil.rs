@@ -19,7 +19,10 @@ use super::problem::{Problem, Refusable};
 
 /// The rules of organizations, as they were seen lately.
 #[derive(Default)]
-pub struct Rules(Mutex<HashMap<OrgId, (Arc<[HiddenField]>, Millis)>>);
+pub struct Rules(Mutex<Known>);
+
+/// The rules of an organization, and until when they are used without another look.
+type Known = HashMap<OrgId, (Arc<[HiddenField]>, Millis)>;
 
 /// A rule of another node holds here after this long, in milliseconds.
 const KEEP: Millis = 5_000;
@@ -30,7 +33,7 @@ impl Rules {
         self.lock().remove(&org);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrgId, (Arc<[HiddenField]>, Millis)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().expect("no panic happens while the rules are held")
     }
 }

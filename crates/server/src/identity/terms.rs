@@ -6,7 +6,7 @@ use mainspring_model::clock::Millis;
 use url::Url;
 
 /// How logins work here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Terms {
     /// Anybody may make an account.
     pub registration: bool,
@@ -16,12 +16,6 @@ pub struct Terms {
     pub link_by_email: bool,
     /// Outside issuers may be in private networks.
     pub private_issuers: bool,
-}
-
-impl Default for Terms {
-    fn default() -> Terms {
-        Terms { registration: false, public_url: None, link_by_email: false, private_issuers: false }
-    }
 }
 
 const MINUTE: u64 = 60;

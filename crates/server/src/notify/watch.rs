@@ -70,9 +70,9 @@ async fn look(app: &App, seen: &mut Seen) -> Result<(), SealError> {
     loop {
         let page = app.store.ended_badly(since, after, PAGE).await?;
         for ended in &page {
-            if !seen.runs.contains_key(&ended.run) {
+            if let std::collections::hash_map::Entry::Vacant(e) = seen.runs.entry(ended.run) {
                 run(app, ended, &mut rules).await?;
-                seen.runs.insert(ended.run, ended.finished_at);
+                e.insert(ended.finished_at);
             }
         }
         after = page.last().map(|ended| (ended.finished_at, ended.run));

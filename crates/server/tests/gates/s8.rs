@@ -266,7 +266,7 @@ async fn bombs_cost_little() {
 
 async fn slow(address: SocketAddr, n: usize) {
     let Ok(mut stream) = TcpStream::connect(address).await else { return };
-    let head = if n % 2 == 0 {
+    let head = if n.is_multiple_of(2) {
         "GET /api/plans HTTP/1.1\r\nhost: localhost\r\nx-a: ".to_owned()
     } else {
         "POST /api/plans HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{".to_owned()

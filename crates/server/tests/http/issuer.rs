@@ -146,13 +146,8 @@ impl Setting {
             client_secret: Some(Secret::new(SECRET)),
             scopes: vec!["openid".to_owned(), "email".to_owned()],
         };
-        let identity = Terms {
-            registration,
-            link_by_email,
-            private_issuers: true,
-            public_url: Some("http://localhost:5000".parse().unwrap()),
-            ..Terms::default()
-        };
+        let identity =
+            Terms { registration, link_by_email, private_issuers: true, public_url: Some("http://localhost:5000".parse().unwrap()) };
         let issuers = vec![issuer("corp", corp.server.uri()), issuer("other", corp.server.uri())];
         let clock = FakeClock::at(START);
         let world = World::at(Settings { identity, issuers, ..World::settings() }, clock.clone()).await;

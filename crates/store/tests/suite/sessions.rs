@@ -60,9 +60,9 @@ pub async fn a_session_lasts_until_it_ends(world: &World) {
     let third = session(world, ada, 0);
     world.store.put_session(&third, &token(world, 4)).await.unwrap();
     assert_eq!(world.store.end_sessions(ada, Some(third.id)).await.unwrap(), 1);
-    assert_eq!(world.store.list_sessions(ada).await.unwrap(), [third.clone()]);
+    assert_eq!(world.store.list_sessions(ada).await.unwrap(), std::slice::from_ref(&third));
     assert_eq!(world.store.end_sessions(ada, None).await.unwrap(), 1);
-    assert_eq!(world.store.list_sessions(bob).await.unwrap(), [theirs.clone()]);
+    assert_eq!(world.store.list_sessions(bob).await.unwrap(), std::slice::from_ref(&theirs));
     // By itself.
     world.pass(theirs.expires_at - world.now());
     assert_eq!((world.store.session(theirs.id).await.unwrap(), world.store.list_sessions(bob).await.unwrap()), (None, vec![]));
