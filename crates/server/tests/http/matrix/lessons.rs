@@ -82,7 +82,8 @@ pub fn value_of(path: &str, name: &str) -> Named {
 
 /// The least role for what is another member's, where one's own needs less: everything of a tenant is its owner's.
 pub fn of_others(operation: &str) -> Option<Role> {
-    (operation == "update_sharing").then_some(Role::Admin)
+    // The credential is the organization's.
+    matches!(operation, "update_sharing" | "update_credential" | "delete_credential").then_some(Role::Admin)
 }
 
 /// Operations whose body or query names something of one organization.

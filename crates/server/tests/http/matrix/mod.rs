@@ -60,7 +60,7 @@ fn expected(operation: &Operation, caller: As, ids: Ids) -> &'static str {
         As::Member(_) if operation.operator => "403",
         As::Stranger if operation.operator => "403",
         // A key is not told whether there is such a thing: it has no session.
-        _ if ids == Ids::Foreign && operation.path.starts_with("/api/auth/") => "403 or 404",
+        _ if ids == Ids::Foreign && operation.names_something() && operation.path.starts_with("/api/auth/") => "403 or 404",
         _ if ids == Ids::Foreign && operation.names_something() => "404",
         _ => "let in",
     }
