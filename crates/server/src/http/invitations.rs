@@ -252,6 +252,7 @@ async fn end(api: &Api, write: &Write<InvitationToken>, state: InvitationState, 
         open(&now, api.clock.now())?;
         return Err(Problem::conflict("the invitation is not there any more"));
     }
+    api.standing_changed();
     (record.state, record.ended_at, record.ended_by) = (state, Some(api.clock.now()), Some(user));
     let there = Caller { owner: mainspring_model::id::Owner { org: record.org, user }, ..write.caller };
     let after = json!({ "role": record.role, "user": user });

@@ -122,7 +122,7 @@ pub async fn update_member(State(api): Shared, PathLast(user): PathLast<UserId>,
     let (caller, role) = (write.caller, write.body.role);
     demand_rank(&caller, &[role, role_of(&api, &caller, user).await?])?;
     let before = api.store.change_role(caller.owner.org, user, role).await?;
-    api.keys.clear();
+    api.standing_changed();
     let (before, after) = (Some(json!({ "role": before })), Some(json!({ "role": role })));
     api.audit(&caller, "update_member", Target::new("member", user), before, after).await?;
     Ok(Reply::ok(&MemberAnswer { user_id: user.into(), role }))
@@ -172,7 +172,7 @@ pub async fn leave_organization(State(api): Shared, write: BareWrite) -> Refusab
 async fn depart(api: &Api, caller: &Caller, action: &str, user: UserId, heir: UserId) -> Refusable<Reply> {
     let org = caller.owner.org;
     let gone = api.store.remove_member(org, user, heir).await?;
-    api.keys.clear();
+    api.standing_changed();
     api.live.plans_changed(org);
     let after = json!({ "heir": heir, "api_keys": gone.api_keys, "credentials": gone.credentials, "plans": gone.plans });
     api.audit(caller, action, Target::new("member", user), None, Some(after)).await?;
@@ -202,7 +202,7 @@ pub async fn transfer_organization(State(api): Shared, write: Write<Transfer>) -
     // One after the other: between them there are two owners, and never none.
     api.store.change_role(org, to, Role::Owner).await?;
     api.store.change_role(org, caller.owner.user, Role::Admin).await?;
-    api.keys.clear();
+    api.standing_changed();
     let (before, after) = (Some(json!({ "role": before })), Some(json!({ "role": Role::Owner, "was": caller.owner.user })));
     api.audit(&caller, "transfer_organization", Target::new("member", to), before, after).await?;
     Ok(Reply::ok(&MemberAnswer { user_id: to.into(), role: Role::Owner }))

@@ -86,16 +86,18 @@ fn local() -> OrganizationRecord {
 /// The organizations that the caller is a member of
 #[utoipa::path(get, path = "/api/organizations", tag = "organizations", responses((status = 200, body = OrganizationList)))]
 pub async fn list_organizations(State(api): Shared, caller: Caller) -> Refusable<Reply> {
-    let mut organizations = Vec::new();
+    let (mut organizations, mut has_local) = (Vec::new(), false);
     for (record, role) in api.store.memberships(caller.owner.user).await? {
         // A key acts in its own alone.
         if matches!(caller.by, By::Key(_)) && record.id != caller.owner.org {
             continue;
         }
+        has_local |= record.id == OrgId::LOCAL;
         let erase_at = api.store.erasure_of(record.id).await?;
         organizations.push(body(record, role, erase_at));
     }
-    if caller.owner.org == OrgId::LOCAL && !organizations.iter().any(|one| one.slug == "local") {
+    if caller.owner.org == OrgId::LOCAL && !has_local {
+        // Nobody else is a member of it yet, and it has no record.
         organizations.insert(0, body(record(&api, OrgId::LOCAL).await?, caller.role, None));
     }
     Ok(Reply::ok(&OrganizationList { organizations }))
@@ -125,6 +127,7 @@ pub async fn create_organization(State(api): Shared, write: Write<OrganizationCr
         let record = make(&saving, name, slug).await?;
         let member = MemberRecord { org: record.id, user: caller.owner.user, role: Role::Owner, created_at: record.created_at };
         saving.store.put_member(&member).await?;
+        saving.standing_changed();
         let there = Caller { owner: mainspring_model::id::Owner { org: record.id, ..caller.owner }, ..caller };
         let after = json!({ "name": record.name, "slug": record.slug });
         saving.audit(&there, "create_organization", Target::new("organization", record.id), None, Some(after)).await?;
@@ -255,7 +258,7 @@ pub async fn delete_organization(State(api): Shared, caller: Caller, Query(query
     let erase_at = api.clock.now().saturating_add(grace);
     api.store.set_erasure(org, Some(erase_at)).await?;
     api.resting.forget(org);
-    api.keys.clear();
+    api.standing_changed();
     let target = || Target::new("organization", org);
     let after = Some(json!({ "erase_at": Time(erase_at).text(), "slug": known.slug }));
     api.audit(&caller, "delete_organization", target(), None, after.clone()).await?;
