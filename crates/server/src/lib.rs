@@ -13,6 +13,7 @@ pub mod error_pages;
 pub mod flags;
 pub mod http;
 pub mod identity;
+mod known;
 pub mod limits;
 pub mod live;
 pub mod mail;

@@ -43,7 +43,7 @@ pub type Shared = State<Arc<Api>>;
 impl Api {
     /// Somebody's rights changed: everybody is looked up anew by this process. Other nodes look after 5 s.
     pub fn standing_changed(&self) {
-        self.keys.clear();
+        self.keys.forget_if(|_, _| true);
         self.app.identity.members.forget_if(|_, _| true);
     }
 }

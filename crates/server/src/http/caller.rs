@@ -1,9 +1,8 @@
 //! Who asks: in dev mode the local owner, otherwise the user of the API key, access token or session cookie. Nothing else in a
 //! request names anybody.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -17,6 +16,7 @@ use mainspring_vault::{AccessToken, Token};
 use super::api::Api;
 use super::permissions::denied;
 use super::problem::{Problem, Refusable};
+use crate::known::Known;
 use super::{cookie, members};
 
 /// Who asks, on behalf of which organization, and as what.
@@ -183,7 +183,7 @@ pub(super) async fn by_key(api: &Api, hash: [u8; 32]) -> Refusable<Caller> {
     let scope = Scope::stored(record.scopes.as_deref());
     // Who administers the installation by a key does so by one that is bounded to nothing.
     let caller = Caller { owner: record.owner, role, operator: operator && scope.is_all(), scope, by: By::Key(record.id) };
-    api.keys.put(hash, caller, now, record.expires_at);
+    api.keys.put(hash, caller, now, record.expires_at.unwrap_or(Millis::MAX));
     // Beside the request: noting a use is nothing to wait for.
     let store = api.store.clone();
     tokio::spawn(async move {
@@ -207,7 +207,7 @@ async fn standing(api: &Api, owner: Owner) -> Refusable<Option<(Role, bool)>> {
 
 /// Whether the key was right when it was last looked up, however long ago.
 pub(super) fn was_right(api: &Api, hash: &[u8; 32]) -> bool {
-    api.keys.lock().contains_key(hash)
+    api.keys.has_seen(hash)
 }
 
 /// The token in `Authorization`.
@@ -234,35 +234,4 @@ fn user_in_query(query: &str) -> Option<String> {
 }
 
 /// Keys seen lately, by hash. Short, because a removed key must stop working at once for all that a person can tell.
-#[derive(Default)]
-pub struct KeyCache(Mutex<HashMap<[u8; 32], (Caller, Millis)>>);
-
-const KEEP: Millis = 5_000;
-const CAPACITY: usize = 1_024;
-
-impl KeyCache {
-    fn get(&self, hash: &[u8; 32], now: Millis) -> Option<Caller> {
-        self.lock().get(hash).filter(|(_, until)| *until > now).map(|(known, _)| *known)
-    }
-
-    fn put(&self, hash: [u8; 32], known: Caller, now: Millis, expires_at: Option<Millis>) {
-        let mut keys = self.lock();
-        if keys.len() >= CAPACITY {
-            keys.clear();
-        }
-        keys.insert(hash, (known, expires_at.map_or(now + KEEP, |at| at.min(now + KEEP))));
-    }
-
-    pub fn forget(&self, hash: &[u8; 32]) {
-        self.lock().remove(hash);
-    }
-
-    /// Somebody's standing changed: everybody is looked up anew.
-    pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Caller, Millis)>> {
-        self.0.lock().expect("no panic happens while the keys are held")
-    }
-}
+pub type KeyCache = Known<[u8; 32], Caller>;

@@ -205,7 +205,7 @@ fn build(app: Arc<App>) -> (Arc<Api>, Router) {
         sockets: TaskTracker::new(),
         rules: permissions::Rules::of(&document),
         resting: resting::Resting::default(),
-        reaches: reach::Reaches::default(),
+        reaches: reach::Reaches::believed_for(reach::KEEP),
         document,
         written: OnceLock::new(),
     });

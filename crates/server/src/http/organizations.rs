@@ -257,7 +257,7 @@ pub async fn delete_organization(State(api): Shared, caller: Caller, Query(query
     let grace = Millis::try_from(api.mode.grace.as_millis()).unwrap_or(Millis::MAX);
     let erase_at = api.clock.now().saturating_add(grace);
     api.store.set_erasure(org, Some(erase_at)).await?;
-    api.resting.forget(org);
+    api.resting.forget(&org);
     api.standing_changed();
     let target = || Target::new("organization", org);
     let after = Some(json!({ "erase_at": Time(erase_at).text(), "slug": known.slug }));
@@ -286,7 +286,7 @@ pub async fn restore_organization(State(api): Shared, write: BareWrite) -> Refus
         Some(_) => {}
     }
     api.store.set_erasure(org, None).await?;
-    api.resting.forget(org);
+    api.resting.forget(&org);
     api.audit(&caller, "restore_organization", Target::new("organization", org), None, None).await?;
     answer(&api, &caller, StatusCode::OK).await
 }

@@ -17,7 +17,7 @@ use super::caller::{self, Caller};
 use super::edge::method_not_allowed;
 use super::members;
 use super::problem::{Problem, Refusable};
-use super::{cookie, socket, veil};
+use super::{cookie, resting, socket, veil};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +299,7 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
         return Err(problem);
     }
     if !GO_ON.contains(&operation) {
-        api.resting.refuse(api, identified.owner.org).await?;
+        resting::refuse(api, identified.owner.org).await?;
     }
     request.extensions_mut().insert(identified);
     let veil = match rule {

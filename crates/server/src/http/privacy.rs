@@ -65,6 +65,6 @@ pub async fn set_hidden_fields(State(api): Shared, write: Write<HiddenFields>) -
         return Err(Problem::invalid_all(findings));
     }
     api.store.put_hidden_fields(caller.owner.org, &rules).await?;
-    api.hidden.forget(caller.owner.org);
+    api.hidden.forget(&caller.owner.org);
     Ok(Reply::ok(&body))
 }

@@ -2,8 +2,8 @@
 //!
 //! A private plan is its owner's, of those it is shared with, and of the organization's admins. For everybody else it is not there.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
@@ -26,24 +26,18 @@ use super::plans;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
 use super::shape::Id;
+use crate::known::Known;
 use crate::live::Sees;
 
-type Private = Arc<BTreeMap<PlanId, Sharing>>;
+pub type Private = Arc<BTreeMap<PlanId, Sharing>>;
 
-/// Private plans of organizations, remembered for a moment: another node's change is seen within it.
-#[derive(Default)]
-pub struct Reaches(Mutex<HashMap<OrgId, (Private, Millis)>>);
+/// Private plans of organizations, remembered for [`KEEP`]: another node's change is seen within it.
+pub type Reaches = Known<OrgId, Private>;
 
-const KEEP: Millis = 1_000;
-const CAPACITY: usize = 4_096;
+/// In milliseconds.
+pub const KEEP: Millis = 1_000;
 /// With whom one plan may be shared.
 const MOST: usize = 200;
-
-impl Reaches {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrgId, (Private, Millis)>> {
-        self.0.lock().expect("no panic happens while plans are looked up")
-    }
-}
 
 /// What one caller reaches.
 #[derive(Clone)]
@@ -56,20 +50,9 @@ pub struct Reach {
 
 impl Reach {
     pub async fn of(api: &Api, caller: &Caller) -> Refusable<Reach> {
-        let (org, now) = (caller.owner.org, api.clock.now());
-        let known = api.reaches.lock().get(&org).filter(|(_, until)| *until > now).map(|(private, _)| private.clone());
-        let private = match known {
-            Some(private) => private,
-            None => {
-                let private = Arc::new(api.store.private_plans(org).await?);
-                let mut all = api.reaches.lock();
-                if all.len() >= CAPACITY {
-                    all.clear();
-                }
-                all.insert(org, (private.clone(), now + KEEP));
-                private
-            }
-        };
+        let org = caller.owner.org;
+        let read = async { api.store.private_plans(org).await.map(Arc::new) };
+        let private = api.reaches.get_or(org, api.clock.now(), read).await?;
         Ok(Reach { user: caller.owner.user, all: caller.may(Permission::PlanDelete), private })
     }
 
@@ -194,7 +177,7 @@ pub async fn update_sharing(State(api): Shared, PathId(id): PathId<PlanId>, writ
         return Err(Problem::invalid_all(findings));
     }
     api.store.set_sharing(org, id, private, &with).await?;
-    api.reaches.lock().remove(&org);
+    api.reaches.forget(&org);
     let after = Sharing { private, with, ..before.clone() };
     let shown = |sharing: &Sharing| -> Option<Value> { serde_json::to_value(body(id, sharing)).ok() };
     api.audit(&caller, "update_sharing", Target::new("plan", id), shown(&before), shown(&after).or(Some(json!(null)))).await?;

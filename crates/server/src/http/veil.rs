@@ -1,14 +1,12 @@
 //! Answers with run data, without what the caller's role does not see. Put over whole answers, so that no handler can forget it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header;
 use http_body_util::BodyExt;
-use mainspring_model::clock::Millis;
 use mainspring_model::hidden::{HiddenField, Veil};
 use mainspring_model::id::OrgId;
 use serde_json::Value;
@@ -16,45 +14,16 @@ use serde_json::Value;
 use super::api::Api;
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
+use crate::known::Known;
 
 /// The rules of organizations, as they were seen lately.
-#[derive(Default)]
-pub struct Rules(Mutex<Known>);
-
-/// The rules of an organization, and until when they are used without another look.
-type Known = HashMap<OrgId, (Arc<[HiddenField]>, Millis)>;
-
-/// A rule of another node holds here after this long, in milliseconds.
-const KEEP: Millis = 5_000;
-const CAPACITY: usize = 1_024;
-
-impl Rules {
-    pub fn forget(&self, org: OrgId) {
-        self.lock().remove(&org);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().expect("no panic happens while the rules are held")
-    }
-}
+pub type Rules = Known<OrgId, Arc<[HiddenField]>>;
 
 /// What is hidden from this caller.
 pub async fn of(api: &Api, caller: &Caller) -> Refusable<Veil> {
-    let (org, now) = (caller.owner.org, api.clock.now());
-    let known = api.hidden.lock().get(&org).filter(|(_, until)| *until > now).map(|(rules, _)| rules.clone());
-    let rules = match known {
-        Some(rules) => rules,
-        None => {
-            let rules: Arc<[HiddenField]> = api.store.hidden_fields(org).await?.into();
-            let mut all = api.hidden.lock();
-            if all.len() >= CAPACITY {
-                all.clear();
-            }
-            all.insert(org, (rules.clone(), now + KEEP));
-            rules
-        }
-    };
-    Ok(Veil::of(caller.role, &rules))
+    let org = caller.owner.org;
+    let read = async { api.store.hidden_fields(org).await.map(Arc::from) };
+    Ok(Veil::of(caller.role, &api.hidden.get_or(org, api.clock.now(), read).await?))
 }
 
 /// The same answer with what is hidden taken out: JSON as a whole, server-sent events one by one.

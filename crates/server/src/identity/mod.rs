@@ -2,7 +2,6 @@
 
 pub mod accounts;
 mod hasher;
-pub mod known;
 pub mod links;
 pub mod outside;
 pub mod policy;
@@ -17,11 +16,12 @@ use mainspring_model::store::{Store, StoreError};
 use mainspring_vault::{Cost, SigningKeys};
 
 pub use hasher::{HashError, Hasher};
-pub use known::Known;
 pub use terms::Terms;
 
 use outside::Outside;
 use sessions::Member;
+
+use crate::known::Known;
 
 /// The parts that know who people are.
 pub struct Identity {

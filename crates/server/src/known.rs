@@ -1,4 +1,4 @@
-//! Sessions seen lately, so that a request does not ask the store who its caller is.
+//! What was read lately and is believed for a moment, so that a request does not ask the store who calls and what holds there.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,23 +6,33 @@ use std::sync::Mutex;
 
 use mainspring_model::clock::Millis;
 
-/// How long what is known is believed: a session that was revoked on another node ends within this time here.
-pub const BELIEVED: Millis = 5_000;
+/// How long what is known is believed: what another node changes holds here within this time.
+const BELIEVED: Millis = 5_000;
 /// Entries of one kind.
 const CAPACITY: usize = 4_096;
 
 /// What is known of something for a moment.
-pub struct Known<K, V>(Mutex<HashMap<K, (V, Millis)>>);
+pub struct Known<K, V> {
+    all: Mutex<HashMap<K, (V, Millis)>>,
+    /// In milliseconds.
+    believed: Millis,
+}
 
 impl<K, V> Default for Known<K, V> {
     fn default() -> Known<K, V> {
-        Known(Mutex::default())
+        Known::believed_for(BELIEVED)
+    }
+}
+
+impl<K, V> Known<K, V> {
+    pub fn believed_for(believed: Millis) -> Known<K, V> {
+        Known { all: Mutex::default(), believed }
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Known<K, V> {
     pub fn get(&self, key: &K, now: Millis) -> Option<V> {
-        self.lock().get(key).filter(|(_, until)| *until > now && *until <= now + BELIEVED).map(|(value, _)| value.clone())
+        self.lock().get(key).filter(|(_, until)| *until > now && *until <= now + self.believed).map(|(value, _)| value.clone())
     }
 
     /// `ends_at`: when it stops being true by itself.
@@ -34,7 +44,25 @@ impl<K: Eq + Hash, V: Clone> Known<K, V> {
                 known.clear();
             }
         }
-        known.insert(key, (value, ends_at.min(now + BELIEVED)));
+        known.insert(key, (value, ends_at.min(now + self.believed)));
+    }
+
+    /// What is known, else what `read` finds.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn get_or<E>(&self, key: K, now: Millis, read: impl Future<Output = Result<V, E>>) -> Result<V, E> {
+        if let Some(value) = self.get(&key, now) {
+            return Ok(value);
+        }
+        let value = read.await?;
+        self.put(key, value.clone(), now, Millis::MAX);
+        Ok(value)
+    }
+
+    /// Whether anything was known of it, however long ago.
+    pub fn has_seen(&self, key: &K) -> bool {
+        self.lock().contains_key(key)
     }
 
     pub fn forget(&self, key: &K) {
@@ -46,7 +74,7 @@ impl<K: Eq + Hash, V: Clone> Known<K, V> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, (V, Millis)>> {
-        self.0.lock().expect("no panic happens while what is known is held")
+        self.all.lock().expect("no panic happens while what is known is held")
     }
 }
 
