@@ -154,6 +154,7 @@ not_kept!(InvitationStore {
     fn put_invitation(&InvitationRecord) -> ();
     fn list_invitations(OrgId) -> Vec<InvitationRecord>;
     fn invitation_by_hash(&[u8]) -> Option<InvitationRecord>;
+    fn renew_invitation(OrgId, InvitationId, &[u8], Millis) -> bool;
     fn end_invitation(OrgId, InvitationId, InvitationState, UserId) -> bool;
 });
 
@@ -183,6 +184,7 @@ not_kept!(PeopleStore {
     fn user(UserId) -> Option<UserRecord>;
     fn user_by_email(&str) -> Option<UserRecord>;
     fn list_users(&Paging) -> Page<UserRecord>;
+    fn erase_user(UserId) -> ();
     fn put_organization(&OrganizationRecord) -> ();
     fn organization(OrgId) -> Option<OrganizationRecord>;
     fn organization_by_slug(&str) -> Option<OrganizationRecord>;

@@ -27,7 +27,9 @@ mod hosts;
 mod idempotency;
 mod integration_body;
 mod integrations;
+mod invitation_mail;
 mod invitations;
+mod invited;
 mod limit;
 mod live;
 mod logs;
@@ -158,9 +160,10 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(members::update_member, members::remove_member))
         .routes(routes!(invitations::list_invitations, invitations::create_invitation))
         .routes(routes!(invitations::revoke_invitation))
-        .routes(routes!(invitations::look_at_invitation))
-        .routes(routes!(invitations::accept_invitation))
-        .routes(routes!(invitations::decline_invitation))
+        .routes(routes!(invitations::resend_invitation))
+        .routes(routes!(invited::look_at_invitation))
+        .routes(routes!(invited::accept_invitation))
+        .routes(routes!(invited::decline_invitation))
         .routes(routes!(variables::list_variables))
         .routes(routes!(variables::put_variable, variables::delete_variable))
         .routes(routes!(audit_log::list_audit_log))

@@ -4,6 +4,7 @@ mod accounts;
 mod conventions;
 mod credential_items;
 mod credentials;
+mod deletion;
 mod documents;
 mod doors;
 mod egress;

@@ -1,6 +1,7 @@
 //! Invitations: found by the hash of their link, ended once, and an accepted one makes its member in the same transaction.
 
 use async_trait::async_trait;
+use mainspring_model::clock::Millis;
 use mainspring_model::id::{InvitationId, OrgId, UserId};
 use mainspring_model::store::{InvitationRecord, InvitationState, InvitationStore, StoreError};
 use sqlx::Row;
@@ -48,6 +49,18 @@ impl InvitationStore for PostgresStore {
             row.map(|row| record(&row)).transpose()
         };
         self.within(found).await
+    }
+
+    async fn renew_invitation(&self, org: OrgId, id: InvitationId, hash: &[u8], expires_at: Millis) -> Result<bool, StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            let query = session
+                .query("update invitations set token_hash = $3, expires_at = $4 where org_id = $1 and id = $2 and state = 'pending'");
+            let done = query.bind(org.0).bind(id.0).bind(hash).bind(Stamp(expires_at)).execute(&mut *session).await?;
+            session.commit().await?;
+            Ok(done.rows_affected() > 0)
+        };
+        self.within(done).await
     }
 
     async fn end_invitation(&self, org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError> {

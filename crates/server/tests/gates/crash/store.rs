@@ -212,6 +212,7 @@ delegate!(PeopleStore {
     fn user(id: UserId) -> Result<Option<UserRecord>, StoreError>;
     fn user_by_email(email: &str) -> Result<Option<UserRecord>, StoreError>;
     fn list_users(paging: &Paging) -> Result<Page<UserRecord>, StoreError>;
+    fn erase_user(user: UserId) -> Result<(), StoreError>;
     fn put_organization(organization: &OrganizationRecord) -> Result<(), StoreError>;
     fn organization(org: OrgId) -> Result<Option<OrganizationRecord>, StoreError>;
     fn organization_by_slug(slug: &str) -> Result<Option<OrganizationRecord>, StoreError>;
@@ -276,6 +277,7 @@ delegate!(InvitationStore {
     fn put_invitation(invitation: &InvitationRecord) -> Result<(), StoreError>;
     fn list_invitations(org: OrgId) -> Result<Vec<InvitationRecord>, StoreError>;
     fn invitation_by_hash(hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError>;
+    fn renew_invitation(org: OrgId, id: InvitationId, hash: &[u8], expires_at: Millis) -> Result<bool, StoreError>;
     fn end_invitation(org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError>;
 });
 
