@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use mainspring_model::fault::{Code, Fault};
-use mainspring_model::id::RunId;
+use mainspring_model::id::{Owner, PlanId, RunId};
+use mainspring_model::role::Permission;
 use mainspring_model::run::{RunHeader, RunStatus};
-use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use mainspring_model::store::{NewRun, RunWrite, Standing, Store, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
@@ -183,9 +184,11 @@ impl Inner {
             Ok(id) => self.store.get_plan(parent.owner.org, id).await?,
             Err(_) => self.store.plan_by_name(parent.owner.org, plan).await?,
         };
-        let Some(record) = found else {
-            return Err(Fault::invalid_params(format!("there is no plan \"{plan}\" to call; write a plan's name or id")).into());
-        };
+        let missing = || Fault::invalid_params(format!("there is no plan \"{plan}\" to call; write a plan's name or id"));
+        let record = found.ok_or_else(missing)?;
+        if !reaches(&*self.store, &parent.owner, record.id).await? {
+            return Err(missing().into());
+        }
         let checked = self.plans.get(&*self.store, &*self.catalog, &parent.owner, record.id, record.version).await?;
         let checked = checked.ok_or_else(|| Fault::internal(format!("plan \"{plan}\" has no version {}", record.version)))?;
         let inputs = checked.inputs.accept(inputs).map_err(|problems| {
@@ -301,4 +304,16 @@ pub(crate) fn passes(error: &StoreError) -> bool {
             | StoreError::Unreachable { .. }
             | StoreError::Busy { .. }
     )
+}
+
+/// Whether a run's owner reaches a plan as it is shared now. A private one is not there for others, whichever plan calls it.
+async fn reaches(store: &dyn Store, owner: &Owner, plan: PlanId) -> Result<bool, StoreError> {
+    match store.sharing(owner.org, plan).await? {
+        Some(sharing) if !sharing.is_for(owner.user) => {
+            let role = store.role_of(owner.user, owner.org).await?;
+            // The local owner has no record before somebody else can be a member.
+            Ok(role.map_or(*owner == Owner::LOCAL, |role| role.may(Permission::PlanDelete)))
+        }
+        _ => Ok(true),
+    }
 }

@@ -7,8 +7,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, SessionId,
-    UserId,
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
+    SessionId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -168,12 +168,17 @@ not_kept!(VariableStore {
 });
 
 not_kept!(ShareStore {
-    fn sharing(OrgId, PlanId) -> Option<Sharing>;
     fn set_sharing(OrgId, PlanId, bool, &BTreeMap<UserId, bool>) -> ();
     fn private_plans(OrgId) -> BTreeMap<PlanId, Sharing>;
+    =
+    /// Every plan is the whole organization's.
+    async fn sharing(&self, _: OrgId, _: PlanId) -> Result<Option<Sharing>, StoreError> {
+        Ok(None)
+    }
 });
 
 not_kept!(AuditStore {
+    fn settle_audit(OrgId, AuditId, &[AuditRecord]) -> ();
     fn append_audit(&[AuditRecord]) -> ();
     fn list_audit(OrgId, &AuditFilter, &Paging) -> Page<AuditRecord>;
     fn prune_audit(Millis, u32) -> u64;

@@ -17,9 +17,10 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
-use super::credentials::{CredentialBody, CredentialWrite, body_of, checked, fields_of};
+use super::credentials::{CredentialBody, CredentialWrite, body_of, checked, fields_of, told};
 use super::idempotency::once;
 use super::path::PathId;
 use super::permissions::denied;
@@ -152,6 +153,7 @@ pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate
         let credentials = saving.engine.credentials();
         let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await;
         let stored = stored.map_err(unsealed)?;
+        saving.audit(&caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
         let answer = CredentialAnswer { credential: item(&saving, &caller, &stored).await };
         Ok(Reply::json(StatusCode::CREATED, &answer).location(&format!("/api/credentials/{}", stored.id)))
     })
@@ -233,6 +235,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
     }
     let change = CredentialChange { name, fields: None, expires_at: expires, hosts, shared_with };
     let changed = api.engine.credentials().change(&record, given, change).await.map_err(unsealed)?.ok_or_else(|| missing(id))?;
+    api.audit(&caller, "", Target::new("credential", id), Some(told(&record)), Some(told(&changed)));
     Ok(Reply::ok(&CredentialAnswer { credential: item(&api, &caller, &changed).await }))
 }
 
@@ -245,6 +248,7 @@ pub async fn delete_credential(State(api): Shared, caller: Caller, PathId(id): P
     if !api.store.delete_credential(caller.owner.org, id).await? {
         return Err(missing(id));
     }
+    api.audit(&caller, "", Target::new("credential", id), Some(told(&record)), None);
     Ok(Reply::no_content())
 }
 

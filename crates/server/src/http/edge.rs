@@ -1,6 +1,6 @@
 //! The one way in and out of every request: who may come in, how large, and what each answer carries.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -13,10 +13,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower::Service;
 
 use super::api::Api;
-use super::auth::ClientAddress;
 use super::problem::{Problem, Refusable};
 use super::{audit, body, limit, origin};
-use crate::limits;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -33,12 +31,6 @@ pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>
     tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
     let came_from = audit::Origin::of(api, &request_id, peer, request.headers());
     request.extensions_mut().insert(came_from);
-    // Where logins come from is counted and shown; nobody else asks.
-    if path.path().starts_with("/api/auth/") {
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-        let address = ClientAddress(limits::client(peer, request.headers(), &api.mode.proxies));
-        request.extensions_mut().insert(address);
-    }
     let standing = match api.limits.as_ref().filter(|limits| limits.concerns(request.uri().path())) {
         // Its own allocation: without limits no request pays for the room.
         Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,

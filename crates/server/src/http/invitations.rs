@@ -152,7 +152,7 @@ pub async fn create_invitation(State(api): Shared, write: Write<InvitationCreate
         ended_by: None,
     };
     api.store.put_invitation(&record).await?;
-    api.audit(&caller, "create_invitation", Target::new("invitation", record.id), None, Some(told(&record))).await?;
+    api.audit(&caller, "create_invitation", Target::new("invitation", record.id), None, Some(told(&record)));
     made(&api, StatusCode::CREATED, record, &token).await
 }
 
@@ -214,7 +214,7 @@ pub async fn resend_invitation(
     }
     let before = told(&known);
     let record = InvitationRecord { hash: token.hash().0.to_vec(), expires_at, ..known };
-    api.audit(&caller, "resend_invitation", Target::new("invitation", id), Some(before), Some(told(&record))).await?;
+    api.audit(&caller, "resend_invitation", Target::new("invitation", id), Some(before), Some(told(&record)));
     made(&api, StatusCode::OK, record, &token).await
 }
 
@@ -228,6 +228,6 @@ pub async fn revoke_invitation(State(api): Shared, PathLast(id): PathLast<Invita
     if !api.store.end_invitation(caller.owner.org, id, InvitationState::Revoked, caller.owner.user).await? {
         return Err(Problem::conflict(format!("the invitation was {} already", known.state.as_str())));
     }
-    api.audit(&caller, "revoke_invitation", Target::new("invitation", id), None, None).await?;
+    api.audit(&caller, "revoke_invitation", Target::new("invitation", id), None, None);
     Ok(Reply::no_content())
 }

@@ -45,6 +45,7 @@ mod origin;
 mod path;
 mod permissions;
 mod plan_body;
+mod plan_changes;
 mod plans;
 mod privacy;
 mod problem;

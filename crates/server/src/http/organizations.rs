@@ -130,7 +130,7 @@ pub async fn create_organization(State(api): Shared, write: Write<OrganizationCr
         saving.standing_changed();
         let there = Caller { owner: mainspring_model::id::Owner { org: record.id, ..caller.owner }, ..caller };
         let after = json!({ "name": record.name, "slug": record.slug });
-        saving.audit(&there, "create_organization", Target::new("organization", record.id), None, Some(after)).await?;
+        saving.audit(&there, "create_organization", Target::new("organization", record.id), None, Some(after));
         let location = format!("/api/organizations/{}", record.id);
         Ok(Reply::json(StatusCode::CREATED, &OrganizationAnswer { organization: body(record, Role::Owner, None) }).location(&location))
     })
@@ -227,7 +227,7 @@ pub async fn update_organization(State(api): Shared, write: Write<OrganizationUp
     after.created_at = if after.created_at == 0 { after.updated_at } else { after.created_at };
     api.store.put_organization(&after).await?;
     let shown = |record: &OrganizationRecord| Some(json!({ "name": record.name, "slug": record.slug }));
-    api.audit(&caller, "update_organization", Target::new("organization", after.id), shown(&before), shown(&after)).await?;
+    api.audit(&caller, "update_organization", Target::new("organization", after.id), shown(&before), shown(&after));
     answer(&api, &caller, StatusCode::OK).await
 }
 
@@ -261,10 +261,12 @@ pub async fn delete_organization(State(api): Shared, caller: Caller, Query(query
     api.standing_changed();
     let target = || Target::new("organization", org);
     let after = Some(json!({ "erase_at": Time(erase_at).text(), "slug": known.slug }));
-    api.audit(&caller, "delete_organization", target(), None, after.clone()).await?;
+    if grace > 0 {
+        api.audit(&caller, "delete_organization", target(), None, after.clone());
+    }
     // The organization's own log goes with it.
     let nowhere = Caller { owner: mainspring_model::id::Owner { org: OrgId::INSTALLATION, ..caller.owner }, ..caller };
-    api.audit(&nowhere, "delete_organization", target(), None, after).await?;
+    api.audit(&nowhere, "delete_organization", target(), None, after);
     let answer = answer(&api, &caller, StatusCode::ACCEPTED).await;
     erasure::stop_runs(&api.app, org, &caller.owner.user.to_string()).await?;
     if grace == 0 {
@@ -287,7 +289,7 @@ pub async fn restore_organization(State(api): Shared, write: BareWrite) -> Refus
     }
     api.store.set_erasure(org, None).await?;
     api.resting.forget(&org);
-    api.audit(&caller, "restore_organization", Target::new("organization", org), None, None).await?;
+    api.audit(&caller, "restore_organization", Target::new("organization", org), None, None);
     answer(&api, &caller, StatusCode::OK).await
 }
 

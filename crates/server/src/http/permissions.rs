@@ -257,7 +257,7 @@ pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next
         return if veil.is_empty() { response } else { veil::over(veil, response).await };
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let origin = request.extensions_mut().remove::<Origin>();
+    let origin = request.extensions().get::<Origin>().cloned();
     let response = audit::watched(&api, operation, &method, caller, origin, path, next.run(request)).await;
     if veil.is_empty() { response } else { veil::over(veil, response).await }
 }
@@ -283,7 +283,7 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
         Ok(identified) => identified,
         Err(problem) => {
             if problem.status == StatusCode::UNAUTHORIZED && request.headers().contains_key(http::header::AUTHORIZATION) {
-                let origin = request.extensions_mut().remove::<Origin>();
+                let origin = request.extensions().get::<Origin>().cloned();
                 audit::unrecognised(api, origin, request.uri().path());
             }
             return Err(problem);
@@ -297,7 +297,7 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
         Rule::Operator => Err(denied("only who administers this installation may do that".to_owned())),
     };
     if let Err(problem) = judged {
-        let origin = request.extensions_mut().remove::<Origin>();
+        let origin = request.extensions().get::<Origin>().cloned();
         audit::refused(api, operation, &identified, origin, request.uri().path());
         return Err(problem);
     }

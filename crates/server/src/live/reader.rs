@@ -30,6 +30,8 @@ pub struct Reader {
 
 struct Subscription {
     topic: Topic,
+    /// The plan that it is about, or whose run it is.
+    plan: Option<PlanId>,
     source: Source,
 }
 
@@ -61,7 +63,7 @@ pub enum Refused {
     Store(StoreError),
 }
 
-/// Which plans a reader reaches, as it was when it began.
+/// Which plans a reader reaches, as it was when somebody looked last.
 pub type Sees = Arc<dyn Fn(PlanId) -> bool + Send + Sync>;
 
 /// Taken from one topic at a time.
@@ -93,7 +95,7 @@ impl Reader {
         if self.subscriptions.len() >= self.hub.terms.most_topics {
             return Err(Refused::TooManyTopics);
         }
-        self.look_for(topic).await?;
+        let plan = self.look_for(topic).await?;
         let wake = &self.wake;
         let source = match topic {
             Topic::Run(run) => {
@@ -124,7 +126,7 @@ impl Reader {
                 Source::List { list, after }
             }
         };
-        let subscription = Subscription { topic, source };
+        let subscription = Subscription { topic, plan, source };
         let place = subscription.place();
         self.subscriptions.push(subscription);
         self.wake.notify_one();
@@ -137,6 +139,18 @@ impl Reader {
         self.subscriptions.swap_remove(index).leave(&self.wake);
         self.ready.retain(|item| item.topic() != topic);
         true
+    }
+
+    /// Goes by what the reader reaches now: topics that it reaches no longer end, and what waits of them is not told.
+    pub fn look_again(&mut self, sees: Sees) {
+        self.sees = sees;
+        let gone = |subscription: &Subscription| subscription.plan.is_some_and(|plan| !(self.sees)(plan));
+        let gone: Vec<Topic> =
+            self.subscriptions.iter().filter(|subscription| gone(subscription)).map(|subscription| subscription.topic).collect();
+        for topic in gone {
+            self.unsubscribe(topic);
+            self.ready.push_back(Item::End { topic });
+        }
     }
 
     /// Every topic has ended and been told to its end.
@@ -180,17 +194,17 @@ impl Reader {
         Ok(false)
     }
 
-    /// Whether there is such a thing in the organization.
-    async fn look_for(&self, topic: Topic) -> Result<(), Refused> {
-        let found = match topic {
+    /// Whether there is such a thing in the organization, and the plan that it belongs to.
+    async fn look_for(&self, topic: Topic) -> Result<Option<PlanId>, Refused> {
+        let plan = match topic {
             Topic::Run(run) => {
                 let found = self.hub.store.runs_by_id(self.org, &[run]).await.map_err(Refused::Store)?;
-                found.iter().any(|run| (self.sees)(run.plan_id))
+                found.first().map(|run| run.plan_id)
             }
-            Topic::Plan(plan) => (self.sees)(plan) && self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.is_some(),
-            Topic::Runs | Topic::Schedules | Topic::Notices => true,
+            Topic::Plan(plan) => self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.map(|_| plan),
+            Topic::Runs | Topic::Schedules | Topic::Notices => return Ok(None),
         };
-        if found { Ok(()) } else { Err(Refused::Unknown) }
+        plan.filter(|plan| (self.sees)(*plan)).map(Some).ok_or(Refused::Unknown)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP interface as its callers meet it: the real router over a real store.
 
 mod accounts;
+mod audited;
 mod conventions;
 mod credential_items;
 mod credentials;
@@ -24,6 +25,7 @@ mod organizations;
 mod outside;
 mod people;
 mod plans;
+mod private_plans;
 mod proofs;
 mod roles;
 mod schedules;

@@ -87,7 +87,7 @@ pub async fn delete_account(State(api): Shared, write: Write<AccountDeletion>) -
         api.store.forgive(&account_key(what, &user.email)).await?;
     }
     api.standing_changed();
-    tell(&api, &caller, user.id, &deletion).await?;
+    tell(&api, &caller, user.id, &deletion);
     for org in &deletion.alone {
         api.resting.forget(&org.id);
         let (app, org) = (api.app.clone(), org.id);
@@ -101,14 +101,14 @@ pub async fn delete_account(State(api): Shared, write: Write<AccountDeletion>) -
 }
 
 /// Into the logs of those who go on, and into the installation's.
-async fn tell(api: &Api, caller: &Caller, user: UserId, deletion: &Deletion) -> Refusable<()> {
+fn tell(api: &Api, caller: &Caller, user: UserId, deletion: &Deletion) {
     let by = |org: OrgId| Caller { owner: Owner { org, user }, ..*caller };
     for (org, heir) in &deletion.left {
-        api.audit(&by(org.id), "delete_account", Target::new("member", user), None, Some(json!({ "heir": heir }))).await?;
+        api.audit(&by(org.id), "delete_account", Target::new("member", user), None, Some(json!({ "heir": heir })));
     }
     let gone: Vec<_> = deletion.alone.iter().map(|org| org.id).collect();
     let after = json!({ "organizations_deleted": gone });
-    api.audit(&by(OrgId::INSTALLATION), "delete_account", Target::new("user", user), None, Some(after)).await
+    api.audit(&by(OrgId::INSTALLATION), "delete_account", Target::new("user", user), None, Some(after));
 }
 
 fn agreed(user: &UserRecord, deletion: &Deletion, body: &AccountDeletion) -> Refusable<()> {

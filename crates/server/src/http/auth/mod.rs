@@ -13,7 +13,7 @@ mod passwords;
 mod public;
 mod sessions;
 
-pub use public::{ClientAddress, account_key, attempt};
+pub use public::{account_key, attempt};
 
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, SessionId,
-    UserId,
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
+    SessionId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -294,6 +294,7 @@ delegate!(ShareStore {
 });
 
 delegate!(AuditStore {
+    fn settle_audit(org: OrgId, begun: AuditId, records: &[AuditRecord]) -> Result<(), StoreError>;
     fn append_audit(records: &[AuditRecord]) -> Result<(), StoreError>;
     fn list_audit(org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError>;
     fn prune_audit(before: Millis, batch: u32) -> Result<u64, StoreError>;
