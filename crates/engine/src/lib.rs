@@ -1,6 +1,7 @@
 //! Running plans: the pure [`run::Run`], the driver that carries its decisions to the world and to disk, schedules and retention.
 
 mod attempt;
+mod children;
 mod claims;
 mod credentials;
 mod driver;

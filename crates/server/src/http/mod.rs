@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod command;
 mod cookie;
+mod credential_checks;
 mod credential_items;
 mod credential_test;
 mod credentials;
@@ -40,6 +41,7 @@ mod notification_rules;
 mod notifications;
 mod one_call;
 mod openapi;
+mod organization_end;
 mod organizations;
 mod origin;
 mod path;
@@ -153,8 +155,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(privacy::get_hidden_fields, privacy::set_hidden_fields))
         .routes(routes!(webhook::call_webhook))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
-        .routes(routes!(organizations::get_organization, organizations::update_organization, organizations::delete_organization))
-        .routes(routes!(organizations::restore_organization))
+        .routes(routes!(organizations::get_organization, organizations::update_organization, organization_end::delete_organization))
+        .routes(routes!(organization_end::restore_organization))
         .routes(routes!(members::transfer_organization))
         .routes(routes!(members::leave_organization))
         .routes(routes!(members::list_members))

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept};
-use super::{PostgresStore, at, at_or_none, text_or_none};
+use super::{PostgresStore, at, at_or_none, enter_org_of, text_or_none};
 use crate::shared::invitations::{already_a_member, role_of, state_of};
 
 #[async_trait]
@@ -37,13 +37,10 @@ impl InvitationStore for PostgresStore {
     async fn invitation_by_hash(&self, hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Queue).await?;
-            let query = session.query("select org_id from invitations where token_hash = $1").bind(hash);
-            let Some(row) = query.fetch_optional(&mut *session).await? else {
+            let Some(org) = enter_org_of("select org_id from invitations where token_hash = $1", hash, &mut session).await? else {
                 session.end().await?;
                 return Ok(None);
             };
-            let org = OrgId(row.try_get(0)?);
-            session.enter(Scope::Org(org)).await?;
             let row = session.query(BY_HASH).bind(org.0).bind(hash).fetch_optional(&mut *session).await?;
             session.end().await?;
             row.map(|row| record(&row)).transpose()
