@@ -44,7 +44,11 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
             let result = match answer {
                 Ok(Some(result)) => result,
                 Ok(None) => Err(Fault::internal(format!("{}.{} says it only computes, and waited", call.provider, call.action))),
-                Err(_) => Err(panicked(&call.provider, &call.action)),
+                Err(_) => {
+                    // The line of the panic itself knows the run alone: a span for each step that only computes would cost more than most.
+                    tracing::error!(step_id = cx.step, attempt = cx.attempt, "a step panicked");
+                    Err(panicked(&call.provider, &call.action))
+                }
             };
             (result, effect)
         }

@@ -12,6 +12,7 @@ use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use crate::driver::{Driver, HOLD, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
@@ -130,11 +131,14 @@ impl Inner {
         }
         let driver = Driver::new(self.clone(), run, epoch, create, progress, inbox, alone);
         let inner = self.clone();
-        tokio::spawn(async move {
+        // What the run's lines in the log carry, beside the id of the request that it was started by.
+        let span = tracing::error_span!("run", run_id = %id, org_id = %org);
+        let driving = async move {
             if AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
                 inner.bury(id, epoch).await;
             }
-        });
+        };
+        tokio::spawn(driving.instrument(span));
     }
 
     /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
@@ -143,9 +147,9 @@ impl Inner {
         self.forget_live(id);
         let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
         match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
-            Ok(()) => tracing::error!(run = %id, "the driver of a run failed; the run was ended"),
+            Ok(()) => tracing::error!("the driver of a run failed; the run was ended"),
             Err(error) => {
-                tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
+                tracing::error!(%error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
                 self.give_back(id, epoch);
             }
         }
@@ -170,7 +174,7 @@ impl Inner {
                 Ok(run) => return Some(Ok(run)),
                 Err(StartError::Fault(fault)) => return Some(Err(fault)),
                 Err(StartError::Store(error)) if passes(&error) => {
-                    tracing::error!(run = %parent.id, step = path, %error, "a plan could not be called; trying again");
+                    tracing::error!(%error, "a plan could not be called; trying again");
                     self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
                 }
                 Err(error) => return Some(Err(Fault::internal(error.to_string()))),

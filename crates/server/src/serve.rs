@@ -94,7 +94,7 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         Ok(app) => app,
         Err(error) => return Err(show_refusal(told, error)),
     };
-    wire::log::install(app.redactor.clone(), settings.log.as_deref(), settings.is_production());
+    wire::log::install(app.redactor.clone(), settings.log.as_deref(), settings.log_json.unwrap_or(settings.is_production()));
     told.extend(checks::of_parts(&settings, &app).await);
     if let Err(refused) = refuse(&told) {
         app.store.close().await;

@@ -187,15 +187,18 @@ impl Egress {
         };
         match select(std::pin::pin!(exchange), &mut time.deadline).await {
             Either::Left((Ok(answer), _)) => {
+                tracing::debug!(call = %place, status = answer.status().as_u16(), "a call was answered");
                 pass.answered(answer.status(), retry_after(answer.headers(), cx.clock.now()));
                 Ok(answer)
             }
             Either::Left((Err(error), _)) => {
                 let fault = fault::unanswered(place, &error, departure.has_begun(), tls);
+                tracing::debug!(call = %place, code = %fault.code, "a call was not answered");
                 pass.failed(&fault.code);
                 Err(fault)
             }
             Either::Right(((), _)) => {
+                tracing::debug!(call = %place, code = %Code::TIMEOUT, "a call was not answered");
                 pass.failed(&Code::TIMEOUT);
                 let phase = if departure.has_begun() { Phase::Waiting } else { Phase::Connecting };
                 Err(fault::timed_out(place, time.length, phase))

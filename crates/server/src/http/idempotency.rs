@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mainspring_model::store::{IdempotentAnswer, Remembered};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::api::Api;
 use super::audit;
@@ -53,7 +54,7 @@ pub async fn once(
 ) -> Refusable<Reply> {
     let Some(once) = once else { return write.await };
     // Apart from the connection: a caller that goes away must not leave a write without its answer.
-    tokio::spawn(audit::carried(audit::trail(), remembered(api, caller, once, write)))
+    tokio::spawn(audit::carried(audit::trail(), remembered(api, caller, once, write)).in_current_span())
         .await
         .unwrap_or_else(|error| Err(Problem::internal(error)))
 }

@@ -301,6 +301,7 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
     if !GO_ON.contains(&operation) {
         resting::refuse(api, identified.owner.org).await?;
     }
+    tracing::Span::current().record("org_id", tracing::field::display(identified.owner.org));
     request.extensions_mut().insert(identified);
     let veil = match rule {
         // Of a socket each message.

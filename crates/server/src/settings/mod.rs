@@ -105,6 +105,8 @@ pub struct Settings {
     pub oidc: Option<Secret>,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
+    /// Its lines are JSON; `None` leaves it to the environment.
+    pub log_json: Option<bool>,
     /// Where each of them came from.
     pub sources: Sources,
 }
@@ -148,6 +150,7 @@ impl Default for Settings {
             issuers: Vec::new(),
             oidc: None,
             log: None,
+            log_json: None,
             sources: Sources::default(),
         }
     }

@@ -108,6 +108,24 @@ static ALL: &[Setting] = &[
         value: |settings| settings.log.clone(),
     },
     Setting {
+        key: "log_format",
+        variables: &["MAINSPRING_LOG_FORMAT"],
+        flag: None,
+        kind: Kind::Text,
+        default: "`json` in production, else `text`",
+        meaning: "how the server writes its [log](observability.md#logs): `text` or `json`, one line per event either way",
+        examples: ["json", "text"],
+        take: |settings, text| {
+            let json = match text {
+                "json" => Ok(Some(true)),
+                "text" => Ok(Some(false)),
+                _ => Err(format!("\"{text}\" is not text or json")),
+            };
+            put(&mut settings.log_json, json)
+        },
+        value: |settings| settings.log_json.map(|json| if json { "json" } else { "text" }.to_owned()),
+    },
+    Setting {
         key: "database.url",
         variables: &["MAINSPRING_DATABASE_URL", "DATABASE_URL"],
         flag: Some("--database-url"),

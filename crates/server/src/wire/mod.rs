@@ -1,6 +1,7 @@
 //! Wiring: the one file that joins store, vault, providers and engine, and where time and randomness enter.
 
 mod clock;
+mod line;
 pub mod log;
 mod marks;
 pub mod postgres;

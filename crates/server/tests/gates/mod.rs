@@ -3,7 +3,7 @@
 mod client;
 pub mod clock;
 mod crash;
-mod dice;
+pub mod dice;
 mod dump;
 mod fairness;
 mod keys;
@@ -16,7 +16,7 @@ mod oracle;
 mod peers;
 mod plans;
 mod poison;
-mod process;
+pub mod process;
 mod promptness;
 mod r1;
 mod s13;

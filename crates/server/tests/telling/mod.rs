@@ -2,6 +2,7 @@
 
 mod figures;
 mod flags;
+mod lines;
 mod mail;
 mod notifications;
 mod smtp;
