@@ -10,6 +10,7 @@ use mainspring_model::fault::{Code, Fault};
 use mainspring_model::id::RunId;
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use mainspring_model::trace::TraceContext;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
@@ -21,7 +22,7 @@ use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
 impl Inner {
-    pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
+    pub(crate) async fn start(self: &Arc<Self>, mut start: Start) -> Result<RunHandle, StartError> {
         let draining = self.draining.load(Ordering::Acquire);
         // A called plan belongs to a step that is in flight: it is queued for the next process, or its parent would fail.
         if draining && start.parent.is_none() {
@@ -31,6 +32,7 @@ impl Inner {
             self.credentials.ensure_key(start.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
         }
         self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
+        self.spans.note(&mut start.trigger, None);
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
         let org = start.owner.org;
@@ -164,13 +166,14 @@ impl Inner {
         path: &str,
         plan: &str,
         inputs: Value,
+        by: Option<TraceContext>,
     ) -> Option<Result<RunId, Fault>> {
         loop {
             // The child would be made under this process's present epoch, whatever became of the parent's: it is asked here.
             if !self.store.trusted(epoch).await {
                 return None;
             }
-            match Box::pin(self.try_child(parent, path, plan, &inputs)).await {
+            match Box::pin(self.try_child(parent, path, plan, &inputs, by)).await {
                 Ok(run) => return Some(Ok(run)),
                 Err(StartError::Fault(fault)) => return Some(Err(fault)),
                 Err(StartError::Store(error)) if passes(&error) => {
@@ -182,7 +185,14 @@ impl Inner {
         }
     }
 
-    async fn try_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: &Value) -> Result<RunId, StartError> {
+    async fn try_child(
+        self: &Arc<Self>,
+        parent: &RunHeader,
+        path: &str,
+        plan: &str,
+        inputs: &Value,
+        by: Option<TraceContext>,
+    ) -> Result<RunId, StartError> {
         let found = match plan.parse() {
             Ok(id) => self.store.get_plan(parent.owner.org, id).await?,
             Err(_) => self.store.plan_by_name(parent.owner.org, plan).await?,
@@ -196,11 +206,13 @@ impl Inner {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Fault::new(Code::INVALID_INPUT, format!("the inputs do not fit \"{plan}\": {}", text.join("; ")))
         })?;
+        let mut trigger = json!({"type": "call", "run_id": parent.id, "step": path});
+        self.spans.note(&mut trigger, by);
         let start = Start {
             owner: parent.owner,
             plan: LoadedPlan { id: record.id, version: record.version, plan: checked },
             inputs,
-            trigger: json!({"type": "call", "run_id": parent.id, "step": path}),
+            trigger,
             // However often it is started, it is one run.
             key: Some(format!("call/{}/{path}", parent.id)),
             slot: None,

@@ -25,5 +25,6 @@ pub mod roles;
 pub mod serve;
 pub mod settings;
 pub mod tags;
+pub mod traces;
 pub mod webhooks;
 pub mod wire;

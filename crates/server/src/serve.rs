@@ -20,7 +20,7 @@ use crate::identity::links::Purpose;
 use crate::identity::terms::FIRST_OWNER;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
-use crate::{erasure, flags, http, metrics, notify, outbox, plans, webhooks};
+use crate::{erasure, flags, http, metrics, notify, outbox, plans, traces, webhooks};
 
 use checked::{refuse, say, show_refusal};
 use port::{open_port, reserve};
@@ -95,6 +95,10 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         Err(error) => return Err(show_refusal(told, error)),
     };
     wire::log::install(app.redactor.clone(), settings.log.as_deref(), settings.log_json.unwrap_or(settings.is_production()));
+    if let Err(reason) = traces::begin(&settings, &app) {
+        app.store.close().await;
+        return Err(show_refusal(told, OpenError::Setting(format!("traces: {reason}"))));
+    }
     told.extend(checks::of_parts(&settings, &app).await);
     if let Err(refused) = refuse(&told) {
         app.store.close().await;
@@ -182,6 +186,9 @@ async fn serve_in_order(app: &Arc<App>, listener: TcpListener, stop: impl Future
     tracing::info!(live = app.engine.live(), "stopping: runs record where they are");
     app.engine.drain(DRAIN_FOR).await;
     app.audit.flush().await;
+    if let Some(tracer) = app.tracer.get() {
+        tracer.clone().close().await;
+    }
     app.store.close().await;
 }
 

@@ -121,6 +121,7 @@ impl Driver {
         let status = report.ending.status;
         self.commit(Standing::Ended(stored)).await?;
         self.inner.meter.ended(status);
+        self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
         }

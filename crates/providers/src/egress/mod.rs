@@ -24,6 +24,7 @@ mod resolve;
 mod retry_after;
 mod status;
 mod target;
+mod traced;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,7 +131,15 @@ impl Egress {
     /// # Errors
     /// `INVALID_PARAMS` for a URL that cannot be asked, `BLOCKED_ADDRESS`, `CONNECTION_FAILED`, `TLS_FAILED`,
     /// `TIMEOUT`, `BAD_RESPONSE`, `CIRCUIT_OPEN`, each with `effect` as far as it is known.
-    pub async fn send(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
+    pub async fn send(&self, request: Request, cx: &Context) -> Result<Answer, Fault> {
+        match &cx.tracing {
+            None => self.ask(request, cx).await,
+            // Its own allocation: without traces no call pays for the room.
+            Some(tracing) => Box::pin(self.traced(request, cx, tracing)).await,
+        }
+    }
+
+    async fn ask(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
         let judge = Judge { policy: self.policy.clone(), org: self.rules.of(cx.owner.org) };
         admit(&request, &judge)?;
         binding::check(&request, cx)?;

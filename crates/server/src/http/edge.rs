@@ -29,7 +29,16 @@ pub async fn answer(api: &Arc<Api>, routes: Router, peer: Option<SocketAddr>, re
     let request_id = request_id::of(request.headers()).unwrap_or_else(|| api.engine.new_id().to_string());
     // At the level of errors, so that no filter of the log takes the ids away from a line that it lets pass.
     let span = tracing::error_span!("request", request_id, org_id = tracing::field::Empty);
-    answer_known(api, routes, peer, request, request_id).instrument(span).await
+    let path = request.uri().path();
+    // Probes ask every second and begin nothing.
+    let Some(tracer) = api.tracer.get().filter(|_| !path.starts_with("/health") && path != "/metrics") else {
+        return answer_known(api, routes, peer, request, request_id).instrument(span).await;
+    };
+    let asked = tracer.asked(request.headers().get("traceparent").and_then(|said| said.to_str().ok()));
+    let (method, began_us, id) = (request.method().clone(), api.clock.monotonic_us(), request_id.clone());
+    let response = Box::pin(asked.clone().holds(answer_known(api, routes, peer, request, request_id).instrument(span))).await;
+    tracer.answered(&asked, &method, response.status(), &id, api.clock.monotonic_us().saturating_sub(began_us));
+    response
 }
 
 async fn answer_known(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, mut request: Request, request_id: String) -> Response {

@@ -13,6 +13,7 @@ use super::audit;
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
+use crate::traces;
 
 /// A write's idempotency key, and what it was sent with.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ pub async fn once(
 ) -> Refusable<Reply> {
     let Some(once) = once else { return write.await };
     // Apart from the connection: a caller that goes away must not leave a write without its answer.
-    tokio::spawn(audit::carried(audit::trail(), remembered(api, caller, once, write)).in_current_span())
+    tokio::spawn(traces::carried(audit::carried(audit::trail(), remembered(api, caller, once, write))).in_current_span())
         .await
         .unwrap_or_else(|error| Err(Problem::internal(error)))
 }

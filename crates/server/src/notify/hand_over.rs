@@ -108,6 +108,7 @@ async fn webhook(app: &App, message: &Message, record: &NotificationRuleRecord, 
         clock: app.clock.clone(),
         deadline: now + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
         sent: Arc::new(AtomicBool::new(false)),
+        tracing: None,
     };
     let answer = app.egress.send(request, &cx).await.map_err(|fault| Failure::passing(format!("{}: {}", fault.code, fault.message)))?;
     match answer.status {

@@ -8,6 +8,7 @@ mod setting;
 mod source;
 mod table;
 mod template;
+mod traces;
 mod values;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::live;
 use crate::mail;
 use crate::roles::Roles;
 use crate::tags::Tags;
+use crate::traces::Terms as TraceTerms;
 
 pub use file::{File, find};
 pub use page::page;
@@ -96,6 +98,7 @@ pub struct Settings {
     pub live: live::Terms,
     pub limits: limits::Terms,
     pub mail: mail::Terms,
+    pub traces: TraceTerms,
     /// What signs access tokens; derived from the encryption key unless it is set.
     pub jwt_secret: Option<Secret>,
     pub identity: identity::Terms,
@@ -145,6 +148,7 @@ impl Default for Settings {
             live: live::Terms::default(),
             limits: limits::Terms::default(),
             mail: mail::Terms::default(),
+            traces: TraceTerms::default(),
             jwt_secret: None,
             identity: identity::Terms::default(),
             issuers: Vec::new(),

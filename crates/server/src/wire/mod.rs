@@ -7,7 +7,7 @@ mod marks;
 pub mod postgres;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mainspring_engine::{CrashMarks, Engine, NoMarks, Parts};
 use mainspring_model::catalog::BuiltIns;
@@ -239,6 +239,7 @@ pub async fn join(
         outbox,
         redis,
         limits,
+        tracer: OnceLock::new(),
         mode,
     }))
 }

@@ -6,6 +6,7 @@ mod lines;
 mod mail;
 mod notifications;
 mod smtp;
+mod traces;
 
 use std::time::Duration;
 
