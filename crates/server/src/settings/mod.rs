@@ -99,6 +99,8 @@ pub struct Settings {
     pub limits: limits::Terms,
     pub mail: mail::Terms,
     pub traces: TraceTerms,
+    /// Where errors of the program are reported; checked at the start.
+    pub sentry_dsn: Option<Secret>,
     /// What signs access tokens; derived from the encryption key unless it is set.
     pub jwt_secret: Option<Secret>,
     pub identity: identity::Terms,
@@ -149,6 +151,7 @@ impl Default for Settings {
             limits: limits::Terms::default(),
             mail: mail::Terms::default(),
             traces: TraceTerms::default(),
+            sentry_dsn: None,
             jwt_secret: None,
             identity: identity::Terms::default(),
             issuers: Vec::new(),

@@ -1,7 +1,6 @@
 //! The way to the collector: our own client, on which nobody waits. What it does not take is lost, and the log says so once.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,19 +10,10 @@ use bytes::Bytes;
 use mainspring_model::action::{Context, NoPerItem};
 use mainspring_model::clock::Clock;
 use mainspring_model::id::Owner;
-use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy, Request};
+use mainspring_providers::egress::{Egress, Request};
 use opentelemetry_http::{HttpClient, HttpError};
 use tokio::runtime::Handle;
 use url::Url;
-
-/// A way to the one host that the operator named, wherever it stands, and to nothing else.
-pub(super) fn way_to(host: &str, own: SocketAddr) -> Result<Arc<Egress>, String> {
-    let host = host.trim_matches(['[', ']']);
-    let allowed = host.parse::<AllowedHost>().map_err(|error| format!("\"{host}\": {error}"))?;
-    let mut policy = Policy::new(Reach::AllowList(vec![allowed]));
-    policy.own.push(own);
-    Ok(Arc::new(Egress::new(policy)))
-}
 
 /// For one batch.
 const PATIENCE: Duration = Duration::from_secs(10);

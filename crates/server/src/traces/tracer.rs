@@ -16,10 +16,11 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SpanData,
 use serde_json::Value;
 
 use super::asked::{Asked, around};
-use super::collector::{Collector, way_to};
+use super::collector::Collector;
 use super::terms::{Terms, pairs};
 use crate::app::App;
 use crate::settings::Settings;
+use crate::wire;
 
 /// Spans that wait to be sent; more are dropped.
 const QUEUE: usize = 8_192;
@@ -49,7 +50,7 @@ pub struct Tracer {
 pub fn begin(settings: &Settings, app: &App) -> Result<(), String> {
     let terms = &settings.traces;
     let Some(address) = terms.address() else { return Ok(()) };
-    let egress = way_to(address.host_str().unwrap_or_default(), settings.listen)?;
+    let egress = wire::way_to(address.host_str().unwrap_or_default(), settings.listen)?;
     let collector =
         Collector { egress, clock: app.clock.clone(), runtime: tokio::runtime::Handle::current(), lost: Arc::new(AtomicBool::new(false)) };
     let headers = terms.headers.as_ref().map(|headers| pairs(headers.expose())).transpose()?.unwrap_or_default();

@@ -28,14 +28,14 @@ pub(super) struct Ids([Option<Given>; IDS.len()]);
 
 /// One event on its way out.
 #[derive(Default)]
-struct Line {
+pub(crate) struct Line {
     message: String,
     fields: Vec<(&'static str, Value)>,
     ids: Ids,
 }
 
 /// Writes each event as one line with the ids of the spans around it.
-pub(super) struct Lines<W> {
+pub(crate) struct Lines<W> {
     pub writer: W,
     pub json: bool,
 }
@@ -61,13 +61,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut line = Line::default();
-        event.record(&mut line);
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(ids) = span.extensions().get::<Ids>() {
-                line.ids.fill(ids);
-            }
-        }
+        let line = Line::of(event, &context);
         let level = event.metadata().level().as_str();
         let mut text = if self.json { line.json(level) } else { line.text(level) };
         text.push('\n');
@@ -116,25 +110,42 @@ impl Visit for Ids {
 }
 
 impl Line {
+    /// With the ids of the spans around it, which [`Lines`] keeps there.
+    pub(crate) fn of<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: &Context<'_, S>) -> Line {
+        let mut line = Line::default();
+        event.record(&mut line);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(ids) = span.extensions().get::<Ids>() {
+                line.ids.fill(ids);
+            }
+        }
+        line
+    }
+
+    /// What it says, with what, and its ids.
+    pub(crate) fn parts(self) -> (String, Map<String, Value>, Map<String, Value>) {
+        let fields = self.fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let ids = self.ids.known().map(|(name, id)| match id {
+            Given::Text(text) => (name.to_owned(), Value::from(text.as_str())),
+            Given::Number(number) => (name.to_owned(), Value::from(*number)),
+        });
+        (self.message, fields, ids.collect())
+    }
+
     fn put(&mut self, field: &Field, value: Value) {
         self.fields.push((field.name(), value));
     }
 
     fn json(self, level: &str) -> String {
+        let (message, said, ids) = self.parts();
         let mut fields = Map::new();
-        fields.insert("message".to_owned(), Value::String(self.message));
-        fields.extend(self.fields.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        fields.insert("message".to_owned(), Value::String(message));
+        fields.extend(said);
         let mut line = Map::new();
         line.insert("timestamp".to_owned(), Value::String(now()));
         line.insert("level".to_owned(), Value::from(level));
         line.insert("fields".to_owned(), Value::Object(fields));
-        for (name, id) in self.ids.known() {
-            let id = match id {
-                Given::Text(text) => Value::from(text.as_str()),
-                Given::Number(number) => Value::from(*number),
-            };
-            line.insert(name.to_owned(), id);
-        }
+        line.extend(ids);
         Value::Object(line).to_string()
     }
 

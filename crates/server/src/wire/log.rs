@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::line::Lines;
+use crate::reports::{Reporter, Reports};
 
 /// Writes to standard error what the redactor leaves.
 #[derive(Clone)]
@@ -45,11 +46,12 @@ impl Drop for Line {
     }
 }
 
-/// Installs the sink and a panic hook that writes through it. `filter`: as `MAINSPRING_LOG`, `info` by default. Once per process.
-pub fn install(redactor: Arc<Redactor>, filter: Option<&str>, json: bool) {
+/// Installs the sink and a panic hook that writes through it. `filter`: as `MAINSPRING_LOG`, `info` by default. `reporter` hears of errors. Once per process.
+pub fn install(redactor: Arc<Redactor>, filter: Option<&str>, json: bool, reporter: Option<Arc<Reporter>>) {
     let filter = EnvFilter::try_new(filter.unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let reports = reporter.map(|reporter| Reports { reporter, redactor: redactor.clone() });
     let lines = Lines { writer: Redacting(redactor), json };
-    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
+    if tracing_subscriber::registry().with(filter).with(lines).with(reports).try_init().is_err() {
         return;
     }
     std::panic::set_hook(Box::new(|info| {

@@ -1,10 +1,11 @@
 //! Wiring: the one file that joins store, vault, providers and engine, and where time and randomness enter.
 
 mod clock;
-mod line;
+pub(crate) mod line;
 pub mod log;
 mod marks;
 pub mod postgres;
+mod way;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -39,6 +40,7 @@ use crate::webhooks::WebhookRoutes;
 
 pub use clock::SystemClock;
 pub use marks::FileMarks;
+pub use way::{random_id, way_to};
 
 /// Why the parts could not be joined.
 #[derive(Debug, Error)]

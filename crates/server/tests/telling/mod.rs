@@ -5,6 +5,7 @@ mod flags;
 mod lines;
 mod mail;
 mod notifications;
+mod reports;
 mod smtp;
 mod traces;
 
