@@ -71,7 +71,9 @@ async fn list(app: &App, message: &Message, record: &NotificationRuleRecord, eve
         created_at: event.at,
         read_at: None,
     };
-    app.store.put_notification(&notification).await.map_err(|error| Failure::passing(error.to_string()))
+    app.store.put_notification(&notification).await.map_err(|error| Failure::passing(error.to_string()))?;
+    app.live.plans_changed(record.owner.org);
+    Ok(())
 }
 
 async fn webhook(app: &App, message: &Message, record: &NotificationRuleRecord, rule: &Rule, event: &Event) -> Result<(), Failure> {
