@@ -49,7 +49,7 @@ async fn a_persons_notifications_come_once_each_and_after_a_cut() {
     put(&serving, Owner::LOCAL, 5).await;
     let mut socket = serving.socket().await;
     socket.subscribe("notifications", Some(&place)).await;
-    let mut missed = vec![socket.next().await, socket.next().await];
+    let mut missed = [socket.next().await, socket.next().await];
     missed.sort_by_key(|frame| title(frame).to_owned());
     assert_eq!(missed.iter().map(title).collect::<Vec<_>>(), ["the 4th", "the 5th"]);
     // What is read meanwhile makes no old one new.
