@@ -7,6 +7,7 @@ use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::role::Permission;
 use mainspring_model::run::RunHeader;
 use mainspring_model::store::{Store, StoreError};
+use mainspring_model::trace::TraceContext;
 use serde_json::{Value, json};
 
 use crate::driver::HOLD;
@@ -24,17 +25,18 @@ impl Inner {
         path: &str,
         plan: &str,
         inputs: Value,
+        by: Option<TraceContext>,
     ) -> Option<Result<RunId, Fault>> {
         loop {
             // The child would be made under this process's present epoch, whatever became of the parent's: it is asked here.
             if !self.store.trusted(epoch).await {
                 return None;
             }
-            match Box::pin(self.try_child(parent, path, plan, &inputs)).await {
+            match Box::pin(self.try_child(parent, path, plan, &inputs, by)).await {
                 Ok(run) => return Some(Ok(run)),
                 Err(StartError::Fault(fault)) => return Some(Err(fault)),
                 Err(StartError::Store(error)) if passes(&error) => {
-                    tracing::error!(run = %parent.id, step = path, %error, "a plan could not be called; trying again");
+                    tracing::error!(%error, "a plan could not be called; trying again");
                     self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
                 }
                 Err(error) => return Some(Err(Fault::internal(error.to_string()))),
@@ -42,7 +44,14 @@ impl Inner {
         }
     }
 
-    async fn try_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: &Value) -> Result<RunId, StartError> {
+    async fn try_child(
+        self: &Arc<Self>,
+        parent: &RunHeader,
+        path: &str,
+        plan: &str,
+        inputs: &Value,
+        by: Option<TraceContext>,
+    ) -> Result<RunId, StartError> {
         let found = match plan.parse() {
             Ok(id) => self.store.get_plan(parent.owner.org, id).await?,
             Err(_) => self.store.plan_by_name(parent.owner.org, plan).await?,
@@ -58,11 +67,13 @@ impl Inner {
             let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Fault::new(Code::INVALID_INPUT, format!("the inputs do not fit \"{plan}\": {}", text.join("; ")))
         })?;
+        let mut trigger = json!({"type": "call", "run_id": parent.id, "step": path});
+        self.spans.note(&mut trigger, by);
         let start = Start {
             owner: parent.owner,
             plan: LoadedPlan { id: record.id, version: record.version, plan: checked },
             inputs,
-            trigger: json!({"type": "call", "run_id": parent.id, "step": path}),
+            trigger,
             // However often it is started, it is one run.
             key: Some(format!("call/{}/{path}", parent.id)),
             slot: None,

@@ -11,6 +11,7 @@ use mainspring_model::id::RunId;
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use crate::driver::{Driver, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
@@ -18,7 +19,7 @@ use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
 impl Inner {
-    pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
+    pub(crate) async fn start(self: &Arc<Self>, mut start: Start) -> Result<RunHandle, StartError> {
         let draining = self.draining.load(Ordering::Acquire);
         // A called plan belongs to a step that is in flight: it is queued for the next process, or its parent would fail.
         if draining && start.parent.is_none() {
@@ -28,6 +29,7 @@ impl Inner {
             self.credentials.ensure_key(start.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
         }
         self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
+        self.spans.note(&mut start.trigger, None);
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
         let org = start.owner.org;
@@ -128,11 +130,14 @@ impl Inner {
         }
         let driver = Driver::new(self.clone(), run, epoch, create, progress, inbox, alone);
         let inner = self.clone();
-        tokio::spawn(async move {
+        // What the run's lines in the log carry, beside the id of the request that it was started by.
+        let span = tracing::error_span!("run", run_id = %id, org_id = %org);
+        let driving = async move {
             if AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
                 inner.bury(id, epoch).await;
             }
-        });
+        };
+        tokio::spawn(driving.instrument(span));
     }
 
     /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
@@ -141,9 +146,9 @@ impl Inner {
         self.forget_live(id);
         let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
         match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
-            Ok(()) => tracing::error!(run = %id, "the driver of a run failed; the run was ended"),
+            Ok(()) => tracing::error!("the driver of a run failed; the run was ended"),
             Err(error) => {
-                tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
+                tracing::error!(%error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
                 self.give_back(id, epoch);
             }
         }

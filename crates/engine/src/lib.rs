@@ -23,6 +23,7 @@ pub mod run;
 mod sabotage;
 mod scheduler;
 mod settings;
+mod spans;
 mod store_clock;
 mod suspects;
 pub mod triggers;

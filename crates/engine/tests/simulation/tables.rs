@@ -223,6 +223,7 @@ not_kept!(NotificationStore {
     fn delete_notification_rule(OrgId, NotificationRuleId) -> bool;
     fn put_notification(&NotificationRecord) -> ();
     fn notifications(&Owner, bool, &Paging) -> Page<NotificationRecord>;
+    fn unread_of(OrgId, &[UserId], u32) -> Vec<NotificationRecord>;
     fn unread_notifications(&Owner) -> u64;
     fn read_notifications(&Owner, Option<MessageId>) -> u64;
     fn delete_notification(&Owner, MessageId) -> bool;

@@ -101,7 +101,7 @@ impl Follow {
                 // A gap, a slow reader, or silence: the journal has it all.
                 Some(Ok(LiveEvent::Row(_)) | Err(RecvError::Lagged(_))) | None => {
                     if let Err(problem) = self.read().await {
-                        tracing::warn!(run = %self.run, cause = problem.cause, "an event stream could not be read on");
+                        tracing::warn!(run_id = %self.run, cause = problem.cause, "an event stream could not be read on");
                         return None;
                     }
                 }
@@ -136,7 +136,7 @@ impl Follow {
     fn push_row(&mut self, row: &JournalRow) {
         match serde_json::from_str(&row.body) {
             Ok(body) => self.push(row.seq, row.at, row.kind, body),
-            Err(error) => tracing::error!(run = %self.run, seq = row.seq, %error, "a journal row is no JSON"),
+            Err(error) => tracing::error!(run_id = %self.run, seq = row.seq, %error, "a journal row is no JSON"),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::live::{Item, Place, Reader, Topic};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LiveQuery {
-    /// A comma list: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`; at most 20.
+    /// A comma list: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, `notifications`; at most 20.
     #[param(example = "runs,notices")]
     topics: Option<String>,
 }
@@ -47,7 +47,7 @@ pub async fn stream_live(State(api): Shared, caller: Caller, Query(query): Query
         Some(value) => places(&topics, value.to_str().unwrap_or_default())
             .ok_or_else(|| Problem::malformed("Last-Event-ID is none that we gave for these topics"))?,
     };
-    let mut reader = Reader::new(&api.live, caller.owner.org, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
+    let mut reader = Reader::new(&api.live, caller.owner, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
     let mut places = Vec::new();
     for (topic, after) in topics.into_iter().zip(after) {
         // Where it asked to go on, until an event or a reset says otherwise.

@@ -55,6 +55,7 @@ mod providers;
 mod query;
 mod reach;
 mod reply;
+mod request_id;
 mod resting;
 mod runs;
 mod schedules;

@@ -18,6 +18,7 @@ use super::edge::method_not_allowed;
 use super::members;
 use super::problem::{Problem, Refusable};
 use super::{cookie, resting, socket, veil};
+use crate::traces;
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,6 +253,7 @@ pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next
         Ok(admitted) => admitted,
         Err(problem) => return problem.into_response(),
     };
+    traces::named(operation, caller.map(|caller| caller.owner.org));
     if request.method().is_safe() {
         let response = next.run(request).await;
         return if veil.is_empty() { response } else { veil::over(veil, response).await };
@@ -304,6 +306,7 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
     if !GO_ON.contains(&operation) {
         resting::refuse(api, identified.owner.org).await?;
     }
+    tracing::Span::current().record("org_id", tracing::field::display(identified.owner.org));
     request.extensions_mut().insert(identified);
     let veil = match rule {
         // Of a socket each message.

@@ -41,7 +41,7 @@ const POLICY: u16 = 1_008;
 
 /// Follow topics as things happen (WebSocket)
 ///
-/// Topics: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, of the caller's organization. A client sends
+/// Topics: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, `notifications`, of the caller's organization. A client sends
 /// `{"op":"subscribe","topic":…,"after"?:…}`, `{"op":"unsubscribe","topic":…}` or `{"op":"ping"}`; docs/live-updates.md has the answers. A browser
 /// names the protocols `mainspring.v1` and `bearer.<API key>`.
 #[utoipa::path(get, path = "/api/ws", tag = "live", responses(
@@ -60,7 +60,7 @@ pub async fn open_socket(
         Problem::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", format!("this address speaks WebSocket only: {error}"))
             .header(header::UPGRADE, HeaderValue::from_static("websocket"))
     })?;
-    let reader = Reader::new(&api.live, caller.owner.org, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
+    let reader = Reader::new(&api.live, caller.owner, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
     let sockets = api.sockets.clone();
     let upgrade = upgrade
         .protocols([PROTOCOL])
@@ -249,7 +249,7 @@ fn unknown(name: &str) -> String {
 }
 
 /// What a topic can be.
-pub const TOPICS: &str = "a topic is runs, run:<id>, plan:<id>, schedules or notices";
+pub const TOPICS: &str = "a topic is runs, run:<id>, plan:<id>, schedules, notices or notifications";
 
 /// Why a topic was not subscribed to.
 pub fn refusal(topic: Topic, refused: Refused) -> Box<Problem> {

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mainspring_model::id::{OrgId, PlanId};
+use mainspring_model::id::{OrgId, Owner, PlanId, UserId};
 use mainspring_model::store::StoreError;
 
 use super::event;
 use super::feed::Wake;
 use super::hub::Hub;
-use super::list::{Behind, List};
+use super::list::{About, Behind, List};
+use super::people::WINDOW;
 use super::topic::{Place, Topic};
 use super::trail::{Ahead, PAGE, Row, Trail};
 
@@ -18,6 +19,7 @@ use super::trail::{Ahead, PAGE, Row, Trail};
 pub struct Reader {
     hub: Arc<Hub>,
     org: OrgId,
+    user: UserId,
     /// Which plans it reaches.
     sees: Sees,
     wake: Wake,
@@ -71,10 +73,11 @@ const HELPING: usize = 32;
 
 impl Reader {
     /// `None` when the organization or the node has as many readers as it may.
-    pub fn new(hub: &Arc<Hub>, org: OrgId, sees: Sees) -> Option<Reader> {
-        hub.admit(org).then(|| Reader {
+    pub fn new(hub: &Arc<Hub>, owner: Owner, sees: Sees) -> Option<Reader> {
+        hub.admit(owner.org).then(|| Reader {
             hub: hub.clone(),
-            org,
+            org: owner.org,
+            user: owner.user,
             sees,
             wake: Wake::default(),
             subscriptions: Vec::new(),
@@ -103,11 +106,19 @@ impl Reader {
                 let trail = self.hub.trail(self.org, run, after, |trail| trail.listeners.add(wake)).ok_or(Refused::Full)?;
                 Source::Run { trail, after, state: 0 }
             }
-            Topic::Runs | Topic::Plan(_) | Topic::Schedules | Topic::Notices => {
+            Topic::Runs | Topic::Plan(_) | Topic::Schedules | Topic::Notices | Topic::Notifications => {
+                // What is there before the bell rings is known already.
+                let unread = match topic {
+                    Topic::Notifications => self.hub.store.unread_of(self.org, &[self.user], WINDOW).await.map_err(Refused::Store)?,
+                    _ => Vec::new(),
+                };
                 let list = self.hub.list(self.org, |list| {
                     list.listeners.add(wake);
                     if topic == Topic::Schedules {
                         list.of_schedules.fetch_add(1, Ordering::AcqRel);
+                    }
+                    if topic == Topic::Notifications {
+                        list.people.follow(self.user, &unread);
                     }
                 });
                 // It may have been begun without them.
@@ -178,10 +189,15 @@ impl Reader {
 
     /// A helping of the next topic that has something; `false` when none has.
     async fn fill(&mut self) -> Result<bool, StoreError> {
+        let (plans, user) = (self.sees.clone(), self.user);
+        let sees = move |about: About| match about {
+            About::Run(plan) | About::Schedule(plan) | About::Notice(plan) => plans(plan),
+            About::Notification(of) => of == user,
+        };
         for _ in 0..self.subscriptions.len() {
             self.turn = (self.turn + 1) % self.subscriptions.len();
             let subscription = &mut self.subscriptions[self.turn];
-            let over = subscription.take(&self.hub, &*self.sees, &mut self.ready).await?;
+            let over = subscription.take(&self.hub, &sees, &mut self.ready).await?;
             if over {
                 let topic = subscription.topic;
                 self.subscriptions.swap_remove(self.turn).leave(&self.wake);
@@ -202,7 +218,7 @@ impl Reader {
                 found.first().map(|run| run.plan_id)
             }
             Topic::Plan(plan) => self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.map(|_| plan),
-            Topic::Runs | Topic::Schedules | Topic::Notices => return Ok(None),
+            Topic::Runs | Topic::Schedules | Topic::Notices | Topic::Notifications => return Ok(None),
         };
         plan.filter(|plan| (self.sees)(*plan)).map(Some).ok_or(Refused::Unknown)
     }
@@ -237,7 +253,7 @@ impl Subscription {
     async fn take(
         &mut self,
         hub: &Hub,
-        sees: &(dyn Fn(PlanId) -> bool + Send + Sync),
+        sees: &(dyn Fn(About) -> bool + Send + Sync),
         ready: &mut VecDeque<Item>,
     ) -> Result<bool, StoreError> {
         let topic = self.topic;

@@ -3,9 +3,12 @@
 mod figures;
 mod flags;
 mod invitations;
+mod lines;
 mod mail;
 mod notifications;
+mod reports;
 mod smtp;
+mod traces;
 
 use std::time::Duration;
 

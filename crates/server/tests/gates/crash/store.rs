@@ -253,6 +253,7 @@ delegate!(NotificationStore {
     fn delete_notification_rule(org: OrgId, id: NotificationRuleId) -> Result<bool, StoreError>;
     fn put_notification(notification: &NotificationRecord) -> Result<(), StoreError>;
     fn notifications(owner: &Owner, unread: bool, paging: &Paging) -> Result<Page<NotificationRecord>, StoreError>;
+    fn unread_of(org: OrgId, users: &[UserId], most: u32) -> Result<Vec<NotificationRecord>, StoreError>;
     fn unread_notifications(owner: &Owner) -> Result<u64, StoreError>;
     fn read_notifications(owner: &Owner, id: Option<MessageId>) -> Result<u64, StoreError>;
     fn delete_notification(owner: &Owner, id: MessageId) -> Result<bool, StoreError>;

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::http::world::{World, ask, json_request};
 
-struct Stream {
+pub(super) struct Stream {
     body: Body,
     text: String,
 }
 
 impl Stream {
-    async fn open(world: &World, topics: &str, after: Option<&str>) -> Stream {
+    pub(super) async fn open(world: &World, topics: &str, after: Option<&str>) -> Stream {
         Stream::of(world, &format!("/api/live?topics={topics}"), after, None).await
     }
 
@@ -34,7 +34,7 @@ impl Stream {
     }
 
     /// Id, name and data of the next event; `None` at the end.
-    async fn next(&mut self) -> Option<(String, String, Value)> {
+    pub(super) async fn next(&mut self) -> Option<(String, String, Value)> {
         loop {
             if let Some((event, rest)) = self.text.clone().split_once("\n\n") {
                 self.text = rest.to_owned();
