@@ -21,6 +21,7 @@ mod rotation;
 pub mod run;
 mod sabotage;
 mod scheduler;
+mod sealed_value;
 mod settings;
 mod store_clock;
 mod suspects;

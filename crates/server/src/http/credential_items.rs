@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use http::StatusCode;
-use mainspring_engine::SealError;
 use mainspring_model::Problem as Finding;
 use mainspring_model::catalog::Provider;
 use mainspring_model::credential::{Secret, is_host_entry};
@@ -150,8 +149,7 @@ pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate
         let owner = Owner { org: caller.owner.org, user };
         let id = CredentialId(saving.engine.new_id());
         let credentials = saving.engine.credentials();
-        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await;
-        let stored = stored.map_err(unsealed)?;
+        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await?;
         let answer = CredentialAnswer { credential: item(&saving, &caller, &stored).await };
         Ok(Reply::json(StatusCode::CREATED, &answer).location(&format!("/api/credentials/{}", stored.id)))
     })
@@ -232,7 +230,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
         return Err(Problem::invalid_all(findings));
     }
     let change = CredentialChange { name, fields: None, expires_at: expires, hosts, shared_with };
-    let changed = api.engine.credentials().change(&record, given, change).await.map_err(unsealed)?.ok_or_else(|| missing(id))?;
+    let changed = api.engine.credentials().change(&record, given, change).await?.ok_or_else(|| missing(id))?;
     Ok(Reply::ok(&CredentialAnswer { credential: item(&api, &caller, &changed).await }))
 }
 
@@ -330,13 +328,6 @@ fn changed_fields(provider: &Provider, values: Map<String, Value>, findings: &mu
         given.extend(fields_of(provider, texts, true, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
     }
     given
-}
-
-pub(super) fn unsealed(error: SealError) -> Box<Problem> {
-    match error {
-        SealError::Store(error) => error.into(),
-        SealError::Vault(error) => Problem::internal(error),
-    }
 }
 
 fn missing(id: CredentialId) -> Box<Problem> {

@@ -19,7 +19,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::api::{Api, Shared};
 use super::body::{Write, found};
 use super::caller::Caller;
-use super::credential_items::unsealed;
 use super::idempotency::once;
 use super::path::PathName;
 use super::problem::{Problem, Refusable};
@@ -142,7 +141,7 @@ pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, mut findings
 pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
     let Entry { name, fields, expires_at } = checked(provider, wanted, Vec::new())?;
     let id = CredentialId(api.engine.new_id());
-    api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await.map_err(unsealed)
+    api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await.map_err(Into::into)
 }
 
 /// `partly`: fields that are not given stay as they are.
