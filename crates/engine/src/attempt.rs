@@ -9,7 +9,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use mainspring_model::action::{Action, ActionResult, Context, Effect, Outcome};
 use mainspring_model::catalog::Provider;
+use mainspring_model::clock::Millis;
+use mainspring_model::credential::Credential;
 use mainspring_model::fault::{Code, Effected, Fault};
+use mainspring_model::oauth;
 use mainspring_model::problem::nearest;
 use mainspring_model::run::RunHeader;
 
@@ -79,6 +82,33 @@ async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc
     if credential.is_none() && action.spec().needs_credential {
         return Err(missing_credential(&provider));
     }
+    let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
+    let time = (timeout, deadline);
+    let result = ask(inner, header, call, &*action, credential.clone(), sent, time).await;
+    let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
+    let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
+    let Some(token) = token else { return result };
+    // A service may take an access token back before its end. Once, and only when there is another one.
+    match inner.credentials.open_anew(&header.owner, &provider, call.credential.as_deref(), Some(token)).await {
+        Ok(Some(renewed)) if renewed.fields.values().all(|field| field.expose() != token) => {
+            ask(inner, header, call, &*action, Some(renewed), sent, time).await
+        }
+        Err(fault) if fault.code == Code::NEEDS_RECONNECT => Err(fault),
+        _ => result,
+    }
+}
+
+/// One call of the action with this credential, whose values are taken out of what comes back.
+async fn ask(
+    inner: &Arc<Inner>,
+    header: &RunHeader,
+    call: &Call,
+    action: &dyn Action,
+    credential: Option<Credential>,
+    sent: &Arc<AtomicBool>,
+    (timeout, deadline): (Duration, Millis),
+) -> ActionResult {
     let mut params = call.params.clone();
     let mut secrets = credential.clone();
     if let Some(variables) = inner.open_variables(header, &mut params).await? {
@@ -87,8 +117,6 @@ async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc
             None => secrets = Some(variables),
         }
     }
-    let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
-    let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
     let cx = Context {
         owner: header.owner,
         run: Some(header.id),

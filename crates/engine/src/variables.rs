@@ -234,7 +234,7 @@ fn replaced(text: &str, escaped: bool, open: &mut Open<'_>) -> Result<String, Fa
 }
 
 /// Percent-encoding of all but the unreserved characters.
-fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));

@@ -211,7 +211,11 @@ async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
         for credential in answer["credentials"].as_array().into_iter().flatten() {
             let text = |field: &str| credential[field].as_str().unwrap_or_default().to_owned();
             let fields = text_list(credential["fields"].as_array().into_iter().flatten().filter_map(Value::as_str));
-            let valid = if credential["valid"] == true { "yes" } else { "no" };
+            let valid = match (&credential["needs_reconnect"], &credential["valid"]) {
+                (Value::String(_), _) => "connect again",
+                (_, Value::Bool(true)) => "yes",
+                _ => "no",
+            };
             rows.add([
                 text("id"),
                 text("provider"),

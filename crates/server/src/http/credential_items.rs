@@ -6,6 +6,7 @@ use axum::extract::State;
 use http::StatusCode;
 use mainspring_model::Problem as Finding;
 use mainspring_model::catalog::Provider;
+use mainspring_model::clock::Millis;
 use mainspring_model::credential::{Secret, is_host_entry};
 use mainspring_model::id::{CredentialId, Owner, UserId};
 use mainspring_model::role::Permission;
@@ -144,7 +145,7 @@ pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate
         if scope == Scope::Organization {
             want_hosts(&provider, hosts.as_deref(), &mut findings);
         }
-        let entry = checked(&provider, CredentialWrite { credentials, name, expires_at }, findings)?;
+        let entry = checked(&provider, CredentialWrite { credentials, name, expires_at }, saving.clock.now(), findings)?;
         let user = if scope == Scope::Organization { UserId::NOBODY } else { caller.owner.user };
         let owner = Owner { org: caller.owner.org, user };
         let id = CredentialId(saving.engine.new_id());
@@ -209,7 +210,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
         let hosts = hosts.as_ref().unwrap_or(&record.hosts);
         want_hosts(&provider, hosts.as_deref(), &mut findings);
     }
-    let given = changed_fields(&provider, credentials.unwrap_or_default(), &mut findings);
+    let given = changed_fields(&provider, credentials.unwrap_or_default(), api.clock.now(), &mut findings);
     let expires = match expires_at {
         Some(Some(text)) => Time::parse(&text).map_or_else(
             || {
@@ -313,7 +314,12 @@ async fn members(api: &Api, caller: &Caller, ids: &[String], findings: &mut Vec<
     Ok(users)
 }
 
-fn changed_fields(provider: &Provider, values: Map<String, Value>, findings: &mut Vec<Finding>) -> BTreeMap<String, Option<Secret>> {
+fn changed_fields(
+    provider: &Provider,
+    values: Map<String, Value>,
+    now: Millis,
+    findings: &mut Vec<Finding>,
+) -> BTreeMap<String, Option<Secret>> {
     let mut given = BTreeMap::new();
     let mut texts = Map::new();
     for (name, value) in values {
@@ -325,7 +331,7 @@ fn changed_fields(provider: &Provider, values: Map<String, Value>, findings: &mu
         }
     }
     if !texts.is_empty() {
-        given.extend(fields_of(provider, texts, true, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
+        given.extend(fields_of(provider, texts, true, now, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
     }
     given
 }

@@ -36,6 +36,7 @@ mod metrics;
 mod monitoring;
 mod notification_rules;
 mod notifications;
+mod oauth_fields;
 mod one_call;
 mod openapi;
 mod organizations;

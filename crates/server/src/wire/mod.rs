@@ -4,6 +4,7 @@ mod clock;
 pub mod log;
 mod marks;
 pub mod postgres;
+mod tokens;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -206,6 +207,7 @@ pub async fn join(
         let audit = audit.clone();
         Box::new(move |used| audit.used(used))
     });
+    engine.credentials().renew_tokens_by(Arc::new(tokens::Guarded { egress: egress.clone(), clock: clock.clone() }));
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -221,7 +223,7 @@ pub async fn join(
         grace: settings.grace,
         started_at: clock.now(),
     };
-    Ok(Arc::new(App {
+    let app = Arc::new(App {
         engine,
         store,
         catalog,
@@ -239,7 +241,9 @@ pub async fn join(
         redis,
         limits,
         mode,
-    }))
+    });
+    tokens::tell_of_reconnects(&app);
+    Ok(app)
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {
