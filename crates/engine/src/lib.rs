@@ -38,7 +38,7 @@ pub use journal::{hydrate, read as read_large};
 pub use key_report::{DataKeyUse, KeyReport, RingKeyUse};
 pub use marks::{CrashMarks, Found, NoMarks};
 pub use meter::Meter;
-pub use oauth::{TokenEndpoint, TokenRequest};
+pub use oauth::{ReconnectListener, TokenEndpoint, TokenRequest};
 pub use plans::LoadedPlan;
 pub use pulse::Loop;
 pub use rehearse::StepResult;

@@ -59,7 +59,8 @@ pub trait TokenEndpoint: Send + Sync {
     async fn ask(&self, request: TokenRequest) -> Result<(u16, Vec<u8>), Fault>;
 }
 
-type Listener = Box<dyn Fn(&CredentialRecord, Millis) + Send + Sync>;
+/// Hears of a credential that has to be connected again, and since when.
+pub type ReconnectListener = Box<dyn Fn(&CredentialRecord, Millis) + Send + Sync>;
 type Flight = Arc<tokio::sync::Mutex<Option<Failed>>>;
 
 /// When the endpoint failed last, how, and for which values.
@@ -72,7 +73,7 @@ struct Failed {
 #[derive(Default)]
 pub(crate) struct OAuth {
     endpoint: OnceLock<Arc<dyn TokenEndpoint>>,
-    listener: OnceLock<Listener>,
+    listener: OnceLock<ReconnectListener>,
     /// Of this process one at a time.
     flights: Mutex<HashMap<CredentialId, Flight>>,
 }
@@ -96,7 +97,7 @@ impl Credentials {
     }
 
     /// Tells `listener`, at each use, of a credential that has to be connected again, and since when. It must not wait.
-    pub fn on_needs_reconnect(&self, listener: Box<dyn Fn(&CredentialRecord, Millis) + Send + Sync>) {
+    pub fn on_needs_reconnect(&self, listener: ReconnectListener) {
         if self.oauth.listener.set(listener).is_err() {
             tracing::debug!("somebody hears of credentials to be connected again already");
         }
