@@ -9,7 +9,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use mainspring_model::action::{Action, ActionResult, Context, Effect, Outcome};
 use mainspring_model::catalog::Provider;
+use mainspring_model::clock::Millis;
+use mainspring_model::credential::Credential;
 use mainspring_model::fault::{Code, Effected, Fault};
+use mainspring_model::oauth;
 use mainspring_model::problem::nearest;
 use mainspring_model::run::RunHeader;
 use mainspring_model::trace::Tracing;
@@ -102,6 +105,40 @@ async fn attempt(
     if credential.is_none() && action.spec().needs_credential {
         return Err(missing_credential(&provider));
     }
+    let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
+    let terms = Terms { timeout, deadline, tracing };
+    let result = ask(inner, header, call, &*action, credential.clone(), sent, &terms).await;
+    let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
+    let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
+    let Some(token) = token else { return result };
+    // A service may take an access token back before its end. Once, and only when there is another one.
+    match inner.credentials.open_anew(&header.owner, &provider, call.credential.as_deref(), Some(token)).await {
+        Ok(Some(renewed)) if renewed.fields.values().all(|field| field.expose() != token) => {
+            ask(inner, header, call, &*action, Some(renewed), sent, &terms).await
+        }
+        Err(fault) if fault.code == Code::NEEDS_RECONNECT => Err(fault),
+        _ => result,
+    }
+}
+
+/// What both tries of an attempt keep to.
+struct Terms {
+    timeout: Duration,
+    deadline: Millis,
+    tracing: Option<Tracing>,
+}
+
+/// One call of the action with this credential, whose values are taken out of what comes back.
+async fn ask(
+    inner: &Arc<Inner>,
+    header: &RunHeader,
+    call: &Call,
+    action: &dyn Action,
+    credential: Option<Credential>,
+    sent: &Arc<AtomicBool>,
+    terms: &Terms,
+) -> ActionResult {
     let mut params = call.params.clone();
     let mut secrets = credential.clone();
     if let Some(variables) = inner.open_variables(header, &mut params).await? {
@@ -110,8 +147,6 @@ async fn attempt(
             None => secrets = Some(variables),
         }
     }
-    let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
-    let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
     let cx = Context {
         owner: header.owner,
         run: Some(header.id),
@@ -121,16 +156,16 @@ async fn attempt(
         credential,
         per_item: call.per_item.clone(),
         clock: inner.clock.clone(),
-        deadline,
+        deadline: terms.deadline,
         sent: sent.clone(),
-        tracing,
+        tracing: terms.tracing.clone(),
     };
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
-    let result = match select(work, inner.clock.sleep_until(deadline)).await {
+    let result = match select(work, inner.clock.sleep_until(terms.deadline)).await {
         Either::Left((Ok(result), _)) => result,
         Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(sent))),
         Either::Right(_) => {
-            let message = format!("\"{}\" did not answer within {}", call.path, mainspring_model::duration::format(timeout));
+            let message = format!("\"{}\" did not answer within {}", call.path, mainspring_model::duration::format(terms.timeout));
             Err(Fault::new(Code::TIMEOUT, message).effect(effect_of(sent)))
         }
     };

@@ -9,6 +9,7 @@ use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::credential::{Credential, Secret, host_of};
 use mainspring_model::fault::{Class, Code, Fault};
 use mainspring_model::id::{CredentialId, OrgId, Owner};
+use mainspring_model::oauth;
 use mainspring_model::store::{
     Choice, CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SealedRow, SealedTable, Store, StoreError, choose,
 };
@@ -18,6 +19,7 @@ use thiserror::Error;
 
 use crate::driver::HOLD;
 use crate::inner::passes;
+use crate::oauth::OAuth;
 
 /// Why a credential could not be sealed or opened.
 #[derive(Debug, Error)]
@@ -28,20 +30,22 @@ pub enum SealError {
     Vault(#[from] VaultError),
 }
 
-/// The one place where credentials are clear.
+/// The one place where credentials are clear. Cheap to clone.
+#[derive(Clone)]
 pub struct Credentials {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Values in use; the log sink redacts them too.
-    redactor: Arc<Redactor>,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) oauth: Arc<OAuth>,
 }
 
 const TABLE: &str = SealedTable::Credentials.name();
 
 impl Credentials {
     pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>, clock: Arc<dyn Clock>, redactor: Arc<Redactor>) -> Credentials {
-        Credentials { store, vault, clock, redactor }
+        Credentials { store, vault, clock, redactor, oauth: Arc::default() }
     }
 
     /// Loads every organization's data key; a wrong key ring shows here.
@@ -129,7 +133,8 @@ impl Credentials {
         Ok(stored)
     }
 
-    /// Changes a stored credential; of its fields those that are given, `None` for one that it loses.
+    /// Changes a stored credential; of its fields those that are given, `None` for one that it loses. A token that is renewed meanwhile
+    /// is not lost, unless other OAuth material is given.
     ///
     /// # Errors
     /// The store's and the vault's.
@@ -137,28 +142,29 @@ impl Credentials {
         &self,
         record: &CredentialRecord,
         given: BTreeMap<String, Option<Secret>>,
-        mut change: CredentialChange,
+        change: CredentialChange,
     ) -> Result<Option<CredentialRecord>, SealError> {
-        if !given.is_empty() {
-            self.load_keys_of(record.owner.org).await?;
-            let mut fields = record.fields.clone();
-            for (field, secret) in given {
-                match secret {
-                    Some(secret) => {
-                        let place = place(&record.owner, &record.id, &field);
-                        let sealed = self.vault.seal(&place, secret.expose().as_bytes())?.to_bytes();
-                        fields.insert(field, sealed);
-                    }
-                    None => drop(fields.remove(&field)),
-                }
+        let Some(mut current) = self.store.change_credential(record.owner.org, record.id, &change).await? else { return Ok(None) };
+        if given.is_empty() {
+            return Ok(Some(current));
+        }
+        self.load_keys_of(record.owner.org).await?;
+        let material = given.keys().any(|field| oauth::FIELDS.contains(&field.as_str()));
+        let mut given: BTreeMap<&str, Option<Secret>> = given.iter().map(|(field, value)| (field.as_str(), value.clone())).collect();
+        given.insert(oauth::NEEDS_RECONNECT, None);
+        if material {
+            given.insert(oauth::CLAIM, None);
+        }
+        loop {
+            let replaced = self.replace_fields(&current, &given).await?;
+            let known = self.store.list_credentials(&record.owner, Some(&record.provider)).await?;
+            let Some(found) = known.into_iter().find(|known| known.id == record.id) else { return Ok(None) };
+            current = found;
+            if replaced {
+                self.catch_up(current.owner.org, &sealed_row(&current)).await?;
+                return Ok(Some(current));
             }
-            change.fields = Some(fields);
         }
-        let changed = self.store.change_credential(record.owner.org, record.id, &change).await?;
-        if let Some(changed) = &changed {
-            self.catch_up(changed.owner.org, &sealed_row(changed)).await?;
-        }
-        Ok(changed)
     }
 
     /// Opens a stored credential's fields. A value that a newer data key sealed makes this node load the keys.
@@ -194,6 +200,17 @@ impl Credentials {
     /// # Errors
     /// `MISSING_CREDENTIALS` when a named one does not exist or has expired.
     pub async fn open(&self, owner: &Owner, provider: &Provider, name: Option<&str>) -> Result<Option<Credential>, Fault> {
+        self.open_anew(owner, provider, name, None).await
+    }
+
+    /// The same, once the service did not take `refused`: with another access token, where there is a way to one.
+    pub(crate) async fn open_anew(
+        &self,
+        owner: &Owner,
+        provider: &Provider,
+        name: Option<&str>,
+        refused: Option<&str>,
+    ) -> Result<Option<Credential>, Fault> {
         if provider.credential.is_empty() && name.is_none() {
             return Ok(None);
         }
@@ -212,19 +229,24 @@ impl Credentials {
                 return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
             }
         };
-        self.open_this(provider, &record).await.map(Some)
+        self.open_chosen(provider, &record, refused).await.map(Some)
     }
 
     /// One that was found, for one attempt.
     ///
     /// # Errors
-    /// `MISSING_CREDENTIALS` when it has expired or does not open.
+    /// `MISSING_CREDENTIALS` when it has expired or does not open; `NEEDS_RECONNECT` and `TOKEN_REFRESH_FAILED` of an OAuth credential.
     pub async fn open_this(&self, provider: &Provider, record: &CredentialRecord) -> Result<Credential, Fault> {
+        self.open_chosen(provider, record, None).await
+    }
+
+    async fn open_chosen(&self, provider: &Provider, record: &CredentialRecord, refused: Option<&str>) -> Result<Credential, Fault> {
         if record.expires_at.is_some_and(|at| at <= self.clock.now()) {
             let message = format!("the credential \"{}\" of {} has expired; store a new one", record.name, provider.id);
             return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
         }
-        let mut credential = self.open_patiently(record).await?;
+        let opened = self.open_patiently(record).await?;
+        let mut credential = self.with_token(provider, record, opened, refused).await?;
         if record.hosts.is_none() {
             credential.hosts = default_hosts(provider, &credential);
         }
@@ -253,7 +275,7 @@ impl Credentials {
     }
 
     /// Like [`Credentials::usable`], waits for a store that is away.
-    async fn open_patiently(&self, record: &CredentialRecord) -> Result<Credential, Fault> {
+    pub(crate) async fn open_patiently(&self, record: &CredentialRecord) -> Result<Credential, Fault> {
         loop {
             match self.open_record(record).await {
                 Ok(credential) => return Ok(credential),
@@ -324,11 +346,11 @@ pub(crate) fn wrapped_of(record: &DataKeyRecord) -> Result<WrappedKey, VaultErro
 }
 
 /// A credential as a rotation of keys sees it.
-fn sealed_row(record: &CredentialRecord) -> SealedRow {
+pub(crate) fn sealed_row(record: &CredentialRecord) -> SealedRow {
     let CredentialRecord { id, owner, fields, .. } = record;
     SealedRow { table: SealedTable::Credentials, org: owner.org, user: Some(owner.user), id: id.0, fields: fields.clone() }
 }
 
-fn place<'a>(owner: &Owner, id: &'a CredentialId, field: &'a str) -> Place<'a> {
+pub(crate) fn place<'a>(owner: &Owner, id: &'a CredentialId, field: &'a str) -> Place<'a> {
     Place { table: TABLE, org: owner.org, owner: Some(owner.user), row: id.0.as_bytes(), field }
 }

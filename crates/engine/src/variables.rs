@@ -9,16 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use mainspring_model::clock::Millis;
 use mainspring_model::credential::{Credential, Secret};
 use mainspring_model::fault::{Class, Code, Fault};
-use mainspring_model::id::{OrgId, RunId, VariableId};
+use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::RunHeader;
-use mainspring_model::store::{Store, StoreError, VariableRecord, VariableValue};
-use mainspring_vault::{Place, Sealed};
+use mainspring_model::store::{SealedTable, Store, StoreError, VariableRecord, VariableValue};
+use mainspring_vault::Sealed;
 use serde_json::{Map, Value};
 
 use crate::credentials::SealError;
 use crate::driver::HOLD;
 use crate::engine::{Engine, Inner};
 use crate::inner::passes;
+use crate::sealed_value::value_place;
 
 /// How long variables that were read are used, in milliseconds: other processes may write them.
 const KEEP: Millis = 1_000;
@@ -30,9 +31,6 @@ const MOST: usize = 10_000;
 /// Characters that no place of a request changes: a mark stays one in a URL, a header and a body.
 const BEGIN: &str = "mainspring-secret.";
 const END: &str = ".end";
-
-const TABLE: &str = "variables";
-const FIELD: &str = "value";
 
 /// Those that were read lately, and until when they are used without another look.
 type Known = HashMap<OrgId, (Arc<Vec<VariableRecord>>, Millis)>;
@@ -153,7 +151,8 @@ impl Inner {
                 || Fault::new(Code::MISSING_CREDENTIALS, format!("the variable \"{name}\" is no secret of the organization any more"));
             let variable = known.iter().find(|variable| variable.name == name).ok_or_else(gone)?;
             let VariableValue::Secret(sealed) = &variable.value else { return Err(gone()) };
-            let opened = Sealed::from_bytes(sealed.clone()).and_then(|sealed| self.vault.open(&place(org, &variable.id), &sealed));
+            let opened = Sealed::from_bytes(sealed.clone())
+                .and_then(|sealed| self.vault.open(&value_place(SealedTable::Variables, org, None, &variable.id.0), &sealed));
             let secret = opened.map_err(|error| {
                 Fault::new(Code::MISSING_CREDENTIALS, format!("the variable \"{name}\" cannot be opened: {error}")).class(Class::Auth)
             })?;
@@ -167,24 +166,10 @@ impl Inner {
 }
 
 impl Engine {
-    /// Seals a secret for its variable.
-    ///
-    /// # Errors
-    /// The store's and the vault's.
-    pub async fn seal_variable(&self, org: OrgId, id: VariableId, secret: &str) -> Result<Vec<u8>, SealError> {
-        let inner = &self.0;
-        inner.credentials.ensure_key(org).await?;
-        Ok(inner.vault.seal(&place(org, &id), secret.as_bytes())?.to_bytes())
-    }
-
     /// Variables of the organization were written by this process: the next run has them.
     pub fn variables_changed(&self, org: OrgId) {
         self.0.variables.forget(org);
     }
-}
-
-fn place(org: OrgId, id: &VariableId) -> Place<'_> {
-    Place { table: TABLE, org, owner: None, row: id.0.as_bytes(), field: FIELD }
 }
 
 fn has_mark(value: &Value) -> bool {
@@ -249,7 +234,7 @@ fn replaced(text: &str, escaped: bool, open: &mut Open<'_>) -> Result<String, Fa
 }
 
 /// Percent-encoding of all but the unreserved characters.
-fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));

@@ -16,6 +16,7 @@ pub mod flag;
 pub mod hidden;
 pub mod id;
 pub mod lockout;
+pub mod oauth;
 pub mod plan;
 pub mod problem;
 pub mod role;

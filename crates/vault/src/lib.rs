@@ -10,6 +10,7 @@ mod data_key;
 mod encodings;
 mod entropy;
 mod error;
+mod fernet;
 mod idempotency;
 mod key_file;
 mod key_ring;
@@ -22,11 +23,14 @@ mod signing;
 mod token;
 mod totp;
 mod vault;
+#[cfg(test)]
+mod vectors;
 
 pub use access_token::AccessToken;
 pub use data_key::WrappedKey;
 pub use entropy::{Entropy, OsEntropy};
 pub use error::VaultError;
+pub use fernet::{FernetError, FernetKey};
 pub use idempotency::{OrgKey, idempotency_key};
 pub use key_ring::{CanaryState, KekId, KeyRing};
 pub use mainspring_model::credential::Secret;

@@ -12,15 +12,36 @@ use crate::id::{OrgId, UserId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealedTable {
     Credentials,
+    Variables,
+    NotificationRules,
+    Outbox,
+    /// Of the installation: its rows are found by their users' ids.
+    SecondFactors,
 }
 
 impl SealedTable {
-    pub const ALL: [SealedTable; 1] = [SealedTable::Credentials];
+    pub const ALL: [SealedTable; 5] =
+        [SealedTable::Credentials, SealedTable::Variables, SealedTable::NotificationRules, SealedTable::Outbox, SealedTable::SecondFactors];
 
     /// As the database and the place of a sealed value name it.
     pub const fn name(self) -> &'static str {
         match self {
             SealedTable::Credentials => "credentials",
+            SealedTable::Variables => "variables",
+            SealedTable::NotificationRules => "notification_rules",
+            SealedTable::Outbox => "outbox",
+            SealedTable::SecondFactors => "second_factors",
+        }
+    }
+
+    /// As the place names the one value of a row; `None` where a row has many, each under its own name.
+    pub const fn field(self) -> Option<&'static str> {
+        match self {
+            SealedTable::Credentials => None,
+            SealedTable::Variables => Some("value"),
+            SealedTable::NotificationRules => Some("secrets"),
+            SealedTable::Outbox => Some("content"),
+            SealedTable::SecondFactors => Some("secret"),
         }
     }
 }
@@ -35,6 +56,18 @@ pub struct SealedRow {
     pub id: Uuid,
     /// Field name → sealed bytes.
     pub fields: BTreeMap<String, Vec<u8>>,
+}
+
+impl SealedRow {
+    /// Of a table whose rows have one value.
+    pub fn one(table: SealedTable, org: OrgId, user: Option<UserId>, id: Uuid, sealed: Vec<u8>) -> SealedRow {
+        SealedRow { table, org, user, id, fields: table.field().map(|field| (field.to_owned(), sealed)).into_iter().collect() }
+    }
+
+    /// The one value of a row of such a table.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.fields.values().next().cloned().unwrap_or_default()
+    }
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ use mainspring_model::credential::Secret;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, part};
+use super::credential_import::{self, Import};
 use super::document::Stdin;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -40,6 +41,16 @@ Examples:
   mainspring credential test 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10
   mainspring credential test 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 --url https://api.example.com/me")]
     Test(Test),
+    /// Take over the credentials of an earlier system, which its Fernet key opens. Exit code 1 when a row was refused.
+    ///
+    /// Rows have `user_id`, `provider` (or `integration_id`), `type`, `encrypted_value`, and may have `name` and `expires_at`. They become
+    /// credentials of the caller; those of one user at a time. What is opened is never shown.
+    #[command(after_help = "\
+Examples:
+  mainspring credential import rows.csv --fernet-key @old.key --dry-run
+  mainspring credential import dump.sql --fernet-key @old.key --user 7f0c… --replace
+  FERNET_KEY=… mainspring credential import rows.json -o json")]
+    Import(Import),
     /// Delete a provider's credential.
     #[command(after_help = "\
 Examples:
@@ -111,6 +122,7 @@ pub(crate) async fn run(cx: &Cx, command: &CredentialCommand) -> Result<Exit, Fa
         CredentialCommand::Set(set) => self::set(cx, &api, set).await,
         CredentialCommand::List(list) => self::list(cx, &api, list).await,
         CredentialCommand::Test(test) => self::test(cx, &api, test).await,
+        CredentialCommand::Import(import) => credential_import::import(cx, &api, import).await,
         CredentialCommand::Delete(delete) => self::delete(cx, &api, delete).await,
     };
     api.close().await;
@@ -211,7 +223,11 @@ async fn list(cx: &Cx, api: &Api, list: &List) -> Result<Exit, Failure> {
         for credential in answer["credentials"].as_array().into_iter().flatten() {
             let text = |field: &str| credential[field].as_str().unwrap_or_default().to_owned();
             let fields = text_list(credential["fields"].as_array().into_iter().flatten().filter_map(Value::as_str));
-            let valid = if credential["valid"] == true { "yes" } else { "no" };
+            let valid = match (&credential["needs_reconnect"], &credential["valid"]) {
+                (Value::String(_), _) => "connect again",
+                (_, Value::Bool(true)) => "yes",
+                _ => "no",
+            };
             rows.add([
                 text("id"),
                 text("provider"),

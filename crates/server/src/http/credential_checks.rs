@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mainspring_model::Problem as Finding;
 use mainspring_model::catalog::Provider;
+use mainspring_model::clock::Millis;
 use mainspring_model::credential::{Secret, is_host_entry};
 use mainspring_model::id::UserId;
 use mainspring_model::value::pointer_join;
@@ -73,6 +74,7 @@ pub(super) async fn members(api: &Api, caller: &Caller, ids: &[String], findings
 pub(super) fn changed_fields(
     provider: &Provider,
     values: Map<String, Value>,
+    now: Millis,
     findings: &mut Vec<Finding>,
 ) -> BTreeMap<String, Option<Secret>> {
     let mut given = BTreeMap::new();
@@ -86,7 +88,7 @@ pub(super) fn changed_fields(
         }
     }
     if !texts.is_empty() {
-        given.extend(fields_of(provider, texts, true, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
+        given.extend(fields_of(provider, texts, true, now, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
     }
     given
 }

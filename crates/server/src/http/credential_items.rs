@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use mainspring_engine::SealError;
 use mainspring_model::Problem as Finding;
 use mainspring_model::id::{CredentialId, Owner, UserId};
 use mainspring_model::role::Permission;
@@ -139,13 +138,12 @@ pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate
         if scope == Scope::Organization {
             want_hosts(&provider, hosts.as_deref(), &mut findings);
         }
-        let entry = checked(&provider, CredentialWrite { credentials, name, expires_at }, findings)?;
+        let entry = checked(&provider, CredentialWrite { credentials, name, expires_at }, saving.clock.now(), findings)?;
         let user = if scope == Scope::Organization { UserId::NOBODY } else { caller.owner.user };
         let owner = Owner { org: caller.owner.org, user };
         let id = CredentialId(saving.engine.new_id());
         let credentials = saving.engine.credentials();
-        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await;
-        let stored = stored.map_err(unsealed)?;
+        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await?;
         saving.audit(&caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
         let answer = CredentialAnswer { credential: item(&saving, &caller, &stored).await };
         Ok(Reply::json(StatusCode::CREATED, &answer).location(&format!("/api/credentials/{}", stored.id)))
@@ -206,7 +204,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
         let hosts = hosts.as_ref().unwrap_or(&record.hosts);
         want_hosts(&provider, hosts.as_deref(), &mut findings);
     }
-    let given = changed_fields(&provider, credentials.unwrap_or_default(), &mut findings);
+    let given = changed_fields(&provider, credentials.unwrap_or_default(), api.clock.now(), &mut findings);
     let expires = match expires_at {
         Some(Some(text)) => Time::parse(&text).map_or_else(
             || {
@@ -227,7 +225,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
         return Err(Problem::invalid_all(findings));
     }
     let change = CredentialChange { name, fields: None, expires_at: expires, hosts, shared_with };
-    let changed = api.engine.credentials().change(&record, given, change).await.map_err(unsealed)?.ok_or_else(|| missing(id))?;
+    let changed = api.engine.credentials().change(&record, given, change).await?.ok_or_else(|| missing(id))?;
     api.audit(&caller, "", Target::new("credential", id), Some(told(&record)), Some(told(&changed)));
     Ok(Reply::ok(&CredentialAnswer { credential: item(&api, &caller, &changed).await }))
 }
@@ -256,13 +254,6 @@ fn may_change(caller: &Caller, record: &CredentialRecord) -> Refusable<()> {
         Some(Access::Own) => Ok(()),
         Some(Access::Organization) => caller.demand(Permission::CredentialManage),
         _ => Err(denied("a credential that is shared is changed by its owner alone".to_owned())),
-    }
-}
-
-pub(super) fn unsealed(error: SealError) -> Box<Problem> {
-    match error {
-        SealError::Store(error) => error.into(),
-        SealError::Vault(error) => Problem::internal(error),
     }
 }
 

@@ -9,6 +9,7 @@ use mainspring_model::catalog::Provider;
 use mainspring_model::clock::Millis;
 use mainspring_model::credential::{CredentialField, Secret};
 use mainspring_model::id::CredentialId;
+use mainspring_model::oauth;
 use mainspring_model::problem::nearest;
 use mainspring_model::store::{CredentialRecord, DEFAULT_NAME};
 use mainspring_model::value::pointer_join;
@@ -20,8 +21,8 @@ use super::api::{Api, Shared};
 use super::audit::Target;
 use super::body::{Write, found};
 use super::caller::Caller;
-use super::credential_items::unsealed;
 use super::idempotency::once;
+use super::oauth_fields;
 use super::path::PathName;
 use super::problem::{Problem, Refusable};
 use super::providers;
@@ -38,8 +39,10 @@ pub struct CredentialBody {
     fields: Vec<String>,
     expires_at: Option<Time>,
     last_used_at: Option<Time>,
-    /// Not expired, and it opens with the server's key.
+    /// Not expired, not to be connected again, and it opens with the server's key.
     valid: bool,
+    /// Since when the service no longer takes the grant of an OAuth credential: somebody has to save new values.
+    needs_reconnect: Option<Time>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -52,12 +55,15 @@ pub struct ProviderCredentials {
 
 pub(super) async fn body_of(api: &Api, record: &CredentialRecord) -> CredentialBody {
     let expired = record.expires_at.is_some_and(|at| at <= api.clock.now());
+    let opened = api.engine.credentials().open_record(record).await;
+    let since = opened.as_ref().ok().and_then(|credential| credential.field(oauth::NEEDS_RECONNECT)?.parse::<i64>().ok());
     CredentialBody {
         name: record.name.clone(),
-        fields: record.fields.keys().cloned().collect(),
+        fields: record.fields.keys().filter(|field| !oauth::is_note(field)).cloned().collect(),
         expires_at: record.expires_at.map(Time),
         last_used_at: record.last_used_at.map(Time),
-        valid: !expired && api.engine.credentials().open_record(record).await.is_ok(),
+        valid: !expired && since.is_none() && opened.is_ok(),
+        needs_reconnect: since.map(|seconds| Time(seconds.saturating_mul(1_000))),
     }
 }
 
@@ -67,6 +73,7 @@ pub async fn get_credentials(State(api): Shared, caller: Caller, PathName(provid
     let provider = providers::find(&api, &caller, &provider)?;
     let records = api.store.list_credentials(&caller.owner, Some(&provider.id)).await?;
     let mut credential_types: Vec<String> = records.iter().flat_map(|record| record.fields.keys().cloned()).collect();
+    credential_types.retain(|field| !oauth::is_note(field));
     credential_types.sort_unstable();
     credential_types.dedup();
     let mut credentials = Vec::with_capacity(records.len());
@@ -125,7 +132,7 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// Checks a credential against its provider. What was found wrong before stands with what is found here.
-pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, mut findings: Vec<Finding>) -> Refusable<Entry> {
+pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, now: Millis, mut findings: Vec<Finding>) -> Refusable<Entry> {
     let CredentialWrite { credentials: values, name, expires_at } = wanted;
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_NAME.to_owned());
     if !is_name(&name) {
@@ -135,15 +142,15 @@ pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, mut findings
     if expires == Some(None) {
         findings.push(Finding::new("INVALID_VALUE", "/expires_at", "this is no RFC 3339 time, such as 2026-03-01T08:00:00Z"));
     }
-    let fields = fields_of(provider, values, false, &mut findings);
+    let fields = fields_of(provider, values, false, now, &mut findings);
     if findings.is_empty() { Ok(Entry { name, fields, expires_at: expires.flatten() }) } else { Err(Problem::invalid_all(findings)) }
 }
 
 /// Checks a credential against its provider and seals it.
 pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
-    let Entry { name, fields, expires_at } = checked(provider, wanted, Vec::new())?;
+    let Entry { name, fields, expires_at } = checked(provider, wanted, api.clock.now(), Vec::new())?;
     let id = CredentialId(api.engine.new_id());
-    let stored = api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await.map_err(unsealed)?;
+    let stored = api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await?;
     api.audit(caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
     Ok(stored)
 }
@@ -162,6 +169,7 @@ pub(super) fn fields_of(
     provider: &Provider,
     values: Map<String, Value>,
     partly: bool,
+    now: Millis,
     findings: &mut Vec<Finding>,
 ) -> BTreeMap<String, Secret> {
     let known: Vec<&str> = provider.credential.iter().map(|field| field.name.as_str()).collect();
@@ -174,7 +182,7 @@ pub(super) fn fields_of(
     }
     for (name, value) in values {
         let pointer = pointer_join("/credentials", &name);
-        if !known.contains(&name.as_str()) {
+        if !known.contains(&name.as_str()) && !oauth_fields::known(provider).contains(&name.as_str()) {
             findings.push(unknown(&provider.id, &name, pointer, &known));
             continue;
         }
@@ -191,11 +199,13 @@ pub(super) fn fields_of(
             }
         }
     }
+    oauth_fields::check(&mut fields, partly, now, findings);
     let missing = |field: &&CredentialField| {
         (!partly || given.contains(&field.name))
             && field.required
             && !refused.contains(&field.name)
             && fields.get(&field.name).is_none_or(|secret: &Secret| secret.expose().is_empty())
+            && !oauth_fields::gives(provider, &field.name, &fields)
     };
     for field in provider.credential.iter().filter(missing) {
         let message = format!("{} needs \"{}\" ({})", provider.id, field.name, field.title);

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header;
 use mainspring_model::hidden::Veil;
+use mainspring_model::oauth::is_note;
 use mainspring_model::store::{Paging, RunFilter, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -97,7 +98,7 @@ async fn gather(api: &Arc<Api>, caller: &Caller, veil: &Veil, parts: &Parts) -> 
     file(parts, "api_keys.json", &keys.collect()).await;
     let credentials = api.store.list_credentials(&owner, None).await?;
     let credentials = credentials.iter().map(|one| {
-        json!({"id": one.id, "provider": one.provider, "name": one.name, "fields": one.fields.keys().collect::<Vec<_>>(),
+        json!({"id": one.id, "provider": one.provider, "name": one.name, "fields": one.fields.keys().filter(|field| !is_note(field)).collect::<Vec<_>>(),
             "created_at": Time(one.created_at), "expires_at": one.expires_at.map(Time), "last_used_at": one.last_used_at.map(Time)})
     });
     file(parts, "credentials.json", &credentials.collect()).await;

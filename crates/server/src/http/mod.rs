@@ -39,6 +39,7 @@ mod metrics;
 mod monitoring;
 mod notification_rules;
 mod notifications;
+mod oauth_fields;
 mod one_call;
 mod openapi;
 mod organization_end;

@@ -6,7 +6,7 @@ use mainspring_engine::SealError;
 use mainspring_model::Problem as Finding;
 use mainspring_model::id::NotificationRuleId;
 use mainspring_model::role::Permission;
-use mainspring_model::store::NotificationRuleRecord;
+use mainspring_model::store::{NotificationRuleRecord, SealedRow, SealedTable};
 use mainspring_providers::egress::Request as Outgoing;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -208,23 +208,23 @@ async fn save(api: &Api, mut record: NotificationRuleRecord, new_secret: bool, s
     let mut secret = None;
     if new_secret {
         let seal = async {
-            api.engine.credentials().ensure_key(org).await?;
             let before = match &record.secrets {
-                Some(sealed) => notify::open_secrets(&api.vault, org, record.id, sealed)?,
+                Some(sealed) => notify::open_secrets(api.engine.credentials(), org, record.id, sealed).await?,
                 None => Vec::new(),
             };
             let new = notify::new_secret(&api.vault)?;
             let live = notify::rotated(&before, new.clone(), api.clock.now());
-            Ok::<_, SealError>((new, notify::seal_secrets(&api.vault, org, record.id, &live)?))
+            Ok::<_, SealError>((new, notify::seal_secrets(api.engine.credentials(), org, record.id, &live).await?.bytes()))
         };
-        let (new, sealed) = seal.await.map_err(|error| match error {
-            SealError::Store(error) => error.into(),
-            SealError::Vault(error) => Problem::internal(error),
-        })?;
+        let (new, sealed) = seal.await?;
         api.redactor.add(new.expose());
         (secret, record.secrets) = (Some(new.expose().to_owned()), Some(sealed));
     }
     api.store.put_notification_rule(&record).await?;
+    if let Some(sealed) = &record.secrets {
+        let row = SealedRow::one(SealedTable::NotificationRules, org, None, record.id.0, sealed.clone());
+        api.engine.credentials().written(&row).await?;
+    }
     let notification_rule = shown(&record).ok_or_else(|| Problem::internal("a rule that was just checked does not read"))?;
     Ok(Reply::json(status, &NotificationRuleSaved { notification_rule, secret }))
 }

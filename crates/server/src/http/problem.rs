@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use mainspring_engine::StartError;
+use mainspring_engine::{SealError, StartError};
 use mainspring_model::Problem as Finding;
 use mainspring_model::fault::Fault;
 use mainspring_model::store::StoreError;
@@ -198,6 +198,15 @@ impl IntoResponse for Box<Problem> {
 impl From<StoreError> for Box<Problem> {
     fn from(error: StoreError) -> Box<Problem> {
         Box::<Problem>::from(&error)
+    }
+}
+
+impl From<SealError> for Box<Problem> {
+    fn from(error: SealError) -> Box<Problem> {
+        match error {
+            SealError::Store(error) => error.into(),
+            SealError::Vault(error) => Problem::internal(error),
+        }
     }
 }
 

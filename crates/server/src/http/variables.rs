@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 use mainspring_model::Problem as Finding;
 use mainspring_model::id::{UserId, VariableId};
-use mainspring_model::store::{VariableRecord, VariableValue};
+use mainspring_model::store::{SealedRow, SealedTable, VariableRecord, VariableValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -108,7 +108,8 @@ pub async fn put_variable(State(api): Shared, PathLast(name): PathLast<String>, 
     let value = match (wanted.secret, wanted.value) {
         (false, value) => VariableValue::Plain(value),
         (true, Value::String(text)) if !text.is_empty() => {
-            VariableValue::Secret(api.engine.seal_variable(org, id, &text).await.map_err(Problem::internal)?)
+            let sealed = api.engine.credentials().seal_value(SealedTable::Variables, org, None, id.0, text.as_bytes()).await?;
+            VariableValue::Secret(sealed.bytes())
         }
         (true, _) => {
             let message = "a secret is text that is not empty";
@@ -118,6 +119,9 @@ pub async fn put_variable(State(api): Shared, PathLast(name): PathLast<String>, 
     let before = before.map(shown);
     let new = VariableRecord { org, name, id, user: caller.owner.user, value, created_at: 0, updated_at: 0 };
     let record = api.store.put_variable(&new).await?;
+    if let VariableValue::Secret(sealed) = &record.value {
+        api.engine.credentials().written(&SealedRow::one(SealedTable::Variables, org, None, record.id.0, sealed.clone())).await?;
+    }
     api.engine.variables_changed(org);
     api.audit(&caller, "put_variable", Target::new("variable", &record.name), before, Some(shown(&record)));
     Ok(Reply::json(StatusCode::OK, &VariableAnswer { variable: record.into() }))

@@ -94,7 +94,8 @@ async fn webhook(app: &App, message: &Message, record: &NotificationRuleRecord, 
     request = header(request, "webhook-id", &id);
     request = header(request, "webhook-timestamp", &(now / 1_000).to_string());
     if let Some(sealed) = &record.secrets {
-        let secrets = open_secrets(&app.vault, record.owner.org, record.id, sealed)
+        let secrets = open_secrets(app.engine.credentials(), record.owner.org, record.id, sealed)
+            .await
             .map_err(|error| Failure::passing(format!("the signing secret cannot be opened: {error}")))?;
         request = header(request, "webhook-signature", &sign(&secrets, &id, now / 1_000, body.as_bytes(), now));
     }

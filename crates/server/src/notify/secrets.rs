@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use mainspring_engine::{Credentials, SealError};
 use mainspring_model::clock::Millis;
 use mainspring_model::credential::Secret;
 use mainspring_model::id::{NotificationRuleId, OrgId};
-use mainspring_vault::{Place, Sealed, Vault, VaultError};
+use mainspring_model::store::{SealedRow, SealedTable};
+use mainspring_vault::{Vault, VaultError};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -38,17 +40,27 @@ pub fn rotated(before: &[LiveSecret], new: Secret, now: Millis) -> Vec<LiveSecre
 }
 
 /// # Errors
-/// The vault's.
-pub fn seal_secrets(vault: &Vault, org: OrgId, rule: NotificationRuleId, secrets: &[LiveSecret]) -> Result<Vec<u8>, VaultError> {
+/// The store's and the vault's.
+pub async fn seal_secrets(
+    credentials: &Credentials,
+    org: OrgId,
+    rule: NotificationRuleId,
+    secrets: &[LiveSecret],
+) -> Result<SealedRow, SealError> {
     let list: Vec<Value> = secrets.iter().map(|live| json!([live.secret.expose(), live.until])).collect();
-    Ok(vault.seal(&place(org, &rule), Value::from(list).to_string().as_bytes())?.to_bytes())
+    credentials.seal_value(SealedTable::NotificationRules, org, None, rule.0, Value::from(list).to_string().as_bytes()).await
 }
 
 /// # Errors
-/// The vault's.
-pub fn open_secrets(vault: &Vault, org: OrgId, rule: NotificationRuleId, sealed: &[u8]) -> Result<Vec<LiveSecret>, VaultError> {
-    let plain = vault.open(&place(org, &rule), &Sealed::from_bytes(sealed)?)?;
-    let list: Vec<(String, Option<Millis>)> = serde_json::from_str(plain.expose()).map_err(|_| VaultError::NotText)?;
+/// The store's and the vault's.
+pub async fn open_secrets(
+    credentials: &Credentials,
+    org: OrgId,
+    rule: NotificationRuleId,
+    sealed: &[u8],
+) -> Result<Vec<LiveSecret>, SealError> {
+    let plain = credentials.open_value(SealedTable::NotificationRules, org, None, rule.0, sealed).await?;
+    let list: Vec<(String, Option<Millis>)> = serde_json::from_slice(&plain).map_err(|_| VaultError::NotText)?;
     Ok(list.into_iter().map(|(secret, until)| LiveSecret { secret: Secret::new(secret), until }).collect())
 }
 
@@ -65,10 +77,6 @@ pub fn sign(secrets: &[LiveSecret], id: &str, timestamp: i64, body: &[u8], now: 
         format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
     });
     signed.collect::<Vec<_>>().join(" ")
-}
-
-fn place(org: OrgId, rule: &NotificationRuleId) -> Place<'_> {
-    Place { table: "notification_rules", org, owner: None, row: rule.0.as_bytes(), field: "secrets" }
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ mod deliver;
 
 use mainspring_engine::SealError;
 use mainspring_model::id::{MessageId, OrgId};
-use mainspring_model::store::{Channel, Message, NewMessage, Put, Throttle};
-use mainspring_vault::{Place, Sealed, VaultError};
+use mainspring_model::store::{Channel, Message, NewMessage, Put, SealedTable, Throttle};
+use mainspring_vault::VaultError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
@@ -15,8 +15,6 @@ use crate::mail::Postman;
 
 pub use deliver::serve;
 pub(crate) use deliver::{Failure, post, read};
-
-const TABLE: &str = "outbox";
 
 /// The way out of this process.
 #[derive(Default)]
@@ -52,11 +50,14 @@ impl Outbox {
     /// The store's and the vault's.
     pub async fn put<T: Serialize>(&self, app: &App, outgoing: Outgoing, content: &T) -> Result<Put, SealError> {
         let Outgoing { org, channel, key, throttle } = outgoing;
-        app.engine.credentials().ensure_key(org).await?;
         let id = MessageId(app.engine.new_id());
         let content = serde_json::to_vec(content).unwrap_or_default();
-        let sealed = app.vault.seal(&place(org, &id), &content)?.to_bytes();
-        let put = app.store.put_message(&NewMessage { id, org, channel, key, throttle, sealed }).await?;
+        let row = app.engine.credentials().seal_value(SealedTable::Outbox, org, None, id.0, &content).await?;
+        let put = app.store.put_message(&NewMessage { id, org, channel, key, throttle, sealed: row.bytes() }).await?;
+        // The message is kept by now, whatever becomes of its key.
+        if let Err(error) = app.engine.credentials().written(&row).await {
+            tracing::warn!(%error, message = %id, "a message could not be looked at for a newer key");
+        }
         self.bell.notify_one();
         Ok(put)
     }
@@ -64,19 +65,6 @@ impl Outbox {
 
 /// The content of a message that was taken from the store.
 async fn open<T: DeserializeOwned>(app: &App, message: &Message) -> Result<T, SealError> {
-    let sealed = Sealed::from_bytes(message.sealed.clone())?;
-    let opened = app.vault.open_bytes(&place(message.org, &message.id), &sealed);
-    let plain = match opened {
-        // Another node made this key since we looked.
-        Err(VaultError::DataKeyMissing { .. }) => {
-            app.engine.credentials().load_keys().await?;
-            app.vault.open_bytes(&place(message.org, &message.id), &sealed)?
-        }
-        opened => opened?,
-    };
+    let plain = app.engine.credentials().open_value(SealedTable::Outbox, message.org, None, message.id.0, &message.sealed).await?;
     serde_json::from_slice(&plain).map_err(|_| VaultError::NotText.into())
-}
-
-fn place(org: OrgId, id: &MessageId) -> Place<'_> {
-    Place { table: TABLE, org, owner: None, row: id.0.as_bytes(), field: "content" }
 }

@@ -5,6 +5,7 @@ pub(crate) mod line;
 pub mod log;
 mod marks;
 pub mod postgres;
+mod tokens;
 mod way;
 
 use std::path::Path;
@@ -209,6 +210,7 @@ pub async fn join(
         let audit = audit.clone();
         Box::new(move |used| audit.used(used))
     });
+    engine.credentials().renew_tokens_by(Arc::new(tokens::Guarded { egress: egress.clone(), clock: clock.clone() }));
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -224,7 +226,7 @@ pub async fn join(
         grace: settings.grace,
         started_at: clock.now(),
     };
-    Ok(Arc::new(App {
+    let app = Arc::new(App {
         engine,
         store,
         catalog,
@@ -243,7 +245,9 @@ pub async fn join(
         limits,
         tracer: OnceLock::new(),
         mode,
-    }))
+    });
+    tokens::tell_of_reconnects(&app);
+    Ok(app)
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

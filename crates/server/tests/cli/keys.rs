@@ -60,3 +60,61 @@ fn api_keys_are_shown_once() {
     place.run(&["api-key", "delete", &key]).expect(2);
     assert!(place.run(&["api-key", "list"]).expect(0).out.contains("there is no key"));
 }
+
+/// Made by another program with the key of the Fernet specification.
+const EARLIER_KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
+const EARLIER: [&str; 4] = [
+    "gAAAAABlU_EBAQEBAQEBAQEBAQEBAQEBAfqDWcxyQ4l1C2io1ZXrM3hp8dd0fJOOgeR7BfT6Jtcd8LeRpx_l5gygoKKClxsb3A==",
+    "gAAAAABlU_ECAgICAgICAgICAgICAgICAqHRdybAeJ6tM1V1vd9DeVtLygokXsjYIIGMZdC-nYfzmdRJjerZGjBBdcfunCa6MXItxyrby7BXxcJw4wGErvg=",
+    "gAAAAABlU_EDAwMDAwMDAwMDAwMDAwMDAysTkHwfqONiyH_ly0UxI0-QiY0clq2FCCGnqIv7l2qkYEu0aYiVT8vLjVqVFrdXKR2GWAeQLAfUP0mzS35C9c4=",
+    "gAAAAABlU_EEBAQEBAQEBAQEBAQEBAQEBOPhxFkecBrDDHRIqVuQZy-OYqXLHwTvLF_uqydbZMBK6Gzlp5w00YGWCzWvUr84Mw==",
+];
+
+#[test]
+fn credentials_of_an_earlier_system_are_taken_over() {
+    let place = Place::new();
+    place.write("old.key", EARLIER_KEY);
+    let row = |user: &str, provider: &str, kind: &str, token: &str| json!({ "user_id": user, "provider": provider, "type": kind, "encrypted_value": token });
+    let mut oauth = row("a", "http", "oauth_token", EARLIER[1]);
+    oauth["token_expires_at"] = json!("2099-03-01 08:00:00+00");
+    let rows = json!([
+        row("a", "openai", "api_key", EARLIER[0]),
+        oauth,
+        row("a", "http", "oauth_refresh_token", EARLIER[2]),
+        row("a", "salesforce", "api_key", EARLIER[3]),
+        row("a", "groq", "api_key", &EARLIER[0].replace("AQEBAQ", "AQEBAA")),
+        row("b", "openai", "api_key", EARLIER[3]),
+    ]);
+    place.write("rows.json", &rows.to_string());
+    let import = |more: &[&str]| {
+        let done = place.run(&[&["credential", "import", "rows.json", "--fernet-key", "@old.key", "-o", "json"][..], more].concat());
+        assert!(!done.out.contains("earlier-4711") && !done.err.contains("earlier-4711"), "{}{}", done.out, done.err);
+        done
+    };
+    let several = import(&[]).expect(2);
+    assert!(several.err.contains("--user"), "{}", several.err);
+    let stored = || place.run(&["credential", "list", "-o", "json"]).expect(0).json()["credentials"].as_array().unwrap().clone();
+    let states = |told: &serde_json::Value| {
+        let rows = told["rows"].as_array().unwrap().clone();
+        rows.iter().map(|row| format!("{} {}", row["row"], row["status"].as_str().unwrap())).collect::<Vec<_>>().join(", ")
+    };
+    let dry = import(&["--user", "a", "--dry-run"]).expect(1).json();
+    assert_eq!(states(&dry), "1 would import, 2 would import, 3 refused, 4 refused, 5 refused", "{dry}");
+    assert!(stored().is_empty());
+    let done = import(&["--user", "a"]).expect(1).json();
+    assert_eq!(states(&done), "1 imported, 2 imported, 3 refused, 4 refused, 5 refused", "{done}");
+    for (row, reason) in [(2, "token_url"), (3, "salesforce"), (4, "another key")] {
+        assert!(done["rows"][row]["reason"].as_str().unwrap().contains(reason), "{done}");
+    }
+    let fields: Vec<String> = stored().iter().map(|one| format!("{} {}", one["provider"], one["fields"])).collect();
+    assert_eq!(fields, [r#""http" ["access_token","expires_at"]"#, r#""openai" ["api_key"]"#]);
+    assert_eq!(states(&import(&["--user", "b"]).expect(0).json()), "6 kept");
+    assert_eq!(states(&import(&["--user", "b", "--replace"]).expect(0).json()), "6 imported");
+    // What stands in the folder is sealed by the program's own key.
+    for entry in std::fs::read_dir(place.data()).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        assert!(!bytes.windows(12).any(|part| part == b"earlier-4711" || part == b"gAAAAABlU_EB"), "{}", entry.path().display());
+    }
+    place.run(&["credential", "import", "rows.json", "--fernet-key", "short"]).expect(2);
+    place.run(&["credential", "import", "old.key", "--fernet-key", "@old.key"]).expect(2);
+}

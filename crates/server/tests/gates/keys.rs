@@ -14,6 +14,7 @@ use mainspring_server::settings::Settings;
 use mainspring_server::wire;
 use serde_json::json;
 
+use super::sealed;
 use crate::cli::program::Place;
 use crate::postgres::database::Database;
 
@@ -88,7 +89,11 @@ async fn work(app: Arc<App>, owners: Arc<Vec<Owner>>, load: Arc<Load>, seed: u64
     while !load.over.load(Ordering::Relaxed) {
         dice = dice.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
         let n = (dice >> 33) as usize % secrets;
-        if dice >> 60 == 0 {
+        if dice >> 57 == 127 {
+            load.note(sealed::put(&app, &owners[n % owners.len()]).await, &load.writes);
+        } else if dice >> 59 == 30 {
+            load.note(sealed::check(&app, &owners[n % owners.len()]).await, &load.reads);
+        } else if dice >> 60 == 0 {
             load.note(put(&app, &owners, n, dice >> 40).await, &load.writes);
         } else {
             load.note(check(&app, &owners, n).await, &load.reads);
@@ -106,6 +111,9 @@ async fn rotate_under_load(data: &Path, database: Option<&Database>, nodes: usiz
     let before = wire::open(&settings(data, database, OLD), false).await.unwrap();
     let all: Vec<_> = stream::iter(0..secrets).map(|n| put(&before, &owners, n, 0)).buffer_unordered(16).collect().await;
     assert_eq!(all.into_iter().collect::<Result<Vec<_>, _>>().err(), None);
+    for owner in owners.iter() {
+        assert_eq!(sealed::put(&before, owner).await, Ok(()));
+    }
     before.store.close().await;
 
     let both = format!("{NEW},{OLD}");
@@ -125,10 +133,13 @@ async fn rotate_under_load(data: &Path, database: Option<&Database>, nodes: usiz
     let rotator = wire::open(&settings(data, database, &both), false).await.unwrap();
     let credentials = rotator.engine.credentials();
     let report = credentials.key_report().await.unwrap();
-    // The organization of the local owner is there from the start.
-    assert_eq!((report.ring[1].data_keys, report.ring[1].canary, report.ring[1].may_go()), (ORGANIZATIONS as u64 + 1, true, false));
+    // The organization of the local owner is there from the start, and second factors are the installation's.
+    let keys = ORGANIZATIONS as u64 + 2;
+    assert_eq!((report.ring[1].data_keys, report.ring[1].canary, report.ring[1].may_go()), (keys, true, false));
+    let rows: u64 = report.data_keys.iter().map(|key| key.rows).sum();
+    assert!(rows >= (secrets + 4 * ORGANIZATIONS) as u64, "{rows} rows are counted");
     let ring = credentials.rotate_ring().await.unwrap();
-    assert_eq!((ring.rewrapped, ring.canary), (ORGANIZATIONS as u64 + 1, true));
+    assert_eq!((ring.rewrapped, ring.canary), (keys, true));
     let mut rounds = Vec::new();
     for _ in 0..2 {
         rounds.push(credentials.rotate_data_keys(&mut |_, _| {}).await.unwrap());
@@ -168,6 +179,9 @@ async fn rotate_under_load(data: &Path, database: Option<&Database>, nodes: usiz
     let after = wire::open(&settings(data, database, NEW), false).await.unwrap();
     for n in 0..secrets {
         assert_eq!(check(&after, &owners, n).await, Ok(()));
+    }
+    for owner in owners.iter() {
+        assert_eq!(sealed::check(&after, owner).await, Ok(()));
     }
     after.store.close().await;
     let refused = wire::open(&settings(data, database, OLD), false).await.map(drop).unwrap_err();

@@ -23,6 +23,7 @@ mod r1;
 mod s13;
 mod s6;
 mod s8;
+mod sealed;
 mod slots;
 mod sockets;
 mod stand_in;

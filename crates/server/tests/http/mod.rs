@@ -20,6 +20,7 @@ mod limits;
 pub mod live;
 mod matrix;
 mod metrics;
+mod oauth;
 mod observing;
 mod organizations;
 mod outside;

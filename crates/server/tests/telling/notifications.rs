@@ -67,11 +67,14 @@ async fn a_failed_run_is_told_once_by_every_channel() {
     for _ in 0..4 {
         fail(&world, &plan).await;
     }
+    let ended = clock.now();
     looks("the telling", &clock, || async { world.app.store.next_message().await.unwrap().is_some() }).await;
     // The watcher is killed and another looks at the same again.
     watching.abort();
     let watchers = [tokio::spawn(notify::serve(world.app.clone())), tokio::spawn(notify::serve(world.app.clone()))];
     let delivering = tokio::spawn(outbox::serve(world.app.clone()));
+    // All four, before the distance is over.
+    looks("the telling of all", &clock, || async { world.app.store.watched_until().await.unwrap() > ended }).await;
     looks("the first of each", &clock, || async { smtp.letters().len() == 1 && !receiver.asked().is_empty() }).await;
     let told = smtp.letters()[0].text.clone();
     assert!(told.contains("Nightly") && told.contains("USER_NO: no such thing"), "{told}");

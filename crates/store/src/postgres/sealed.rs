@@ -23,6 +23,22 @@ impl SealedStore for PostgresStore {
             SealedTable::Credentials => {
                 "select id, user_id, fields::text from credentials where org_id = $1 and ($2::uuid is null or id > $2) order by id limit $3"
             }
+            SealedTable::Variables => {
+                "select id, null::uuid, sealed from variables where org_id = $1 and sealed is not null \
+                 and ($2::uuid is null or id > $2) order by id limit $3"
+            }
+            SealedTable::NotificationRules => {
+                "select id, null::uuid, secrets from notification_rules where org_id = $1 and secrets is not null \
+                 and ($2::uuid is null or id > $2) order by id limit $3"
+            }
+            SealedTable::Outbox => {
+                "select id, null::uuid, sealed from outbox where org_id = $1 and sealed is not null \
+                 and ($2::uuid is null or id > $2) order by id limit $3"
+            }
+            SealedTable::SecondFactors => {
+                "select user_id, user_id, sealed from second_factors where org_id = $1 and sealed is not null \
+                 and ($2::uuid is null or user_id > $2) order by user_id limit $3"
+            }
         };
         let found = async {
             let mut session = self.read(Scope::Org(org)).await?;
@@ -39,10 +55,18 @@ impl SealedStore for PostgresStore {
             SealedTable::Credentials => {
                 "update credentials set fields = $4::text::json where org_id = $1 and id = $2 and fields::text = $3"
             }
+            SealedTable::Variables => "update variables set sealed = $4 where org_id = $1 and id = $2 and sealed = $3",
+            SealedTable::NotificationRules => "update notification_rules set secrets = $4 where org_id = $1 and id = $2 and secrets = $3",
+            SealedTable::Outbox => "update outbox set sealed = $4 where org_id = $1 and id = $2 and sealed = $3",
+            SealedTable::SecondFactors => "update second_factors set sealed = $4 where org_id = $1 and user_id = $2 and sealed = $3",
         };
         let done = async {
             let mut session = self.write(Scope::Org(seen.org)).await?;
-            let query = session.query(sql).bind(seen.org.0).bind(seen.id).bind(sealed_text(&seen.fields)?).bind(sealed_text(fields)?);
+            let query = session.query(sql).bind(seen.org.0).bind(seen.id);
+            let query = match seen.table.field() {
+                None => query.bind(sealed_text(&seen.fields)?).bind(sealed_text(fields)?),
+                Some(field) => query.bind(seen.fields.get(field)).bind(fields.get(field)),
+            };
             let done = query.execute(&mut *session).await?;
             session.commit().await?;
             Ok(done.rows_affected() == 1)
@@ -86,5 +110,9 @@ impl SealedStore for PostgresStore {
 }
 
 fn sealed_row(table: SealedTable, org: OrgId, row: &PgRow) -> Result<SealedRow, Fail> {
-    Ok(SealedRow { table, org, id: row.try_get(0)?, user: Some(UserId(row.try_get(1)?)), fields: unsealed(row, 2)? })
+    let (id, user) = (row.try_get(0)?, row.try_get::<Option<Uuid>, _>(1)?.map(UserId));
+    match table.field() {
+        None => Ok(SealedRow { table, org, user, id, fields: unsealed(row, 2)? }),
+        Some(_) => Ok(SealedRow::one(table, org, user, id, row.try_get(2)?)),
+    }
 }

@@ -21,6 +21,22 @@ impl SealedStore for SqliteStore {
             SealedTable::Credentials => {
                 "select id, user_id, fields from credentials where org_id = ?1 and (?2 is null or id > ?2) order by id limit ?3"
             }
+            SealedTable::Variables => {
+                "select id, null, sealed from variables \
+                 where org_id = ?1 and sealed is not null and (?2 is null or id > ?2) order by id limit ?3"
+            }
+            SealedTable::NotificationRules => {
+                "select id, null, secrets from notification_rules \
+                 where org_id = ?1 and secrets is not null and (?2 is null or id > ?2) order by id limit ?3"
+            }
+            SealedTable::Outbox => {
+                "select id, null, sealed from outbox \
+                 where org_id = ?1 and sealed is not null and (?2 is null or id > ?2) order by id limit ?3"
+            }
+            SealedTable::SecondFactors => {
+                "select user_id, user_id, sealed from second_factors \
+                 where ?1 = zeroblob(16) and (?2 is null or user_id > ?2) order by user_id limit ?3"
+            }
         };
         self.read(move |connection| {
             Box::pin(async move {
@@ -34,10 +50,21 @@ impl SealedStore for SqliteStore {
     async fn replace_sealed(&self, seen: &SealedRow, fields: &BTreeMap<String, Vec<u8>>) -> Result<bool, StoreError> {
         let sql = match seen.table {
             SealedTable::Credentials => "update credentials set fields = ?4 where org_id = ?1 and id = ?2 and fields = ?3",
+            SealedTable::Variables => "update variables set sealed = ?4 where org_id = ?1 and id = ?2 and sealed = ?3",
+            SealedTable::NotificationRules => "update notification_rules set secrets = ?4 where org_id = ?1 and id = ?2 and secrets = ?3",
+            SealedTable::Outbox => "update outbox set sealed = ?4 where org_id = ?1 and id = ?2 and sealed = ?3",
+            SealedTable::SecondFactors => "update second_factors set sealed = ?4 where ?1 = zeroblob(16) and user_id = ?2 and sealed = ?3",
         };
-        let (org, id, old, new) = (seen.org, seen.id, seen.fields.clone(), fields.clone());
+        let (table, org, id, old, new) = (seen.table, seen.org, seen.id, seen.fields.clone(), fields.clone());
         self.write(async move |connection| {
-            let query = sqlx::query(sql).bind(bytes(org.0)).bind(bytes(id)).bind(sealed_text(&old)?).bind(sealed_text(&new)?);
+            let query = sqlx::query(sql).bind(bytes(org.0)).bind(bytes(id));
+            let query = match table.field() {
+                None => query.bind(sealed_text(&old)?).bind(sealed_text(&new)?),
+                Some(field) => {
+                    let (Some(old), Some(new)) = (old.get(field), new.get(field)) else { return Ok(false) };
+                    query.bind(old.clone()).bind(new.clone())
+                }
+            };
             Ok(query.execute(connection).await?.rows_affected() == 1)
         })
         .await
@@ -75,5 +102,10 @@ impl SealedStore for SqliteStore {
 }
 
 fn sealed_row(table: SealedTable, org: OrgId, row: &SqliteRow) -> Result<SealedRow, Fail> {
-    Ok(SealedRow { table, org, id: uuid(row, 0)?, user: Some(UserId(uuid(row, 1)?)), fields: unsealed_text(row.try_get(2)?)? })
+    let id = uuid(row, 0)?;
+    let user = row.try_get::<Option<&[u8]>, _>(1)?.map(|_| uuid(row, 1)).transpose()?.map(UserId);
+    match table.field() {
+        None => Ok(SealedRow { table, org, user, id, fields: unsealed_text(row.try_get(2)?)? }),
+        Some(_) => Ok(SealedRow::one(table, org, user, id, row.try_get(2)?)),
+    }
 }

@@ -63,7 +63,7 @@ macro_rules! suite {
             secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;
             egress: rules;
             people: users, organizations, members;
-            sealed: rows_in_pages, values_are_replaced_where_they_were_seen, keys_are_wrapped_anew_where_they_were_seen;
+            sealed: rows_in_pages, values_are_replaced_where_they_were_seen, every_table_is_listed_and_replaced, keys_are_wrapped_anew_where_they_were_seen;
             sessions: a_session_lasts_until_it_ends, a_refresh_token_is_used_once, a_lost_answer_is_given_again, refreshing_at_once,
                 tokens_for_one_use, attempts_are_counted, attempts_at_once, passwords_are_replaced, what_has_ended_goes;
             factors: second_factors, recovery_codes, outside_identities;

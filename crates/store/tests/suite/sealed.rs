@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mainspring_model::id::{CredentialId, Owner};
-use mainspring_model::store::{DataKeyRecord, NewCredential, SealedTable};
+use mainspring_model::id::{CredentialId, MessageId, NotificationRuleId, OrgId, Owner, VariableId};
+use mainspring_model::store::{
+    Channel, DataKeyRecord, NewCredential, NewMessage, NotificationRuleRecord, SealedRow, SealedTable, SecondFactor, VariableRecord,
+    VariableValue,
+};
+use serde_json::json;
 
 use super::make::{World, owner};
 
@@ -50,6 +54,69 @@ pub async fn values_are_replaced_where_they_were_seen(world: &World) {
     world.store.delete_credentials(&ME, "github", None).await.unwrap();
     assert!(!world.store.replace_sealed(&now, &new).await.unwrap(), "it is gone");
     assert!(world.store.sealed_rows(TABLE, ME.org, None, 9).await.unwrap().is_empty(), "and does not come back");
+}
+
+/// Each table that has sealed values, with one row that has one and, where that can be, one that has none.
+async fn one_of_each(world: &World) -> Vec<SealedRow> {
+    let (store, org, at) = (&world.store, ME.org, world.now());
+    put(world, ME, "a", 1).await;
+    let mut rows = store.sealed_rows(SealedTable::Credentials, org, None, 9).await.unwrap();
+    let variable = |name: &str, value| VariableRecord {
+        org,
+        name: name.to_owned(),
+        id: VariableId(world.uuid()),
+        user: ME.user,
+        value,
+        created_at: 0,
+        updated_at: 0,
+    };
+    let secret = variable("SECRET", VariableValue::Secret(vec![0, 255, 2]));
+    rows.push(SealedRow::one(SealedTable::Variables, org, None, secret.id.0, vec![0, 255, 2]));
+    store.put_variable(&secret).await.unwrap();
+    store.put_variable(&variable("PLAIN", VariableValue::Plain(json!(1)))).await.unwrap();
+    let rule = |name: &str, secrets| NotificationRuleRecord {
+        id: NotificationRuleId(world.uuid()),
+        owner: ME,
+        name: name.to_owned(),
+        definition: json!({}),
+        secrets,
+        created_at: at,
+        updated_at: at,
+    };
+    let webhook = rule("webhook", Some(vec![0, 255, 3]));
+    rows.push(SealedRow::one(SealedTable::NotificationRules, org, None, webhook.id.0, vec![0, 255, 3]));
+    store.put_notification_rule(&webhook).await.unwrap();
+    store.put_notification_rule(&rule("mail", None)).await.unwrap();
+    let id = MessageId(world.uuid());
+    let message = NewMessage { id, org, channel: Channel::Mail, key: "k".to_owned(), throttle: None, sealed: vec![0, 255, 4] };
+    store.put_message(&message).await.unwrap();
+    rows.push(SealedRow::one(SealedTable::Outbox, org, None, id.0, vec![0, 255, 4]));
+    let factor = SecondFactor { sealed: vec![0, 255, 5], confirmed_at: None, last_step: None, created_at: at };
+    store.put_second_factor(ME.user, &factor).await.unwrap();
+    rows.push(SealedRow::one(SealedTable::SecondFactors, OrgId::INSTALLATION, Some(ME.user), ME.user.0, vec![0, 255, 5]));
+    rows
+}
+
+pub async fn every_table_is_listed_and_replaced(world: &World) {
+    let rows = one_of_each(world).await;
+    assert_eq!(rows.iter().map(|row| row.table).collect::<Vec<_>>(), SealedTable::ALL);
+    for row in rows {
+        let table = row.table;
+        let listed = async |org, after| world.store.sealed_rows(table, org, after, 9).await.unwrap();
+        assert_eq!(listed(row.org, None).await, std::slice::from_ref(&row), "{table:?}");
+        assert!(listed(row.org, Some(row.id)).await.is_empty() && listed(owner(1).org, None).await.is_empty(), "{table:?}");
+        let new: BTreeMap<String, Vec<u8>> = row.fields.keys().map(|field| (field.clone(), vec![9, 0, 255])).collect();
+        let mut elsewhere = row.clone();
+        elsewhere.org = owner(1).org;
+        assert!(!world.store.replace_sealed(&elsewhere, &new).await.unwrap(), "{table:?} through another organization");
+        assert!(world.store.replace_sealed(&row, &new).await.unwrap(), "{table:?}");
+        assert!(!world.store.replace_sealed(&row, &new).await.unwrap(), "{table:?} holds another value by now");
+        assert_eq!(listed(row.org, None).await, [SealedRow { fields: new, ..row.clone() }], "{table:?}");
+    }
+    let factor = world.store.second_factor(ME.user).await.unwrap().unwrap();
+    assert_eq!((factor.sealed, factor.confirmed_at), (vec![9, 0, 255], None));
+    let variables = world.store.list_variables(ME.org).await.unwrap();
+    assert!(variables.iter().any(|variable| variable.value == VariableValue::Secret(vec![9, 0, 255])));
 }
 
 pub async fn keys_are_wrapped_anew_where_they_were_seen(world: &World) {

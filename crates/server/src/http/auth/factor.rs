@@ -4,8 +4,8 @@ use axum::extract::State;
 use http::StatusCode;
 use mainspring_model::id::{OrgId, UserId};
 use mainspring_model::lockout::Rule;
-use mainspring_model::store::SecondFactor;
-use mainspring_vault::{Place, Sealed, TotpSecret, plain_recovery_code, recovery_code};
+use mainspring_model::store::{SealedTable, SecondFactor};
+use mainspring_vault::{TotpSecret, plain_recovery_code, recovery_code};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -61,10 +61,11 @@ pub async fn enrol_second_factor(State(api): Shared, write: Write<Enrolment>) ->
     let user = user_of(&api, &caller).await?;
     right_password(&api, &user, body.password).await?;
     let secret = TotpSecret::generate(api.vault.entropy())?;
-    ensure_key(&api).await?;
-    let sealed = api.vault.seal(&place(&user.id), secret.bytes())?;
-    let factor = SecondFactor { sealed: sealed.to_bytes(), confirmed_at: None, last_step: None, created_at: api.clock.now() };
+    let credentials = api.engine.credentials();
+    let sealed = credentials.seal_value(SealedTable::SecondFactors, OrgId::INSTALLATION, Some(user.id), user.id.0, secret.bytes()).await?;
+    let factor = SecondFactor { sealed: sealed.bytes(), confirmed_at: None, last_step: None, created_at: api.clock.now() };
     api.store.put_second_factor(user.id, &factor).await?;
+    credentials.written(&sealed).await?;
     let enrolled = Enrolled { secret: secret.text(), otpauth_uri: secret.uri(NAME, &user.email) };
     Ok(Reply::json(StatusCode::CREATED, &enrolled))
 }
@@ -145,22 +146,9 @@ pub async fn accept(api: &Api, user: UserId, code: &str) -> Refusable<bool> {
 }
 
 async fn open(api: &Api, user: UserId, factor: &SecondFactor) -> Refusable<TotpSecret> {
-    ensure_key(api).await?;
-    let sealed = Sealed::from_bytes(factor.sealed.clone())?;
-    if Some(sealed.key_version()) > api.vault.data_key_version(OrgId::INSTALLATION) {
-        // Another node changed the key since this one looked.
-        api.engine.credentials().load_keys_of(OrgId::INSTALLATION).await.map_err(Problem::internal)?;
-    }
-    Ok(TotpSecret::from_bytes(api.vault.open_bytes(&place(&user), &sealed)?))
-}
-
-/// The installation's data key, which another node may have made since this one started.
-async fn ensure_key(api: &Api) -> Refusable<()> {
-    api.engine.credentials().ensure_key(OrgId::INSTALLATION).await.map_err(Problem::internal)
-}
-
-fn place(user: &UserId) -> Place<'_> {
-    Place { table: "second_factors", org: OrgId::INSTALLATION, owner: Some(*user), row: user.0.as_bytes(), field: "secret" }
+    let credentials = api.engine.credentials();
+    let opened = credentials.open_value(SealedTable::SecondFactors, OrgId::INSTALLATION, Some(user), user.0, &factor.sealed).await?;
+    Ok(TotpSecret::from_bytes(opened))
 }
 
 fn hash(code: &str) -> Vec<u8> {
