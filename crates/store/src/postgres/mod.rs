@@ -51,6 +51,7 @@ mod secrets;
 mod session;
 mod sessions;
 mod shares;
+mod signals;
 mod snapshot;
 mod sweep;
 mod trust;
