@@ -66,6 +66,9 @@ pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoc
             Err(fault) => result = Err(fault),
         }
     }
+    if let Ok(outcome) = result {
+        result = inner.carry_out(&header, epoch, &call, outcome).await?;
+    }
     Some(Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child })
 }
 

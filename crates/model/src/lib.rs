@@ -23,6 +23,7 @@ pub mod run;
 pub mod scope;
 pub mod store;
 pub mod value;
+pub mod wait;
 
 pub use fault::{Class, Code, Effected, Fault};
 pub use problem::Problem;

@@ -114,6 +114,9 @@ impl Driver {
         };
         let status = report.ending.status;
         self.commit(Standing::Ended(stored)).await?;
+        if self.run.has_awaited() {
+            self.forget_waits(None).await;
+        }
         self.inner.meter.ended(status);
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
