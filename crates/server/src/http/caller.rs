@@ -1,8 +1,8 @@
 //! Who asks: in dev mode the local owner, otherwise the user of the API key, access token or session cookie. Nothing else in a
 //! request names anybody.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -16,8 +16,8 @@ use mainspring_vault::{AccessToken, Token};
 use super::api::Api;
 use super::permissions::denied;
 use super::problem::{Problem, Refusable};
-use crate::known::Known;
 use super::{cookie, members};
+use crate::known::Known;
 
 /// Who asks, on behalf of which organization, and as what.
 #[derive(Clone, Copy, Debug)]
