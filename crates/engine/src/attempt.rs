@@ -82,6 +82,9 @@ pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoc
             Err(fault) => result = Err(fault),
         }
     }
+    if let Ok(outcome) = result {
+        result = inner.carry_out(&header, epoch, &call, outcome).await?;
+    }
     if let Some(traced) = traced {
         traced.end(&inner, result.as_ref().err());
     }

@@ -25,6 +25,7 @@ pub mod scope;
 pub mod store;
 pub mod trace;
 pub mod value;
+pub mod wait;
 
 pub use fault::{Class, Code, Effected, Fault};
 pub use problem::Problem;

@@ -32,6 +32,7 @@ mod roles;
 mod schedules;
 mod serving;
 mod steps;
+mod waiting;
 mod webhook_answers;
 mod webhooks;
 pub mod world;
