@@ -121,16 +121,22 @@ impl Credentials {
         self.load_keys_of(owner.org).await?;
         self.ensure_key(owner.org).await?;
         let known = self.store.list_credentials(&owner, Some(provider)).await?;
-        let id = known.iter().find(|known| known.name == name).map_or(id, |known| known.id);
-        let mut sealed = BTreeMap::new();
-        for (field, secret) in fields {
-            let place = place(&owner, &id, &field);
-            sealed.insert(field.clone(), self.vault.seal(&place, secret.expose().as_bytes())?.to_bytes());
+        let mut id = known.iter().find(|known| known.name == name).map_or(id, |known| known.id);
+        loop {
+            let mut sealed = BTreeMap::new();
+            for (field, secret) in &fields {
+                let place = place(&owner, &id, field);
+                sealed.insert(field.clone(), self.vault.seal(&place, secret.expose().as_bytes())?.to_bytes());
+            }
+            let (provider, name, hosts) = (provider.to_owned(), name.to_owned(), hosts.clone());
+            let stored = self.store.put_credential(&NewCredential { id, owner, provider, name, fields: sealed, expires_at, hosts }).await?;
+            if stored.id == id {
+                self.catch_up(stored.owner.org, &sealed_row(&stored)).await?;
+                return Ok(stored);
+            }
+            // Somebody made one of this name meanwhile; the fields are sealed anew, for that one.
+            id = stored.id;
         }
-        let new = NewCredential { id, owner, provider: provider.to_owned(), name: name.to_owned(), fields: sealed, expires_at, hosts };
-        let stored = self.store.put_credential(&new).await?;
-        self.catch_up(stored.owner.org, &sealed_row(&stored)).await?;
-        Ok(stored)
     }
 
     /// Changes a stored credential; of its fields those that are given, `None` for one that it loses. A token that is renewed meanwhile

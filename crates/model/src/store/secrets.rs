@@ -75,7 +75,8 @@ pub trait SecretStore: Send + Sync {
 
     async fn put_canary(&self, sealed: &[u8]) -> Result<(), StoreError>;
 
-    /// Replaces the owner's credential of that provider and name (its id and its shares stay with the first).
+    /// Makes a credential, or replaces what the one of this id holds; its shares stay. Where the owner has another of that provider and
+    /// name, nothing is written and that one is given: fields are sealed for one id and open under no other.
     async fn put_credential(&self, credential: &NewCredential) -> Result<CredentialRecord, StoreError>;
 
     /// The owner's own, by provider and name.

@@ -220,3 +220,14 @@ async fn a_test_says_what_it_saw() {
     assert_eq!(test("http", json!({"token": "wrong-key"}), json!({"url": picky.url("/me")})).await, "refused");
     assert_eq!(test("webhook", json!({"token": "right"}), json!({"url": picky.url("/me")})).await, "untestable");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_that_are_made_at_once_under_one_name_one_is_there_and_opens() {
+    let world = World::dev().await;
+    let body = |n: usize| json!({"credentials": {"api_key": format!("sk-{n}")}});
+    let answers = futures_util::future::join_all((0..8).map(|n| world.post("/api/provider-credentials/openai", body(n)))).await;
+    assert!(answers.iter().all(|answer| answer.status.is_success()));
+    let stored = world.app.store.list_credentials(&Owner::LOCAL, Some("openai")).await.unwrap();
+    assert_eq!(stored.len(), 1);
+    world.app.engine.credentials().open_record(&stored[0]).await.expect("its values are sealed for its own id");
+}

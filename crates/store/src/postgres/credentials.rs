@@ -40,12 +40,12 @@ pub(super) const USABLE: &str = select!(
 );
 
 pub(super) async fn put(new: &NewCredential, session: &mut Session) -> Result<CredentialRecord, Fail> {
-    let row = session
+    session
         .query(
             "insert into credentials as c (org_id, id, user_id, provider, provider_key, name, name_key, fields, expires_at, created_at, hosts) \
              values ($1, $2, $3, $4, $5, $6, $7, $8::text::json, $9, $10, $11::text::json) \
              on conflict (org_id, user_id, provider_key, name_key) do update set \
-             fields = excluded.fields, expires_at = excluded.expires_at, hosts = coalesce(excluded.hosts, c.hosts) returning id",
+             fields = excluded.fields, expires_at = excluded.expires_at, hosts = coalesce(excluded.hosts, c.hosts) where c.id = excluded.id",
         )
         .bind(new.owner.org.0)
         .bind(new.id.0)
@@ -58,10 +58,11 @@ pub(super) async fn put(new: &NewCredential, session: &mut Session) -> Result<Cr
         .bind(new.expires_at.map(Stamp))
         .bind(Stamp(session.now()))
         .bind(new.hosts.as_ref().map(text_of).transpose()?)
-        .fetch_one(&mut **session)
+        .execute(&mut **session)
         .await?;
-    let id = CredentialId(row.try_get(0)?);
-    by_id(new.owner.org, id, session).await?.ok_or_else(|| Fail::damaged("a credential that was just written"))
+    let query = session.query(select!("c.user_id = $2 and c.provider_key = $3 and c.name_key = $4"));
+    let query = query.bind(new.owner.org.0).bind(new.owner.user.0).bind(key(&new.provider)).bind(key(&new.name));
+    record(&query.fetch_one(&mut **session).await?)
 }
 
 pub(super) async fn changed(

@@ -35,10 +35,10 @@ pub(super) const USABLE: &str = select!(
 );
 
 pub(super) async fn put(new: &NewCredential, now: Millis, connection: &mut SqliteConnection) -> Result<CredentialRecord, Fail> {
-    let row = sqlx::query(
+    sqlx::query(
         "insert into credentials (id, org_id, user_id, provider, name, fields, expires_at, created_at, hosts) \
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (org_id, user_id, provider, name) do update set \
-         fields = excluded.fields, expires_at = excluded.expires_at, hosts = coalesce(excluded.hosts, hosts) returning id",
+         fields = excluded.fields, expires_at = excluded.expires_at, hosts = coalesce(excluded.hosts, hosts) where id = excluded.id",
     )
     .bind(bytes(new.id.0))
     .bind(bytes(new.owner.org.0))
@@ -49,10 +49,11 @@ pub(super) async fn put(new: &NewCredential, now: Millis, connection: &mut Sqlit
     .bind(new.expires_at)
     .bind(now)
     .bind(new.hosts.as_ref().map(text_of).transpose()?)
-    .fetch_one(&mut *connection)
+    .execute(&mut *connection)
     .await?;
-    let id = CredentialId(uuid(&row, 0)?);
-    by_id(new.owner.org, id, connection).await?.ok_or_else(|| Fail::damaged("a credential that was just written"))
+    let query = sqlx::query(select!("c.user_id = ?2 and c.provider = ?3 and c.name = ?4"));
+    let query = query.bind(bytes(new.owner.org.0)).bind(bytes(new.owner.user.0)).bind(new.provider.as_str()).bind(new.name.as_str());
+    record(&query.fetch_one(connection).await?)
 }
 
 pub(super) async fn changed(

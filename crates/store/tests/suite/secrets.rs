@@ -28,8 +28,11 @@ pub async fn credentials(world: &World) {
     assert_eq!((stored.id, &stored.fields, stored.expires_at, stored.last_used_at), (first.id, &first.fields, Some(9), None));
     let mut second = credential(world, ME, "github", "work");
     second.fields = BTreeMap::from([("token".to_owned(), vec![1, 2, 3])]);
+    let other = world.store.put_credential(&second).await.unwrap();
+    assert_eq!((other.id, &other.fields), (first.id, &first.fields), "what was sealed for another id does not take its place");
+    second.id = first.id;
     let replaced = world.store.put_credential(&second).await.unwrap();
-    assert_eq!((replaced.id, &replaced.fields), (first.id, &second.fields), "the id stays with the first");
+    assert_eq!((replaced.id, &replaced.fields), (first.id, &second.fields));
     world.store.put_credential(&credential(world, ME, "slack", "default")).await.unwrap();
     world.store.put_credential(&credential(world, owner(1), "github", "work")).await.unwrap();
     let same_org = Owner { org: ME.org, user: owner(1).user };
@@ -135,7 +138,8 @@ pub async fn changing_a_credential(world: &World) {
     let new = NewCredential { hosts: Some(vec!["a.example".to_owned()]), ..credential(world, ME, "github", "work") };
     let stored = world.store.put_credential(&new).await.unwrap();
     assert_eq!(stored.hosts, new.hosts);
-    let replaced = world.store.put_credential(&credential(world, ME, "github", "work")).await.unwrap();
+    let again = NewCredential { id: stored.id, ..credential(world, ME, "github", "work") };
+    let replaced = world.store.put_credential(&again).await.unwrap();
     assert_eq!(replaced.hosts, new.hosts, "new values do not open what was bound");
     let unchanged = world.store.change_credential(ME.org, stored.id, &CredentialChange::default()).await.unwrap();
     assert_eq!(unchanged.as_ref(), Some(&replaced));
