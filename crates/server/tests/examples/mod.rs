@@ -8,6 +8,7 @@ mod github_webhook;
 mod hello;
 mod local_services;
 mod newsletter;
+mod order;
 mod orders_data;
 mod orders_report;
 mod poll_until_ready;
@@ -16,7 +17,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 10] = [
+const TESTED: [&str; 11] = [
     daily_digest::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
@@ -24,6 +25,7 @@ const TESTED: [&str; 10] = [
     hello::PLAN,
     local_services::PLAN,
     newsletter::PLAN,
+    order::PLAN,
     orders_report::PLAN,
     poll_until_ready::PLAN,
     welcome_team::PLAN,

@@ -27,3 +27,4 @@ mod sealed;
 mod slots;
 mod sockets;
 mod stand_in;
+mod waiting;

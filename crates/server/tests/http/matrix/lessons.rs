@@ -22,6 +22,7 @@ pub enum Named {
     ApiKey,
     Session,
     Approval,
+    Callback,
     /// Of an allow-list.
     Host,
     /// The same for everybody.
@@ -49,6 +50,7 @@ impl Named {
             Named::ApiKey => tenant.api_key.clone(),
             Named::Session => tenant.session.clone(),
             Named::Approval => tenant.approval.clone(),
+            Named::Callback => tenant.callback.clone(),
             Named::Host => tenant.host(),
             Named::Common(text) => text.to_owned(),
         }
@@ -69,7 +71,7 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "id") if path.starts_with("/api/notifications/") => Named::Notification,
         (path, "id") if path.starts_with("/api/credentials/") => Named::Credential,
         (path, "id") if path.starts_with("/api/approvals/") => Named::Approval,
-        (path, "id") if path.starts_with("/api/callbacks/") => Named::Common("nothing"),
+        (path, "id") if path.starts_with("/api/callbacks/") => Named::Callback,
         (path, "id") if path.starts_with("/api/auth/api-keys/") => Named::ApiKey,
         (path, "id") if path.starts_with("/api/auth/sessions/") => Named::Session,
         (path, "host") if path.starts_with("/api/organization/egress/") => Named::Host,

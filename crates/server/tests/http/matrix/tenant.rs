@@ -37,6 +37,8 @@ pub struct Tenant {
     pub session: String,
     /// A question of a run.
     pub approval: String,
+    /// An address that it opened.
+    pub callback: String,
 }
 
 impl Tenant {
@@ -72,6 +74,7 @@ impl Tenant {
             api_key: String::new(),
             session: String::new(),
             approval: String::new(),
+            callback: String::new(),
         };
         tenant.fill(world).await;
         tenant
@@ -88,9 +91,12 @@ impl Tenant {
         let wanted = json!({"plan_id": waiting["plan"]["id"], "wait": false});
         let executed = self.does(world, Method::POST, "/api/execute", wanted).await;
         self.run = text(&executed["execution"]["id"]);
-        let steps = json!([{"id": "ask", "action": "logic.approval", "params": {"message": "Go on?"}}]);
+        let steps = json!([
+            {"id": "open", "action": "logic.open_callback"},
+            {"id": "ask", "action": "logic.approval", "params": {"message": "Go on?"}},
+        ]);
         let asking = self.does(world, Method::POST, "/api/plans", json!({"name": "Asking", "steps": steps})).await;
-        self.does(world, Method::POST, "/api/execute", json!({"plan_id": asking["plan"]["id"], "wait": false})).await;
+        let asked = self.does(world, Method::POST, "/api/execute", json!({"plan_id": asking["plan"]["id"], "wait": false})).await;
         self.approval = loop {
             let listed = self.does(world, Method::GET, "/api/approvals", json!(null)).await;
             if let Some(id) = listed["approvals"][0]["id"].as_str() {
@@ -98,6 +104,9 @@ impl Tenant {
             }
             tokio::task::yield_now().await;
         };
+        let asking = format!("/api/runs/{}", text(&asked["execution"]["id"]));
+        let asking = self.does(world, Method::GET, &asking, json!(null)).await;
+        self.callback = text(&asking["run"]["steps"][0]["output"]["id"]);
         let definition = json!({"name": "shop", "base_url": "http://127.0.0.1:1", "auth_type": "api_key"});
         let integration = self.does(world, Method::POST, "/api/custom-integrations", definition).await;
         self.integration = text(&integration["integration"]["id"]);
