@@ -15,7 +15,7 @@ mod seeds;
 const MODEL: &str = "crates/model";
 const VAULT: &str = "crates/vault";
 const PROVIDERS: &str = "crates/providers";
-const USAGE: &str = "cargo x fuzz [expr|plan|cron|journal|ciphertext|token|url|integration] [--seconds N]";
+const USAGE: &str = "cargo x fuzz [expr|plan|cron|journal|ciphertext|token|access|url|integration] [--seconds N]";
 const SECONDS: u64 = 60;
 
 /// A target, its crate, how to make its seeds, and the longest text that it is given, in bytes: beyond it libFuzzer is slow and finds nothing new.
@@ -27,6 +27,7 @@ const TARGETS: &[(&str, &str, Seeds, u32)] = &[
     ("journal", MODEL, seeds::journals, 4_096),
     ("ciphertext", VAULT, none, 256),
     ("token", VAULT, none, 128),
+    ("access", VAULT, claims, 1_024),
     ("url", PROVIDERS, urls, 512),
     ("integration", PROVIDERS, none, 4_096),
 ];
@@ -34,6 +35,15 @@ const TARGETS: &[(&str, &str, Seeds, u32)] = &[
 /// The fuzzer begins with nothing.
 fn none(_: &Path) -> std::io::Result<Vec<String>> {
     Ok(Vec::new())
+}
+
+/// Of an access token; what signs it is made anew in each process of the fuzzer, the same each time.
+fn claims(_: &Path) -> std::io::Result<Vec<String>> {
+    let id = "018bcfe5-6800-7101-8101-010101010101";
+    let claims = format!(
+        r#"{{"iss":"mainspring","aud":"mainspring-api","sub":"{id}","sid":"00000000-0000-0000-0000-000000000007","iat":1799999990,"exp":1800001790}}"#
+    );
+    Ok(vec![claims, "eyJhbGciOiJub25lIn0.e30.".to_owned()])
 }
 
 fn urls(_: &Path) -> std::io::Result<Vec<String>> {

@@ -44,7 +44,7 @@ cargo x <command>
   chaos sabotage [switch…]
                   builds that break one promise each on purpose, and the gate that must turn red for it
   fuzz [target] [--seconds N]
-                  libFuzzer over what strangers write (expr, plan, cron, journal, ciphertext, token, url, integration),
+                  libFuzzer over what strangers write (expr, plan, cron, journal, ciphertext, token, access, url, integration),
                   60 seconds each; needs cargo-fuzz
   chaos r17 [--drills N]
                   back up a server under load N times (20), and restore and serve each copy elsewhere

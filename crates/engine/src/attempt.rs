@@ -15,9 +15,11 @@ use mainspring_model::fault::{Code, Effected, Fault};
 use mainspring_model::oauth;
 use mainspring_model::problem::nearest;
 use mainspring_model::run::RunHeader;
+use mainspring_model::trace::Tracing;
 
 use crate::engine::Inner;
 use crate::run::{Call, Tried};
+use crate::spans::Attempt;
 use crate::trust::within_trust;
 
 /// Time for one attempt when neither the plan nor the action says.
@@ -26,6 +28,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// An action that only computes, called in place: it is ready at the first poll.
 pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
     let began = inner.clock.monotonic_us();
+    let traced = Attempt::begin(inner, header, &call);
     let (result, effect) = match find(inner, header, &call) {
         Err(fault) => (Err(fault), Effect::Read),
         Ok((_, action)) => {
@@ -42,16 +45,24 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
                 clock: inner.clock.clone(),
                 deadline: i64::MAX,
                 sent: Arc::new(AtomicBool::new(false)),
+                tracing: None,
             };
             let answer = std::panic::catch_unwind(AssertUnwindSafe(|| action.call(call.params, &cx).now_or_never()));
             let result = match answer {
                 Ok(Some(result)) => result,
                 Ok(None) => Err(Fault::internal(format!("{}.{} says it only computes, and waited", call.provider, call.action))),
-                Err(_) => Err(panicked(&call.provider, &call.action)),
+                Err(_) => {
+                    // The line of the panic itself knows the run alone: a span for each step that only computes would cost more than most.
+                    tracing::error!(step_id = cx.step, attempt = cx.attempt, "a step panicked");
+                    Err(panicked(&call.provider, &call.action))
+                }
             };
             (result, effect)
         }
     };
+    if let Some(traced) = traced {
+        traced.end(inner, result.as_ref().err());
+    }
     Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child: None }
 }
 
@@ -61,18 +72,30 @@ pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoc
     let began = inner.clock.monotonic_us();
     let mut effect = Effect::Read;
     let mut child = None;
-    let work = attempt(&inner, &header, &call, &sent, &mut effect);
+    let traced = Attempt::begin(&inner, &header, &call);
+    let at = traced.as_ref().map(|traced| traced.tracing.at);
+    let work = attempt(&inner, &header, &call, &sent, &mut effect, traced.as_ref().map(|traced| traced.tracing.clone()));
     let mut result = within_trust(&inner, epoch, &sent, work).await?;
     if let Ok(Outcome::Call { plan, inputs, .. }) = &result {
-        match inner.start_child(&header, epoch, &call.path, plan, inputs.clone()).await? {
+        match inner.start_child(&header, epoch, &call.path, plan, inputs.clone(), at).await? {
             Ok(run) => child = Some(run),
             Err(fault) => result = Err(fault),
         }
     }
+    if let Some(traced) = traced {
+        traced.end(&inner, result.as_ref().err());
+    }
     Some(Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child })
 }
 
-async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc<AtomicBool>, effect: &mut Effect) -> ActionResult {
+async fn attempt(
+    inner: &Arc<Inner>,
+    header: &RunHeader,
+    call: &Call,
+    sent: &Arc<AtomicBool>,
+    effect: &mut Effect,
+    tracing: Option<Tracing>,
+) -> ActionResult {
     let (provider, action) = find(inner, header, call)?;
     *effect = action.effect(&call.params);
     let credential = inner.credentials.open(&header.owner, &provider, call.credential.as_deref()).await?;
@@ -84,8 +107,8 @@ async fn attempt(inner: &Arc<Inner>, header: &RunHeader, call: &Call, sent: &Arc
     }
     let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
     let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
-    let time = (timeout, deadline);
-    let result = ask(inner, header, call, &*action, credential.clone(), sent, time).await;
+    let time = (timeout, deadline, tracing);
+    let result = ask(inner, header, call, &*action, credential.clone(), sent, time.clone()).await;
     let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
     let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
     let Some(token) = token else { return result };
@@ -107,7 +130,7 @@ async fn ask(
     action: &dyn Action,
     credential: Option<Credential>,
     sent: &Arc<AtomicBool>,
-    (timeout, deadline): (Duration, Millis),
+    (timeout, deadline, tracing): (Duration, Millis, Option<Tracing>),
 ) -> ActionResult {
     let mut params = call.params.clone();
     let mut secrets = credential.clone();
@@ -128,6 +151,7 @@ async fn ask(
         clock: inner.clock.clone(),
         deadline,
         sent: sent.clone(),
+        tracing,
     };
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
     let result = match select(work, inner.clock.sleep_until(deadline)).await {

@@ -122,13 +122,13 @@ impl Engine {
                 self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested);
             }
             Err(LoadError::Store(error)) => {
-                tracing::error!(run = %id, %error, "a run could not be read; it goes back to the queue");
+                tracing::error!(run_id = %id, %error, "a run could not be read; it goes back to the queue");
                 self.0.give_back(id, claimed.epoch);
             }
             Err(LoadError::Gone(reason)) => {
                 let fault = Fault::internal(format!("the run cannot go on: {reason}"));
                 if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Error, fault).await {
-                    tracing::error!(run = %id, %error, "a run that cannot go on could not be ended; it goes back to the queue");
+                    tracing::error!(run_id = %id, %error, "a run that cannot go on could not be ended; it goes back to the queue");
                     self.0.give_back(id, claimed.epoch);
                 }
             }
@@ -170,9 +170,9 @@ impl Inner {
                 match inner.store.release(run, epoch).await {
                     Ok(()) | Err(StoreError::Closed) => return,
                     Err(error) if inner.draining.load(Ordering::Acquire) => {
-                        return tracing::error!(%run, %error, "a run could not be given back; the next start takes it up");
+                        return tracing::error!(run_id = %run, %error, "a run could not be given back; the next start takes it up");
                     }
-                    Err(error) => tracing::error!(%run, %error, "a run could not be given back; trying again"),
+                    Err(error) => tracing::error!(run_id = %run, %error, "a run could not be given back; trying again"),
                 }
                 inner.clock.sleep_until(inner.clock.now().saturating_add(HOLD)).await;
             }

@@ -26,6 +26,7 @@ use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
 use crate::run::RunKeys;
 use crate::settings::Settings;
+use crate::spans;
 use crate::uses::Uses;
 use crate::variables::Variables;
 
@@ -152,6 +153,7 @@ pub struct Inner {
     pub(crate) freed: tokio::sync::Notify,
     pub(crate) entropy: Mutex<[u8; 32]>,
     pub(crate) meter: Told,
+    pub(crate) spans: spans::Told,
     pub(crate) uses: Uses,
     pub(crate) variables: Variables,
     pub(crate) queue_pulse: Pulse,
@@ -189,6 +191,7 @@ impl Engine {
             freed: tokio::sync::Notify::new(),
             entropy: Mutex::new(seed),
             meter: Told::default(),
+            spans: spans::Told::default(),
             uses: Uses::default(),
             variables: Variables::default(),
             queue_pulse: Pulse::default(),

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
-use mainspring_model::fault::{Code, Fault};
+use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
-use crate::driver::{Driver, HOLD, Progress, Signal};
+use crate::driver::{Driver, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
-use crate::plans::LoadedPlan;
 use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
 impl Inner {
-    pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
+    pub(crate) async fn start(self: &Arc<Self>, mut start: Start) -> Result<RunHandle, StartError> {
         let draining = self.draining.load(Ordering::Acquire);
         // A called plan belongs to a step that is in flight: it is queued for the next process, or its parent would fail.
         if draining && start.parent.is_none() {
@@ -30,6 +29,7 @@ impl Inner {
             self.credentials.ensure_key(start.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
         }
         self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
+        self.spans.note(&mut start.trigger, None);
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
         let org = start.owner.org;
@@ -130,11 +130,14 @@ impl Inner {
         }
         let driver = Driver::new(self.clone(), run, epoch, create, progress, inbox, alone);
         let inner = self.clone();
-        tokio::spawn(async move {
+        // What the run's lines in the log carry, beside the id of the request that it was started by.
+        let span = tracing::error_span!("run", run_id = %id, org_id = %org);
+        let driving = async move {
             if AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
                 inner.bury(id, epoch).await;
             }
-        });
+        };
+        tokio::spawn(driving.instrument(span));
     }
 
     /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
@@ -143,66 +146,12 @@ impl Inner {
         self.forget_live(id);
         let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
         match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
-            Ok(()) => tracing::error!(run = %id, "the driver of a run failed; the run was ended"),
+            Ok(()) => tracing::error!("the driver of a run failed; the run was ended"),
             Err(error) => {
-                tracing::error!(run = %id, %error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
+                tracing::error!(%error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
                 self.give_back(id, epoch);
             }
         }
-    }
-
-    /// Starts the plan that a `logic.call` step names, once per step path. That the store was away for a while is no failure of the
-    /// step: it is asked until it answers. `None`: the parent's `epoch` is over, and whoever holds it now calls the plan.
-    pub(crate) async fn start_child(
-        self: &Arc<Self>,
-        parent: &RunHeader,
-        epoch: i64,
-        path: &str,
-        plan: &str,
-        inputs: Value,
-    ) -> Option<Result<RunId, Fault>> {
-        loop {
-            // The child would be made under this process's present epoch, whatever became of the parent's: it is asked here.
-            if !self.store.trusted(epoch).await {
-                return None;
-            }
-            match Box::pin(self.try_child(parent, path, plan, &inputs)).await {
-                Ok(run) => return Some(Ok(run)),
-                Err(StartError::Fault(fault)) => return Some(Err(fault)),
-                Err(StartError::Store(error)) if passes(&error) => {
-                    tracing::error!(run = %parent.id, step = path, %error, "a plan could not be called; trying again");
-                    self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
-                }
-                Err(error) => return Some(Err(Fault::internal(error.to_string()))),
-            }
-        }
-    }
-
-    async fn try_child(self: &Arc<Self>, parent: &RunHeader, path: &str, plan: &str, inputs: &Value) -> Result<RunId, StartError> {
-        let found = match plan.parse() {
-            Ok(id) => self.store.get_plan(parent.owner.org, id).await?,
-            Err(_) => self.store.plan_by_name(parent.owner.org, plan).await?,
-        };
-        let Some(record) = found else {
-            return Err(Fault::invalid_params(format!("there is no plan \"{plan}\" to call; write a plan's name or id")).into());
-        };
-        let checked = self.plans.get(&*self.store, &*self.catalog, &parent.owner, record.id, record.version).await?;
-        let checked = checked.ok_or_else(|| Fault::internal(format!("plan \"{plan}\" has no version {}", record.version)))?;
-        let inputs = checked.inputs.accept(inputs).map_err(|problems| {
-            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Fault::new(Code::INVALID_INPUT, format!("the inputs do not fit \"{plan}\": {}", text.join("; ")))
-        })?;
-        let start = Start {
-            owner: parent.owner,
-            plan: LoadedPlan { id: record.id, version: record.version, plan: checked },
-            inputs,
-            trigger: json!({"type": "call", "run_id": parent.id, "step": path}),
-            // However often it is started, it is one run.
-            key: Some(format!("call/{}/{path}", parent.id)),
-            slot: None,
-            parent: Some((parent.id, path.to_owned())),
-        };
-        self.start(start).await?.accepted().await
     }
 
     pub(crate) fn signal(&self, run: RunId, signal: Signal) {

@@ -1,6 +1,7 @@
 //! Running plans: the pure [`run::Run`], the driver that carries its decisions to the world and to disk, schedules and retention.
 
 mod attempt;
+mod children;
 mod claims;
 mod credentials;
 mod driver;
@@ -24,6 +25,7 @@ mod sabotage;
 mod scheduler;
 mod sealed_value;
 mod settings;
+mod spans;
 mod store_clock;
 mod suspects;
 pub mod triggers;

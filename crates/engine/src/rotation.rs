@@ -162,7 +162,7 @@ impl Credentials {
                 Ok(if replaced { Row::Resealed } else { Row::Changed })
             }
             Err(error @ (VaultError::Malformed { .. } | VaultError::OpenFailed { .. } | VaultError::DataKeyMissing { .. })) => {
-                tracing::error!(org = %row.org, table = row.table.name(), row = %row.id, %error, "a sealed value cannot be sealed anew");
+                tracing::error!(org_id = %row.org, table = row.table.name(), row = %row.id, %error, "a sealed value cannot be sealed anew");
                 Ok(Row::Unopened)
             }
             Err(error) => Err(error.into()),

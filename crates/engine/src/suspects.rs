@@ -51,7 +51,7 @@ impl Engine {
         self.0.exclusive.store(true, Ordering::Release);
         let quiet = self.within(QUIET_PATIENCE, self.idle()).await;
         let calm = if quiet {
-            tracing::warn!(run = %id, crashes = run.crashes, "this run was in flight when the process died; it runs alone for a moment");
+            tracing::warn!(run_id = %id, crashes = run.crashes, "this run was in flight when the process died; it runs alone for a moment");
             let (alone, calm) = oneshot::channel();
             self.take_up(run, Some(Alone(alone))).await;
             // Resolves when the other half is dropped.
@@ -61,7 +61,7 @@ impl Engine {
             }
             calm
         } else {
-            tracing::warn!(run = %id, crashes = run.crashes, "this run was in flight when the process died; the others do not come to rest, so it goes on beside them");
+            tracing::warn!(run_id = %id, crashes = run.crashes, "this run was in flight when the process died; the others do not come to rest, so it goes on beside them");
             self.take_up(run, None).await;
             false
         };
@@ -85,7 +85,7 @@ impl Engine {
         );
         let fault = Fault::new(Code::QUARANTINED, message).class(Class::Internal);
         if let Err(error) = self.0.end_at_once(&claimed, RunStatus::Quarantined, fault).await {
-            tracing::error!(run = %claimed.header.id, %error, "a run could not be quarantined; it goes back to the queue");
+            tracing::error!(run_id = %claimed.header.id, %error, "a run could not be quarantined; it goes back to the queue");
             self.0.give_back(claimed.header.id, claimed.epoch);
         }
     }

@@ -14,6 +14,7 @@ use crate::clock::{Clock, Millis};
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::id::{Owner, RunId};
+use crate::trace::Tracing;
 
 /// What repeating an attempt can do to the outside world; decides what is retried by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -300,6 +301,8 @@ pub struct Context {
     pub deadline: Millis,
     /// Set by actions as soon as anything left the process, so that an aborted attempt is recorded `unknown`.
     pub sent: Arc<std::sync::atomic::AtomicBool>,
+    /// Where the attempt stands in a trace; `None`: nothing is traced.
+    pub tracing: Option<Tracing>,
 }
 
 impl Context {

@@ -23,6 +23,7 @@ pub mod role;
 pub mod run;
 pub mod scope;
 pub mod store;
+pub mod trace;
 pub mod value;
 
 pub use fault::{Class, Code, Effected, Fault};

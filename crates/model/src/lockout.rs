@@ -46,6 +46,8 @@ impl Rule {
     pub const CODE: Rule = Rule { free: 5, first: 5 * SECOND, longest: 15 * MINUTE, forgotten_after: 24 * HOUR };
     /// Mails to one address.
     pub const MAIL: Rule = Rule { free: 3, first: MINUTE, longest: HOUR, forgotten_after: 6 * HOUR };
+    /// Mails with invitations of one organization.
+    pub const INVITATIONS: Rule = Rule { free: 50, first: MINUTE, longest: HOUR, forgotten_after: 24 * HOUR };
     /// New accounts from one address.
     pub const REGISTER: Rule = Rule { free: 10, first: MINUTE, longest: HOUR, forgotten_after: HOUR };
 

@@ -69,6 +69,7 @@ pub fn context(per_item: Fake, deadline: Millis) -> Context {
         clock: Arc::new(FakeClock::at(NOW)),
         deadline,
         sent: Arc::new(AtomicBool::new(false)),
+        tracing: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mainspring_engine::Engine;
@@ -21,6 +21,7 @@ use crate::live::{Hub, Redis};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::roles::Roles;
+use crate::traces::Tracer;
 use crate::webhooks::WebhookRoutes;
 
 /// Everything that was wired together at start. Shared by all handlers.
@@ -49,6 +50,8 @@ pub struct App {
     pub redis: Option<Arc<Redis>>,
     /// When the operator set some.
     pub limits: Option<Limits>,
+    /// Set by a server whose operator named a collector.
+    pub tracer: OnceLock<Arc<Tracer>>,
     pub mode: Mode,
 }
 

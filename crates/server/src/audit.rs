@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use mainspring_engine::CredentialUse;
 use mainspring_model::clock::{Clock, Millis};
-use mainspring_model::id::{AuditId, RunId};
+use mainspring_model::id::{AuditId, OrgId, RunId};
 use mainspring_model::store::{Actor, AuditOutcome, AuditRecord, Store, StoreError};
 use serde_json::json;
+use uuid::Uuid;
 
 /// How long entries gather before they are written together, in milliseconds: at most this much is lost in a crash of the process.
 const GATHER: Millis = 1_000;
@@ -18,6 +19,9 @@ const MANY: usize = 2_000;
 const MOST: usize = 20_000;
 /// Entries of one removal by retention.
 const BATCH: u32 = 1_000;
+
+/// Ids of one millisecond: twelve bits.
+const MOST_AT_ONCE: u16 = 0xFFF;
 
 /// Uses of a credential by one run are one entry for each time that entries are written.
 type UseKey = (RunId, String, String);
@@ -29,6 +33,8 @@ struct Pending {
     /// By who, where and what: a flood of refusals is one entry with a number.
     refused: HashMap<String, (AuditRecord, u64)>,
     dropped: u64,
+    /// Of the last id: its millisecond, and which one it was in it.
+    last: (Millis, u16),
     /// Somebody will write them.
     expected: bool,
 }
@@ -45,12 +51,40 @@ impl Audit {
         Arc::new(Audit { store, clock, pending: Mutex::default() })
     }
 
-    /// Writes an entry; it is durable when this returns.
+    /// An id that is greater than all that this process gave before, so that entries of one millisecond have an order.
+    /// `random` makes it nobody else's.
+    pub fn next_id(&self, random: Uuid) -> AuditId {
+        let now = self.clock.now();
+        let mut pending = self.pending.lock().expect("no panic happens while entries gather");
+        let (at, number) = pending.last;
+        // A clock that went back, or more of one millisecond than have room, are counted on from the last.
+        let next = match number {
+            _ if now > at => (now, 0),
+            MOST_AT_ONCE => (at + 1, 0),
+            number => (at, number + 1),
+        };
+        pending.last = next;
+        drop(pending);
+        let mut rest = [0; 10];
+        rest[..2].copy_from_slice(&next.1.to_be_bytes());
+        rest[2..].copy_from_slice(&random.as_bytes()[8..]);
+        AuditId(RunId::at(next.0, rest).0)
+    }
+
+    /// Writes down that something is about to be done; durable when this returns.
     ///
     /// # Errors
     /// The store's.
-    pub async fn now(&self, entry: AuditRecord) -> Result<(), StoreError> {
+    pub async fn begin(&self, entry: AuditRecord) -> Result<(), StoreError> {
         self.store.append_audit(&[entry]).await
+    }
+
+    /// Puts what came of it in the place of what [`Audit::begin`] wrote; durable when this returns.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn settle(&self, org: OrgId, begun: AuditId, entries: &[AuditRecord]) -> Result<(), StoreError> {
+        self.store.settle_audit(org, begun, entries).await
     }
 
     /// Takes an entry that is written with others within a second.
@@ -75,6 +109,7 @@ impl Audit {
 
     /// Notes that a run used a credential. Costs no write of its own: the uses of a second are one.
     pub fn used(self: &Arc<Self>, used: &CredentialUse) {
+        let used = &CredentialUse { id: self.next_id(used.id).0, ..used.clone() };
         self.gather(|pending| {
             let key = (used.run, used.provider.clone(), used.name.clone());
             let room = pending.uses.len() < MOST;

@@ -19,7 +19,7 @@ pub async fn reload(egress: &Egress, store: &(impl EgressStore + ?Sized)) -> Res
         }
         let entry = host.parse::<AllowedHost>().unwrap_or_else(|error| {
             // Stored by a version that took it. It must not widen the list by being left out of it.
-            tracing::error!(%org, %error, "a stored egress rule cannot be read; it allows nothing");
+            tracing::error!(org_id = %org, %error, "a stored egress rule cannot be read; it allows nothing");
             AllowedHost::nothing()
         });
         if let Some((_, hosts)) = all.last_mut() {

@@ -69,23 +69,23 @@ pub async fn erase(app: &App, org: OrgId) {
         match app.store.erase(org, BATCH).await {
             Ok(Erasure::Removed(_)) => tokio::task::yield_now().await,
             Ok(Erasure::Gone) => {
-                tracing::info!(%org, "an organization was removed");
+                tracing::info!(org_id = %org, "an organization was removed");
                 app.live.plans_changed(org);
                 return;
             }
             Ok(Erasure::Held(left)) => {
                 tries += 1;
                 if tries > TRIES {
-                    tracing::warn!(%org, left, "an organization is not removed yet: runs of it still end; trying again");
+                    tracing::warn!(org_id = %org, left, "an organization is not removed yet: runs of it still end; trying again");
                     return;
                 }
                 if let Err(error) = stop_runs(app, org, "removal of the organization").await {
-                    tracing::warn!(%org, %error, "runs of an organization could not be stopped; trying again");
+                    tracing::warn!(org_id = %org, %error, "runs of an organization could not be stopped; trying again");
                 }
                 app.clock.sleep_until(app.clock.now().saturating_add(AGAIN)).await;
             }
             Err(error) => {
-                tracing::error!(%org, %error, "an organization could not be removed; trying again");
+                tracing::error!(org_id = %org, %error, "an organization could not be removed; trying again");
                 return;
             }
         }

@@ -18,9 +18,10 @@ use crate::app::App;
 use crate::checks;
 use crate::identity::links::Purpose;
 use crate::identity::terms::FIRST_OWNER;
+use crate::reports::Reporter;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
-use crate::{erasure, flags, http, metrics, notify, outbox, plans, webhooks};
+use crate::{erasure, flags, http, metrics, notify, outbox, plans, traces, webhooks};
 
 use checked::{refuse, say, show_refusal};
 use port::{open_port, reserve};
@@ -72,14 +73,31 @@ impl ServeError {
 /// # Errors
 /// [`ServeError`]: nothing was started.
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
-    serve_until(settings, stop_signal()).await
+    let stop = stop_signal();
+    let reporter = Reporter::begin(&settings, Arc::new(wire::SystemClock::new()));
+    let served = serve_told(settings, stop, reporter.clone()).await;
+    if let Some(reporter) = reporter {
+        // Of one that had started the log has told.
+        if let Err(error) = &served
+            && !matches!(error, ServeError::Lost { .. })
+        {
+            let said = serde_json::Map::from_iter([("error".to_owned(), error.to_string().into())]);
+            reporter.report("the server did not start", Some(error.code().to_owned()), serde_json::Map::new(), said, true);
+        }
+        reporter.finish().await;
+    }
+    served
 }
 
 /// Serves until `stop` resolves.
 ///
 /// # Errors
 /// [`ServeError`]: nothing was started; or `Lost`: what was started is given up, since nothing of it can be recorded.
-pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+pub async fn serve_until(settings: Settings, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    serve_told(settings, stop, None).await
+}
+
+async fn serve_told(mut settings: Settings, stop: impl Future<Output = ()>, reporter: Option<Arc<Reporter>>) -> Result<(), ServeError> {
     let address = settings.listen;
     if settings.dev && !address.ip().is_loopback() {
         return Err(ServeError::DevAddress { address });
@@ -94,7 +112,11 @@ pub async fn serve_until(mut settings: Settings, stop: impl Future<Output = ()>)
         Ok(app) => app,
         Err(error) => return Err(show_refusal(told, error)),
     };
-    wire::log::install(app.redactor.clone(), settings.log.as_deref(), settings.is_production());
+    wire::log::install(app.redactor.clone(), settings.log.as_deref(), settings.log_json.unwrap_or(settings.is_production()), reporter);
+    if let Err(reason) = traces::begin(&settings, &app) {
+        app.store.close().await;
+        return Err(show_refusal(told, OpenError::Setting(format!("traces: {reason}"))));
+    }
     told.extend(checks::of_parts(&settings, &app).await);
     if let Err(refused) = refuse(&told) {
         app.store.close().await;
@@ -182,6 +204,9 @@ async fn serve_in_order(app: &Arc<App>, listener: TcpListener, stop: impl Future
     tracing::info!(live = app.engine.live(), "stopping: runs record where they are");
     app.engine.drain(DRAIN_FOR).await;
     app.audit.flush().await;
+    if let Some(tracer) = app.tracer.get() {
+        tracer.clone().close().await;
+    }
     app.store.close().await;
 }
 

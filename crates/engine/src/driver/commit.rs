@@ -33,7 +33,7 @@ impl Driver {
                 Ok(Committed::Late) if self.create.is_some() => return Err(Stop::Refused(StoreError::Closed)),
                 Ok(Committed::Late) => {
                     self.inner.meter.late();
-                    tracing::info!(run = %id, epoch = self.epoch, "a late write was refused: the run is another process's by now");
+                    tracing::info!(run_id = %id, epoch = self.epoch, "a late write was refused: the run is another process's by now");
                     return Err(Stop::Late);
                 }
                 Ok(Committed::Exists(run)) => return Err(Stop::Exists(run)),
@@ -108,7 +108,7 @@ impl Driver {
         if matches!(error, StoreError::Closed) {
             return Err(Stop::Late);
         }
-        tracing::error!(run = %self.run.header().id, %error, "the store refused a write; the run waits for it");
+        tracing::error!(%error, "the store refused a write; the run waits for it");
         let until = self.inner.clock.now().saturating_add(HOLD);
         self.inner.clock.sleep_until(until).await;
         // Nobody hears signals here. What is not on disk is done again, as after a crash; a full disk must not hold the end up.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
+use tracing::Instrument;
 
 use super::{Driver, Flying, Signal, Stop};
 use crate::attempt;
@@ -36,7 +37,9 @@ impl Driver {
         let sent = Arc::new(AtomicBool::new(false));
         let (inner, epoch, flag) = (self.inner.clone(), self.epoch, sent.clone());
         let began_us = self.inner.clock.monotonic_us();
-        let abort = self.tasks.spawn(async move { (addr, attempt, attempt::perform(inner, header, call, epoch, flag).await) });
+        let span = tracing::error_span!("attempt", step_id = call.path, attempt);
+        let work = async move { (addr, attempt, attempt::perform(inner, header, call, epoch, flag).await) };
+        let abort = self.tasks.spawn(work.instrument(span));
         self.flying.insert(addr, Flying { attempt, sent, abort, began_us });
     }
 

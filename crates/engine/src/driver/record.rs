@@ -23,13 +23,19 @@ impl Driver {
         };
         match &event.body {
             EventBody::Finished(ending) => self.ending = Some(ending.clone()),
-            EventBody::Attempted(attempt) => self.inner.meter.attempted(attempt),
+            EventBody::Attempted(attempt) => {
+                if let Some(fault) = &attempt.error {
+                    // Not the message: it may be as long as an answer, and stands in the journal.
+                    tracing::debug!(step_id = attempt.path, attempt = attempt.attempt, code = %fault.code, "an attempt failed");
+                }
+                self.inner.meter.attempted(attempt);
+            }
             _ => {}
         }
         self.rows.push(row);
         if let Err(illegal) = self.run.apply(event) {
             // Our own decision did not fit our own state: give the run up rather than write nonsense.
-            tracing::error!(run = %self.run.header().id, error = %illegal, "a run's state refused its own event");
+            tracing::error!(error = %illegal, "a run's state refused its own event");
             return Err(Stop::Refused(StoreError::Failed(illegal.to_string())));
         }
         Ok(())
@@ -50,7 +56,7 @@ impl Driver {
             if let Some(blob) = ending.blob.take() {
                 match journal::read(&*self.inner.store, self.run.header().owner.org, &blob).await {
                     Ok(output) => ending.output = output,
-                    Err(error) => tracing::error!(run = %child, %error, "a child run's output could not be read"),
+                    Err(error) => tracing::error!(run_id = %child, %error, "a child run's output could not be read"),
                 }
             }
             if let Some(body) = self.run.child_ended(addr, attempt, child, ending) {
@@ -84,7 +90,7 @@ impl Driver {
         for (_, _, child) in self.run.children() {
             if matches!(self.inner.store.ending(child).await, Ok(Some(_))) {
                 if let Err(error) = self.inner.store.wake(id).await {
-                    tracing::error!(run = %id, %error, "a parent was not woken; the next sweep will find it");
+                    tracing::error!(run_id = %id, %error, "a parent was not woken; the next sweep will find it");
                 }
                 break;
             }
@@ -95,7 +101,7 @@ impl Driver {
     pub(super) async fn hand_back(&mut self) -> Result<(), Stop> {
         let id = self.run.header().id;
         if let Err(error) = self.inner.store.release(id, self.epoch).await {
-            tracing::warn!(run = %id, %error, "a run was not given back; the next start will take it up");
+            tracing::warn!(run_id = %id, %error, "a run was not given back; the next start will take it up");
         }
         Err(Stop::Parked)
     }
@@ -115,6 +121,7 @@ impl Driver {
         let status = report.ending.status;
         self.commit(Standing::Ended(stored)).await?;
         self.inner.meter.ended(status);
+        self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
         }

@@ -7,8 +7,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, SessionId,
-    UserId,
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
+    SessionId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -154,6 +154,7 @@ not_kept!(InvitationStore {
     fn put_invitation(&InvitationRecord) -> ();
     fn list_invitations(OrgId) -> Vec<InvitationRecord>;
     fn invitation_by_hash(&[u8]) -> Option<InvitationRecord>;
+    fn renew_invitation(OrgId, InvitationId, &[u8], Millis) -> bool;
     fn end_invitation(OrgId, InvitationId, InvitationState, UserId) -> bool;
 });
 
@@ -167,12 +168,17 @@ not_kept!(VariableStore {
 });
 
 not_kept!(ShareStore {
-    fn sharing(OrgId, PlanId) -> Option<Sharing>;
     fn set_sharing(OrgId, PlanId, bool, &BTreeMap<UserId, bool>) -> ();
     fn private_plans(OrgId) -> BTreeMap<PlanId, Sharing>;
+    =
+    /// Every plan is the whole organization's.
+    async fn sharing(&self, _: OrgId, _: PlanId) -> Result<Option<Sharing>, StoreError> {
+        Ok(None)
+    }
 });
 
 not_kept!(AuditStore {
+    fn settle_audit(OrgId, AuditId, &[AuditRecord]) -> ();
     fn append_audit(&[AuditRecord]) -> ();
     fn list_audit(OrgId, &AuditFilter, &Paging) -> Page<AuditRecord>;
     fn prune_audit(Millis, u32) -> u64;
@@ -183,6 +189,7 @@ not_kept!(PeopleStore {
     fn user(UserId) -> Option<UserRecord>;
     fn user_by_email(&str) -> Option<UserRecord>;
     fn list_users(&Paging) -> Page<UserRecord>;
+    fn erase_user(UserId) -> ();
     fn put_organization(&OrganizationRecord) -> ();
     fn organization(OrgId) -> Option<OrganizationRecord>;
     fn organization_by_slug(&str) -> Option<OrganizationRecord>;
@@ -216,6 +223,7 @@ not_kept!(NotificationStore {
     fn delete_notification_rule(OrgId, NotificationRuleId) -> bool;
     fn put_notification(&NotificationRecord) -> ();
     fn notifications(&Owner, bool, &Paging) -> Page<NotificationRecord>;
+    fn unread_of(OrgId, &[UserId], u32) -> Vec<NotificationRecord>;
     fn unread_notifications(&Owner) -> u64;
     fn read_notifications(&Owner, Option<MessageId>) -> u64;
     fn delete_notification(&Owner, MessageId) -> bool;

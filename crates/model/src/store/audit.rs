@@ -67,6 +67,8 @@ pub enum AuditOutcome {
     Done,
     /// Asked for, and not allowed.
     Refused,
+    /// Begun; what came of it is not known yet, or never will be because the process died.
+    Unknown,
 }
 
 impl AuditOutcome {
@@ -74,11 +76,12 @@ impl AuditOutcome {
         match self {
             AuditOutcome::Done => "done",
             AuditOutcome::Refused => "refused",
+            AuditOutcome::Unknown => "unknown",
         }
     }
 
     pub fn read(text: &str) -> Option<AuditOutcome> {
-        [AuditOutcome::Done, AuditOutcome::Refused].into_iter().find(|outcome| outcome.as_str() == text)
+        [AuditOutcome::Done, AuditOutcome::Refused, AuditOutcome::Unknown].into_iter().find(|outcome| outcome.as_str() == text)
     }
 }
 
@@ -126,7 +129,11 @@ pub trait AuditStore: Send + Sync {
     /// Durable when it returns; all in one transaction, whichever organizations they belong to.
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
-    /// Newest first.
+    /// Puts `records` in the place of an entry whose outcome was not known, in one transaction; without records it goes. Only such an entry
+    /// is ever replaced.
+    async fn settle_audit(&self, org: OrgId, begun: AuditId, records: &[AuditRecord]) -> Result<(), StoreError>;
+
+    /// Newest first; those of one moment by their ids.
     async fn list_audit(&self, org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError>;
 
     /// Removes up to `batch` entries from before that moment, of any organization; how many.

@@ -56,6 +56,9 @@ pub trait InvitationStore: Send + Sync {
 
     async fn invitation_by_hash(&self, hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError>;
 
+    /// Gives a pending one, expired or not, another token in place of the one before. `false`: it is not pending; nothing was written.
+    async fn renew_invitation(&self, org: OrgId, id: InvitationId, hash: &[u8], expires_at: Millis) -> Result<bool, StoreError>;
+
     /// Ends a pending one that has not expired; `Accepted` makes the member in the same transaction. `false`: somebody was first,
     /// or it has expired; nothing was written.
     ///

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Page, Paging, StoreError};
 use crate::clock::Millis;
-use crate::id::{CredentialId, MessageId, NotificationRuleId, OrgId, Owner, RunId, ScheduleId};
+use crate::id::{CredentialId, MessageId, NotificationRuleId, OrgId, Owner, RunId, ScheduleId, UserId};
 use crate::run::{RunStatus, Slot};
 
 /// A rule as stored.
@@ -71,6 +71,9 @@ pub trait NotificationStore: Send + Sync {
 
     /// The person's in that organization, newest first.
     async fn notifications(&self, owner: &Owner, unread: bool, paging: &Paging) -> Result<Page<NotificationRecord>, StoreError>;
+
+    /// Those that these people of the organization have not read, at most `most` of all of them together, newest first.
+    async fn unread_of(&self, org: OrgId, users: &[UserId], most: u32) -> Result<Vec<NotificationRecord>, StoreError>;
 
     async fn unread_notifications(&self, owner: &Owner) -> Result<u64, StoreError>;
 

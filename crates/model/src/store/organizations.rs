@@ -37,7 +37,7 @@ pub trait OrganizationStore: Send + Sync {
     /// `NotFound`; `Conflict` when the organization would have no owner left.
     async fn change_role(&self, org: OrgId, user: UserId, role: Role) -> Result<Role, StoreError>;
 
-    /// Removes a member. API keys and personal credentials of theirs go; plans, schedules and integrations become the heir's.
+    /// Removes a member. API keys, personal credentials, notifications and rules for them of theirs go; plans, schedules and integrations become the heir's.
     /// All in one transaction. [`PlanStore::plans_revision`](super::PlanStore::plans_revision) moves.
     ///
     /// # Errors

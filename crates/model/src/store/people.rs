@@ -63,6 +63,14 @@ pub trait PeopleStore: Send + Sync {
     async fn user_by_email(&self, email: &str) -> Result<Option<UserRecord>, StoreError>;
     async fn list_users(&self, paging: &Paging) -> Result<Page<UserRecord>, StoreError>;
 
+    /// Removes an account with everything that is its own in any organization: memberships, API keys, personal credentials, sessions, second
+    /// factor, identities elsewhere, notifications and rules for them. Invitations to the address and rules that tell it go too. What
+    /// organizations go on with keeps the id, and no row keeps the address.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for a member of an organization whose removal is not due.
+    async fn erase_user(&self, user: UserId) -> Result<(), StoreError>;
+
     /// Makes an organization or replaces what is known of one. `Conflict` when another has the slug.
     async fn put_organization(&self, organization: &OrganizationRecord) -> Result<(), StoreError>;
     async fn organization(&self, org: OrgId) -> Result<Option<OrganizationRecord>, StoreError>;

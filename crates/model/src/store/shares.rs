@@ -18,6 +18,13 @@ pub struct Sharing {
     pub with: BTreeMap<UserId, bool>,
 }
 
+impl Sharing {
+    /// Whether somebody without the right to all plans reaches it.
+    pub fn is_for(&self, user: UserId) -> bool {
+        !self.private || self.owner == Some(user) || self.with.contains_key(&user)
+    }
+}
+
 #[async_trait]
 pub trait ShareStore: Send + Sync {
     /// `None` when the organization has no such plan.

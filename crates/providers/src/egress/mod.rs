@@ -24,6 +24,7 @@ mod resolve;
 mod retry_after;
 mod status;
 mod target;
+mod traced;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,7 +131,15 @@ impl Egress {
     /// # Errors
     /// `INVALID_PARAMS` for a URL that cannot be asked, `BLOCKED_ADDRESS`, `CONNECTION_FAILED`, `TLS_FAILED`,
     /// `TIMEOUT`, `BAD_RESPONSE`, `CIRCUIT_OPEN`, each with `effect` as far as it is known.
-    pub async fn send(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
+    pub async fn send(&self, request: Request, cx: &Context) -> Result<Answer, Fault> {
+        match &cx.tracing {
+            None => self.ask(request, cx).await,
+            // Its own allocation: without traces no call pays for the room.
+            Some(tracing) => Box::pin(self.traced(request, cx, tracing)).await,
+        }
+    }
+
+    async fn ask(&self, mut request: Request, cx: &Context) -> Result<Answer, Fault> {
         let judge = Judge { policy: self.policy.clone(), org: self.rules.of(cx.owner.org) };
         admit(&request, &judge)?;
         binding::check(&request, cx)?;
@@ -187,15 +196,18 @@ impl Egress {
         };
         match select(std::pin::pin!(exchange), &mut time.deadline).await {
             Either::Left((Ok(answer), _)) => {
+                tracing::debug!(call = %place, status = answer.status().as_u16(), "a call was answered");
                 pass.answered(answer.status(), retry_after(answer.headers(), cx.clock.now()));
                 Ok(answer)
             }
             Either::Left((Err(error), _)) => {
                 let fault = fault::unanswered(place, &error, departure.has_begun(), tls);
+                tracing::debug!(call = %place, code = %fault.code, "a call was not answered");
                 pass.failed(&fault.code);
                 Err(fault)
             }
             Either::Right(((), _)) => {
+                tracing::debug!(call = %place, code = %Code::TIMEOUT, "a call was not answered");
                 pass.failed(&Code::TIMEOUT);
                 let phase = if departure.has_begun() { Phase::Waiting } else { Phase::Connecting };
                 Err(fault::timed_out(place, time.length, phase))

@@ -50,6 +50,7 @@ impl Attempt {
             clock: Arc::new(clock.clone()),
             deadline: NOW + 30_000,
             sent: Arc::new(AtomicBool::new(false)),
+            tracing: None,
         };
         Attempt { cx, clock }
     }

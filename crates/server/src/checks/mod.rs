@@ -9,6 +9,7 @@ mod plans;
 mod redis;
 mod report;
 mod secrets;
+mod sentry;
 mod smtp;
 
 use std::path::Path;
@@ -44,6 +45,7 @@ pub const NAMES: &[(&str, bool, &str)] = &[
     ("plan files", false, "every file of the plan folder would load; one that would not keeps its last good version"),
     ("redis", false, "the configured Redis answers; without it live updates of other nodes take about a second"),
     ("smtp", false, "the configured mail server lets itself be greeted and logged in to; without one mails stay in the log, or wait"),
+    ("sentry", false, "the DSN for error reports is one; without one errors stand in the log"),
     ("port", true, "the address can be listened on"),
 ];
 
@@ -142,6 +144,7 @@ pub(crate) async fn of_parts(settings: &Settings, app: &App) -> Vec<Check> {
     checks.push(plans::readable(settings.plans.as_deref(), &*app.catalog));
     checks.push(redis::answers(settings).await);
     checks.push(smtp::answers(settings).await);
+    checks.push(sentry::reads(settings));
     checks
 }
 
@@ -184,6 +187,7 @@ pub(crate) async fn all(settings: &Settings, catalog: impl AsyncFnOnce() -> Arc<
     checks.push(plans::readable(folder, &*catalog));
     checks.push(redis::answers(settings).await);
     checks.push(smtp::answers(settings).await);
+    checks.push(sentry::reads(settings));
     if let Some(app) = app {
         app.store.close().await;
     }

@@ -2,6 +2,7 @@
 
 use ::http::Method;
 use clap::{Args, Subcommand};
+use mainspring_model::id::{OrgId, UserId};
 use serde_json::{Value, json};
 
 use super::api::{Api, part};
@@ -14,12 +15,13 @@ use super::text::plain;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum FlagCommand {
-    /// List all flags as they hold for the caller.
+    /// List all flags as they hold for the caller, which on a data folder is the local owner, or for somebody else.
     #[command(after_help = "\
 Examples:
   mainspring flag list
+  mainspring flag list --user 0190b8a0-0000-7000-8000-000000000001
   mainspring flag list -o json")]
-    List,
+    List(List),
     /// Say what holds for a flag; what is not written stays as it was.
     #[command(after_help = "\
 Examples:
@@ -86,6 +88,16 @@ pub(crate) struct Kill {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct List {
+    /// For this user instead of the caller.
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// In this organization instead of the caller's.
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Explain {
     /// The flag.
     #[arg(value_name = "NAME")]
@@ -101,7 +113,7 @@ pub(crate) struct Explain {
 pub(crate) async fn run(cx: &Cx, command: &FlagCommand) -> Result<Exit, Failure> {
     let api = place::api(cx).await?;
     let done = match command {
-        FlagCommand::List => list(cx, &api).await,
+        FlagCommand::List(asked) => list(cx, &api, asked).await,
         FlagCommand::Set(set) => change(cx, &api, &set.name, |flag| apply(set, flag)).await,
         FlagCommand::Kill(kill) => {
             let switch = |flag: &mut Value| {
@@ -116,8 +128,23 @@ pub(crate) async fn run(cx: &Cx, command: &FlagCommand) -> Result<Exit, Failure>
     done
 }
 
-async fn list(cx: &Cx, api: &Api) -> Result<Exit, Failure> {
-    let answer = api.get("/api/feature-flags", &[]).await?;
+/// For whom the question is, where it is not for the caller.
+fn whose(user: &Option<String>, organization: &Option<String>) -> Vec<(&'static str, String)> {
+    let query = [("for_user", user), ("for_organization", organization)];
+    query.into_iter().filter_map(|(name, id)| Some((name, id.clone()?))).collect()
+}
+
+async fn list(cx: &Cx, api: &Api, asked: &List) -> Result<Exit, Failure> {
+    let answer = api.get("/api/feature-flags", &whose(&asked.user, &asked.organization)).await?;
+    let of = |field: &str, local: String, what: &str| match answer["judged_for"][field].as_str() {
+        Some(id) if id == local => format!("the local {what}"),
+        Some(id) => format!("the {what} {}", plain(id)),
+        None => format!("the caller's {what}"),
+    };
+    let user = of("user_id", UserId::LOCAL.to_string(), "owner");
+    let organization = of("organization_id", OrgId::LOCAL.to_string(), "organization");
+    let dev = if answer["judged_for"]["dev_mode"] == true { "; defaults are those of dev mode" } else { "" };
+    cx.note(&format!("As the flags hold for {user} in {organization}{dev}:"));
     cx.show(&answer, |style, width| {
         let mut rows = Rows::new(["flag", "on", "decided by", "description"], "there is no flag");
         for flag in answer["feature_flags"].as_array().into_iter().flatten() {
@@ -180,8 +207,7 @@ fn apply(set: &Set, flag: &mut Value) -> Result<(), Failure> {
 }
 
 async fn explain(cx: &Cx, api: &Api, asked: &Explain) -> Result<Exit, Failure> {
-    let query = [("for_user", &asked.user), ("for_organization", &asked.organization)];
-    let query: Vec<(&str, String)> = query.into_iter().filter_map(|(name, id)| Some((name, id.clone()?))).collect();
+    let query = whose(&asked.user, &asked.organization);
     let answer = api.get(&format!("/api/feature-flags/{}", part(&asked.name)), &query).await?;
     cx.show(&answer, |_, _| {
         let why = match answer["decided_by"].as_str().unwrap_or_default() {

@@ -22,6 +22,7 @@ mod flag;
 mod global;
 mod hosts;
 mod inputs;
+mod invitation;
 mod key;
 mod migrate;
 mod moving;
@@ -45,6 +46,7 @@ pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;
 mod user;
+mod user_delete;
 mod validate;
 
 use std::ffi::OsString;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::api::{Api, part};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::invitation::{self, Invite, Resend};
 use super::output::Cx;
 use super::table::Rows;
 use super::text::{moment_of, plain};
@@ -58,12 +59,33 @@ Example:
         #[arg(value_name = "USER")]
         user: String,
     },
-    /// Make the link that lets somebody in; it is shown once.
+    /// Make the link that lets somebody in; it is shown once, and mailed to the address when the installation has a mail server.
     #[command(after_help = "\
 Examples:
   mainspring org invite north-wind --role viewer
   mainspring org invite north-wind --email ada@example.com --expires 3d")]
     Invite(Invite),
+    /// Show the invitations.
+    #[command(after_help = "\
+Example:
+  mainspring org invitations north-wind")]
+    Invitations(Which),
+    /// Make a new link for an invitation and mail it again; the one before works no longer.
+    #[command(after_help = "\
+Example:
+  mainspring org resend north-wind 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10")]
+    Resend(Resend),
+    /// Take an invitation back.
+    #[command(after_help = "\
+Example:
+  mainspring org revoke north-wind 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10")]
+    Revoke {
+        #[command(flatten)]
+        which: Which,
+        /// The invitation's id, as `org invitations` shows it.
+        #[arg(value_name = "INVITATION")]
+        invitation: String,
+    },
     /// Show the variables that plans read as `org.NAME`.
     #[command(after_help = "\
 Example:
@@ -112,24 +134,9 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         format!("/api/organizations/{}", part(&self.organization))
     }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Invite {
-    #[command(flatten)]
-    which: Which,
-    /// viewer, member, admin or owner.
-    #[arg(long, value_name = "ROLE", default_value = "member")]
-    role: String,
-    /// Only whoever has this address may accept.
-    #[arg(long, value_name = "ADDRESS")]
-    email: Option<String>,
-    /// How long the link works.
-    #[arg(long, value_name = "DURATION", default_value = "7d")]
-    expires: String,
 }
 
 #[derive(Args, Debug)]
@@ -181,12 +188,15 @@ async fn perform(cx: &Cx, api: &Api, command: &OrgCommand) -> Result<Exit, Failu
             let answer = api.delete(&format!("{}/members/{}", which.path(), part(user)), &[]).await?;
             said(cx, &answer, &format!("removed {user}; {} plans of theirs are yours", answer["plans"]))
         }
-        OrgCommand::Invite(invite) => {
-            let body = json!({ "role": invite.role, "email": invite.email, "expires_in": invite.expires });
-            let answer = api.send(Method::POST, &format!("{}/invitations", invite.which.path()), &body).await?;
-            cx.note("This token is shown once; whoever has it can accept the invitation.");
-            // The token alone on standard output, so that `$(…)` takes it.
-            cx.show(&answer, |_, _| format!("{}\n", answer["token"].as_str().unwrap_or_default()))
+        OrgCommand::Invite(invite) => invitation::invite(cx, api, invite).await,
+        OrgCommand::Invitations(which) => {
+            let answer = api.get(&format!("{}/invitations", which.path()), &[]).await?;
+            table(cx, &answer, "invitations", ["id", "email", "role", "state", "expires_at"], "nobody was invited")
+        }
+        OrgCommand::Resend(resend) => invitation::resend(cx, api, resend).await,
+        OrgCommand::Revoke { which, invitation } => {
+            api.delete(&format!("{}/invitations/{}", which.path(), part(invitation)), &[]).await?;
+            said(cx, &json!({ "revoked": invitation }), &format!("revoked {invitation}"))
         }
         OrgCommand::Variables(which) => variables(cx, api, which).await,
         OrgCommand::Set(set) => {
@@ -234,7 +244,7 @@ fn table<const N: usize>(cx: &Cx, answer: &Value, items: &str, columns: [&'stati
         let mut rows = Rows::new(columns, none);
         for one in answer[items].as_array().into_iter().flatten() {
             rows.add(columns.map(|column| match &one[column] {
-                at if column == "since" => moment_of(at),
+                at if ["since", "expires_at"].contains(&column) => moment_of(at),
                 Value::String(text) => text.clone(),
                 Value::Null => String::new(),
                 other => other.to_string(),

@@ -61,7 +61,7 @@ pub(crate) async fn to_run(cx: &Cx, egress: EgressChoice) -> Result<Place, Failu
     egress.apply(&mut settings);
     match wire::open_for_running(&settings).await? {
         Opened::Here(app) => {
-            wire::log::install(app.redactor.clone(), Some(settings.log.as_deref().unwrap_or("error")), false);
+            wire::log::install(app.redactor.clone(), Some(settings.log.as_deref().unwrap_or("error")), false, None);
             // What a dead process left is given back first; it is taken up when this run has to wait.
             app.engine.recover().await?;
             Ok(Place::Here(of_app(app)))

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::output::Cx;
 use super::table::Rows;
 use super::text::{moment_of, plain};
+use super::user_delete::{self, Delete};
 use super::{place, prompt};
 use crate::app::App;
 use crate::identity::accounts::{AccountError, NewAccount};
@@ -69,6 +70,12 @@ Examples:
   mainspring user reset-password bob@example.org
   mainspring user reset-password bob@example.org --without-second-factor < password.txt")]
     ResetPassword(ResetPassword),
+    /// Delete an account for good, with all that is its own. Without --confirm it says what would go, and does nothing.
+    #[command(after_help = "\
+Examples:
+  mainspring user delete bob@example.org
+  mainspring user delete bob@example.org --confirm bob@example.org --delete-organization bob")]
+    Delete(Delete),
 }
 
 #[derive(Args, Debug)]
@@ -119,6 +126,7 @@ pub(crate) async fn run(cx: &Cx, command: &UserCommand) -> Result<Exit, Failure>
         UserCommand::Create(create) => self::create(cx, &app, create).await,
         UserCommand::Disable(disable) => self::disable(cx, &app, disable).await,
         UserCommand::ResetPassword(reset) => reset_password(cx, &app, reset).await,
+        UserCommand::Delete(delete) => user_delete::run(cx, &app, delete).await,
     };
     app.store.close().await;
     done
@@ -217,7 +225,7 @@ async fn reset_password(cx: &Cx, app: &App, reset: &ResetPassword) -> Result<Exi
     cx.show(&shown(&user), |style, _| format!("{} set a new password for {}\n", style.green("✓"), plain(&user.email)))
 }
 
-async fn found(app: &App, email: &str) -> Result<UserRecord, Failure> {
+pub(super) async fn found(app: &App, email: &str) -> Result<UserRecord, Failure> {
     let user = app.store.user_by_email(email).await?;
     user.ok_or_else(|| Failure::not_found(format_args!("the account {email}")).next("`mainspring user list` shows the accounts"))
 }

@@ -70,7 +70,7 @@ pub struct AuditEntry {
     user_agent: Option<String>,
     #[schema(example = "update_plan")]
     action: String,
-    /// `done` or `refused`.
+    /// `done`, `refused`, or `unknown` while it is under way and for ever when the process died then.
     outcome: &'static str,
     #[schema(example = "plan")]
     target_kind: Option<String>,

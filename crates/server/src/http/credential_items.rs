@@ -1,25 +1,21 @@
 //! Credentials one by one: made for oneself or the whole organization, bound to hosts, shared with members, changed and removed.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use http::StatusCode;
 use mainspring_model::Problem as Finding;
-use mainspring_model::catalog::Provider;
-use mainspring_model::clock::Millis;
-use mainspring_model::credential::{Secret, is_host_entry};
 use mainspring_model::id::{CredentialId, Owner, UserId};
 use mainspring_model::role::Permission;
 use mainspring_model::store::{Access, CredentialChange, CredentialRecord};
-use mainspring_model::value::pointer_join;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
-use super::credentials::{CredentialBody, CredentialWrite, body_of, checked, fields_of};
+use super::credential_checks::{changed_fields, check_hosts, members, want_hosts};
+use super::credentials::{CredentialBody, CredentialWrite, body_of, checked, told};
 use super::idempotency::once;
 use super::path::PathId;
 use super::permissions::denied;
@@ -28,9 +24,6 @@ use super::providers;
 use super::query::Query;
 use super::reply::Reply;
 use super::shape::Time;
-
-/// Most hosts of one credential, and most members whom it is shared with.
-const MOST: usize = 100;
 
 /// Whose a credential is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -151,6 +144,7 @@ pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate
         let id = CredentialId(saving.engine.new_id());
         let credentials = saving.engine.credentials();
         let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await?;
+        saving.audit(&caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
         let answer = CredentialAnswer { credential: item(&saving, &caller, &stored).await };
         Ok(Reply::json(StatusCode::CREATED, &answer).location(&format!("/api/credentials/{}", stored.id)))
     })
@@ -232,6 +226,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
     }
     let change = CredentialChange { name, fields: None, expires_at: expires, hosts, shared_with };
     let changed = api.engine.credentials().change(&record, given, change).await?.ok_or_else(|| missing(id))?;
+    api.audit(&caller, "", Target::new("credential", id), Some(told(&record)), Some(told(&changed)));
     Ok(Reply::ok(&CredentialAnswer { credential: item(&api, &caller, &changed).await }))
 }
 
@@ -244,6 +239,7 @@ pub async fn delete_credential(State(api): Shared, caller: Caller, PathId(id): P
     if !api.store.delete_credential(caller.owner.org, id).await? {
         return Err(missing(id));
     }
+    api.audit(&caller, "", Target::new("credential", id), Some(told(&record)), None);
     Ok(Reply::no_content())
 }
 
@@ -259,81 +255,6 @@ fn may_change(caller: &Caller, record: &CredentialRecord) -> Refusable<()> {
         Some(Access::Organization) => caller.demand(Permission::CredentialManage),
         _ => Err(denied("a credential that is shared is changed by its owner alone".to_owned())),
     }
-}
-
-fn check_hosts(hosts: Option<&[String]>, findings: &mut Vec<Finding>) {
-    let Some(hosts) = hosts else { return };
-    if hosts.is_empty() || hosts.len() > MOST {
-        findings.push(Finding::new(
-            "INVALID_VALUE",
-            "/hosts",
-            format!("hosts are a list of 1 to {MOST}; leave them out for the provider's own"),
-        ));
-    }
-    for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !is_host_entry(host)) {
-        let shown: String = host.chars().take(100).collect();
-        let text = format!("\"{shown}\" is no host; write api.example.com, localhost:8080, *.example.org, or * for every host");
-        findings.push(Finding::new("INVALID_VALUE", pointer_join("/hosts", &index.to_string()), text));
-    }
-}
-
-/// What others may use must not go wherever they like.
-fn want_hosts(provider: &Provider, hosts: Option<&[String]>, findings: &mut Vec<Finding>) {
-    if provider.hosts.is_empty() && hosts.is_none() {
-        let text = format!(
-            "{} sends a credential to any address; name the hosts of one that others may use, or \"*\" to let them send it anywhere",
-            provider.id
-        );
-        findings.push(Finding::new("MISSING_FIELD", "/hosts", text).expected("hosts"));
-    }
-}
-
-/// The ids of members of the caller's organization.
-async fn members(api: &Api, caller: &Caller, ids: &[String], findings: &mut Vec<Finding>) -> Refusable<Vec<UserId>> {
-    if ids.len() > MOST {
-        findings.push(Finding::new("INVALID_VALUE", "/shared_with", format!("a credential is shared with {MOST} members at the most")));
-        return Ok(Vec::new());
-    }
-    let mut users = Vec::new();
-    for (index, id) in ids.iter().enumerate() {
-        let user = id.parse::<UserId>().ok();
-        let is_member = match user {
-            Some(user) => api.store.role_of(user, caller.owner.org).await?.is_some(),
-            None => false,
-        };
-        match user.filter(|_| is_member) {
-            Some(user) => users.push(user),
-            None => {
-                let pointer = pointer_join("/shared_with", &index.to_string());
-                findings.push(Finding::new("INVALID_VALUE", pointer, "this is not the id of a member of the organization"));
-            }
-        }
-    }
-    users.sort_unstable();
-    users.dedup();
-    Ok(users)
-}
-
-fn changed_fields(
-    provider: &Provider,
-    values: Map<String, Value>,
-    now: Millis,
-    findings: &mut Vec<Finding>,
-) -> BTreeMap<String, Option<Secret>> {
-    let mut given = BTreeMap::new();
-    let mut texts = Map::new();
-    for (name, value) in values {
-        let required = provider.credential.iter().any(|field| field.name == name && field.required);
-        if value.is_null() && !required {
-            given.insert(name, None);
-        } else {
-            texts.insert(name, value);
-        }
-    }
-    if !texts.is_empty() {
-        given.extend(fields_of(provider, texts, true, now, findings).into_iter().map(|(name, secret)| (name, Some(secret))));
-    }
-    given
 }
 
 fn missing(id: CredentialId) -> Box<Problem> {

@@ -14,10 +14,11 @@ use mainspring_model::problem::nearest;
 use mainspring_model::store::{CredentialRecord, DEFAULT_NAME};
 use mainspring_model::value::pointer_join;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::{Write, found};
 use super::caller::Caller;
 use super::idempotency::once;
@@ -149,7 +150,19 @@ pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, now: Millis,
 pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
     let Entry { name, fields, expires_at } = checked(provider, wanted, api.clock.now(), Vec::new())?;
     let id = CredentialId(api.engine.new_id());
-    api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await.map_err(Into::into)
+    let stored = api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await?;
+    api.audit(caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
+    Ok(stored)
+}
+
+/// What the audit log says of a credential: everything but its values.
+pub(super) fn told(record: &CredentialRecord) -> Value {
+    let fields: Vec<&String> = record.fields.keys().filter(|field| !oauth::is_note(field)).collect();
+    json!({
+        "provider": record.provider, "name": record.name, "fields": fields, "hosts": record.hosts,
+        "scope": if record.is_organizations() { "organization" } else { "personal" }, "shared_with": record.shared_with,
+        "expires_at": record.expires_at.map(|at| Time(at).text()),
+    })
 }
 
 /// `partly`: fields that are not given stay as they are.
@@ -245,5 +258,7 @@ pub async fn delete_credentials(
         let shown: String = provider.chars().take(100).collect();
         return Err(Problem::not_found(format_args!("a credential of \"{shown}\"{}", name.map(|_| " with that name").unwrap_or_default())));
     }
+    let before = json!({ "provider": provider, "name": name, "deleted": deleted });
+    api.audit(&caller, "", Target::new("credential", &provider), Some(before), None);
     Ok(Reply::ok(&CredentialsDeleted { success: true, provider, deleted }))
 }

@@ -1,6 +1,6 @@
 //! The one way in and out of every request: who may come in, how large, and what each answer carries.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -11,12 +11,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower::Service;
+use tracing::Instrument;
 
 use super::api::Api;
-use super::auth::ClientAddress;
 use super::problem::{Problem, Refusable};
-use super::{audit, body, limit, origin};
-use crate::limits;
+use super::{audit, body, limit, origin, request_id};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -24,21 +23,30 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Answers one request. Plain calls instead of layers: each layer would box a future per request.
-pub async fn answer(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, mut request: Request) -> Response {
+pub async fn answer(api: &Arc<Api>, routes: Router, peer: Option<SocketAddr>, request: Request) -> Response {
+    let request_id = request_id::of(request.headers()).unwrap_or_else(|| api.engine.new_id().to_string());
+    // At the level of errors, so that no filter of the log takes the ids away from a line that it lets pass.
+    let span = tracing::error_span!("request", request_id, org_id = tracing::field::Empty);
+    let path = request.uri().path();
+    // Probes ask every second and begin nothing.
+    let Some(tracer) = api.tracer.get().filter(|_| !path.starts_with("/health") && path != "/metrics") else {
+        return answer_known(api, routes, peer, request, request_id).instrument(span).await;
+    };
+    let asked = tracer.asked(request.headers().get("traceparent").and_then(|said| said.to_str().ok()));
+    let (method, began_us, id) = (request.method().clone(), api.clock.monotonic_us(), request_id.clone());
+    let response = Box::pin(asked.clone().holds(answer_known(api, routes, peer, request, request_id).instrument(span))).await;
+    tracer.answered(&asked, &method, response.status(), &id, api.clock.monotonic_us().saturating_sub(began_us));
+    response
+}
+
+async fn answer_known(api: &Arc<Api>, mut routes: Router, peer: Option<SocketAddr>, mut request: Request, request_id: String) -> Response {
     let (method, began_us) = (request.method().clone(), api.clock.monotonic_us());
-    let request_id = api.engine.new_id().to_string();
     let listed = origin::listed(&api.mode, request.headers());
     // Only a problem tells its path, but by then the request is gone.
     let path = request.uri().clone();
-    tracing::debug!(request_id, method = %request.method(), path = path.path(), "request");
+    tracing::debug!(method = %request.method(), path = path.path(), "request");
     let came_from = audit::Origin::of(api, &request_id, peer, request.headers());
     request.extensions_mut().insert(came_from);
-    // Where logins come from is counted and shown; nobody else asks.
-    if path.path().starts_with("/api/auth/") {
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-        let address = ClientAddress(limits::client(peer, request.headers(), &api.mode.proxies));
-        request.extensions_mut().insert(address);
-    }
     let standing = match api.limits.as_ref().filter(|limits| limits.concerns(request.uri().path())) {
         // Its own allocation: without limits no request pays for the room.
         Some(limits) => Box::pin(limit::count(api, limits, peer, &request)).await,
@@ -113,7 +121,7 @@ pub fn method_not_allowed(allowed: &str) -> Box<Problem> {
 fn write_out(problem: &Problem, mut response: Response, path: &str, request_id: &str) -> Response {
     if problem.status.is_server_error() {
         let cause = problem.cause.as_deref().unwrap_or(&problem.detail);
-        tracing::error!(request_id, path, code = %problem.code, cause, "a request failed");
+        tracing::error!(path, code = %problem.code, cause, "a request failed");
     }
     let body = serde_json::to_vec(&problem.body(path, request_id)).unwrap_or_default();
     *response.body_mut() = Body::from(body);

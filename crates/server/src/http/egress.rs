@@ -5,9 +5,11 @@ use mainspring_model::Problem as Finding;
 use mainspring_model::store::EgressRuleRecord;
 use mainspring_providers::egress::AllowedHost;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::api::Shared;
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
 use super::path::PathName;
@@ -87,6 +89,8 @@ pub async fn add_egress_rule(State(api): Shared, write: Write<EgressRuleWrite>) 
     }
     let record = EgressRuleRecord { org: caller.owner.org, host, note, user: caller.owner.user, created_at: api.clock.now() };
     api.store.put_egress_rule(&record).await?;
+    let after = json!({ "host": record.host, "note": record.note });
+    api.audit(&caller, "", Target::new("egress_rule", &record.host), None, Some(after));
     egress_rules::reload(&api.egress, &*api.store).await?;
     Ok(Reply::json(http::StatusCode::CREATED, &EgressRuleEntry::from(record)))
 }
@@ -100,6 +104,7 @@ pub async fn remove_egress_rule(State(api): Shared, caller: Caller, PathName(hos
     if !api.store.delete_egress_rule(caller.owner.org, &host).await? {
         return Err(Problem::not_found(format_args!("the entry \"{}\"", host.chars().take(60).collect::<String>())));
     }
+    api.audit(&caller, "", Target::new("egress_rule", &host), Some(json!({ "host": host })), None);
     egress_rules::reload(&api.egress, &*api.store).await?;
     Ok(Reply::no_content())
 }

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use mainspring_engine::live::LiveEvent;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
-use mainspring_model::id::RunId;
+use mainspring_model::id::{PlanId, RunId};
 use mainspring_model::store::JournalRow;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
@@ -23,7 +23,9 @@ use super::caller::Caller;
 use super::history;
 use super::path::PathId;
 use super::problem::{Problem, Refusable};
+use super::reach;
 use super::shape::Time;
+use super::socket::identity;
 
 /// How often the journal itself is looked at, in milliseconds: another process may drive the run, and no word comes from there.
 const LOOK: Millis = 5_000;
@@ -36,7 +38,7 @@ const LOOK: Millis = 5_000;
     params(("id" = String, Path, format = "uuid"), ("Last-Event-ID" = Option<u32>, Header, description = "Events up to this one are left out.")),
     responses((status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream")))]
 pub async fn stream_events(State(api): Shared, caller: Caller, PathId(id): PathId<RunId>, headers: HeaderMap) -> Refusable<Response> {
-    history::summary(&api, &caller, id).await?;
+    let plan = history::summary(&api, &caller, id).await?.plan_id;
     let last = match headers.get("last-event-id") {
         None => 0,
         Some(value) => value
@@ -47,7 +49,9 @@ pub async fn stream_events(State(api): Shared, caller: Caller, PathId(id): PathI
     };
     // Listening before reading: what becomes durable in between is then seen twice rather than never, and `last` drops the double.
     let heard = api.engine.watchers().watch(id);
-    let mut follow = Follow { api: api.clone(), run: id, heard, last, ready: VecDeque::new(), over: false };
+    let look_at = api.clock.now() + reach::LOOK;
+    let identity = identity(&headers);
+    let mut follow = Follow { api: api.clone(), run: id, plan, identity, look_at, heard, last, ready: VecDeque::new(), over: false };
     follow.read().await?;
     let events = stream::unfold(follow, |mut follow| async move { Some((Ok::<_, Infallible>(follow.next().await?), follow)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
@@ -56,6 +60,11 @@ pub async fn stream_events(State(api): Shared, caller: Caller, PathId(id): PathI
 struct Follow {
     api: Arc<Api>,
     run: RunId,
+    plan: PlanId,
+    /// The headers that say who asks.
+    identity: HeaderMap,
+    /// When they are looked at again.
+    look_at: Millis,
     heard: Receiver<LiveEvent>,
     /// The newest `seq` that was made ready.
     last: u32,
@@ -73,6 +82,9 @@ impl Follow {
                 return None;
             }
             let api = self.api.clone();
+            if api.clock.now() >= self.look_at && !self.may_go_on().await {
+                return None;
+            }
             let heard = tokio::select! {
                 biased;
                 () = api.closing.cancelled() => return None,
@@ -89,12 +101,21 @@ impl Follow {
                 // A gap, a slow reader, or silence: the journal has it all.
                 Some(Ok(LiveEvent::Row(_)) | Err(RecvError::Lagged(_))) | None => {
                     if let Err(problem) = self.read().await {
-                        tracing::warn!(run = %self.run, cause = problem.cause, "an event stream could not be read on");
+                        tracing::warn!(run_id = %self.run, cause = problem.cause, "an event stream could not be read on");
                         return None;
                     }
                 }
                 Some(Err(RecvError::Closed)) => return None,
             }
+        }
+    }
+
+    /// Whether whoever follows reaches the run still. A store that does not answer just now takes nobody's right away.
+    async fn may_go_on(&mut self) -> bool {
+        self.look_at = self.api.clock.now() + reach::LOOK;
+        match reach::look_again(&self.api, &self.identity).await {
+            Ok((_, reach)) => reach.sees(self.plan),
+            Err(problem) => !problem.status.is_client_error(),
         }
     }
 
@@ -115,7 +136,7 @@ impl Follow {
     fn push_row(&mut self, row: &JournalRow) {
         match serde_json::from_str(&row.body) {
             Ok(body) => self.push(row.seq, row.at, row.kind, body),
-            Err(error) => tracing::error!(run = %self.run, seq = row.seq, %error, "a journal row is no JSON"),
+            Err(error) => tracing::error!(run_id = %self.run, seq = row.seq, %error, "a journal row is no JSON"),
         }
     }
 

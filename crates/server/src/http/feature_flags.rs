@@ -10,18 +10,29 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
 use super::path::PathName;
 use super::problem::{Problem, Refusable};
 use super::query::{self, Query};
 use super::reply::Reply;
-use super::shape::Time;
+use super::shape::{Id, Time};
 use crate::flags::DECLARED;
 
 #[derive(Serialize, ToSchema)]
 pub struct FeatureFlags {
     feature_flags: Vec<FeatureFlag>,
+    judged_for: JudgedFor,
+}
+
+/// Whom the flags were judged for.
+#[derive(Serialize, ToSchema)]
+pub struct JudgedFor {
+    user_id: Id,
+    organization_id: Id,
+    /// The program's own defaults are those of dev mode, as for every command on a data folder.
+    dev_mode: bool,
 }
 
 /// A flag as it holds for one caller.
@@ -57,14 +68,6 @@ fn shown(api: &Api, caller: &Caller, whose: &Owner, name: &str, record: Option<F
     }
 }
 
-/// Every feature flag, as it holds for the caller
-#[utoipa::path(get, path = "/api/feature-flags", tag = "server", responses((status = 200, body = FeatureFlags)))]
-pub async fn list_feature_flags(State(api): Shared, caller: Caller) -> Refusable<Reply> {
-    let all = api.flags.all().into_iter();
-    let feature_flags = all.map(|(name, record)| shown(&api, &caller, &caller.owner, &name, record)).collect();
-    Ok(Reply::ok(&FeatureFlags { feature_flags }))
-}
-
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WhoseQuery {
@@ -72,6 +75,28 @@ pub struct WhoseQuery {
     for_user: Option<String>,
     /// In which organization; the caller's unless written.
     for_organization: Option<String>,
+}
+
+/// # Errors
+/// 403 for who asks for somebody else and is no operator.
+fn whose(caller: &Caller, asked: &WhoseQuery) -> Refusable<Owner> {
+    let user = query::id::<UserId>("for_user", asked.for_user.as_deref())?.unwrap_or(caller.owner.user);
+    let org = query::id::<OrgId>("for_organization", asked.for_organization.as_deref())?.unwrap_or(caller.owner.org);
+    let whose = Owner { org, user };
+    if whose != caller.owner && !caller.operator {
+        return Err(Problem::forbidden("only an operator may ask how a flag is for somebody else"));
+    }
+    Ok(whose)
+}
+
+/// Every feature flag, as it holds for the caller, or for whom an operator asks
+#[utoipa::path(get, path = "/api/feature-flags", tag = "server", params(WhoseQuery), responses((status = 200, body = FeatureFlags)))]
+pub async fn list_feature_flags(State(api): Shared, caller: Caller, Query(asked): Query<WhoseQuery>) -> Refusable<Reply> {
+    let whose = whose(&caller, &asked)?;
+    let all = api.flags.all().into_iter();
+    let feature_flags = all.map(|(name, record)| shown(&api, &caller, &whose, &name, record)).collect();
+    let judged_for = JudgedFor { user_id: whose.user.into(), organization_id: Id::of(whose.org.0), dev_mode: api.mode.dev };
+    Ok(Reply::ok(&FeatureFlags { feature_flags, judged_for }))
 }
 
 /// One feature flag, and which rule decided; one that nobody knows is off
@@ -83,12 +108,7 @@ pub async fn get_feature_flag(
     PathName(name): PathName,
     Query(asked): Query<WhoseQuery>,
 ) -> Refusable<Reply> {
-    let user = query::id::<UserId>("for_user", asked.for_user.as_deref())?.unwrap_or(caller.owner.user);
-    let org = query::id::<OrgId>("for_organization", asked.for_organization.as_deref())?.unwrap_or(caller.owner.org);
-    let whose = Owner { org, user };
-    if whose != caller.owner && !caller.operator {
-        return Err(Problem::forbidden("only an operator may ask how a flag is for somebody else"));
-    }
+    let whose = whose(&caller, &asked)?;
     let record = api.flags.all().remove(&name).flatten();
     Ok(Reply::ok(&shown(&api, &caller, &whose, &name, record)))
 }
@@ -120,17 +140,21 @@ pub async fn put_feature_flag(State(api): Shared, PathName(name): PathName, writ
         return Err(Problem::invalid(Finding::new("INVALID_VALUE", "/rollout_percentage", "a percentage is a number from 0 to 100")));
     }
     let record = FlagRecord { name: name.clone(), flag, updated_at: api.clock.now(), updated_by: caller.owner.user };
+    let before = api.flags.all().remove(&name).flatten().and_then(|before| serde_json::to_value(&before.flag).ok());
     api.store.put_flag(&record).await?;
+    api.audit(&caller, "", Target::new("feature_flag", &name), before, serde_json::to_value(&record.flag).ok());
     api.flags.reload(&*api.store).await?;
     Ok(Reply::ok(&shown(&api, &caller, &caller.owner, &name, Some(record))))
 }
 
 /// Forget what was said of a feature flag; the program's own default holds again
 #[utoipa::path(delete, path = "/api/feature-flags/{name}", tag = "server", params(("name" = String, Path)), responses((status = 204)))]
-pub async fn delete_feature_flag(State(api): Shared, PathName(name): PathName) -> Refusable<Reply> {
+pub async fn delete_feature_flag(State(api): Shared, PathName(name): PathName, caller: Caller) -> Refusable<Reply> {
+    let before = api.flags.all().remove(&name).flatten().and_then(|before| serde_json::to_value(&before.flag).ok());
     if !api.store.delete_flag(&name).await? {
         return Err(Problem::not_found("a feature flag of that name"));
     }
+    api.audit(&caller, "", Target::new("feature_flag", &name), before, None);
     api.flags.reload(&*api.store).await?;
     Ok(Reply::no_content())
 }

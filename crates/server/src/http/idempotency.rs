@@ -6,12 +6,14 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use mainspring_model::store::{IdempotentAnswer, Remembered};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::api::Api;
 use super::audit;
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
+use crate::traces;
 
 /// A write's idempotency key, and what it was sent with.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ pub async fn once(
 ) -> Refusable<Reply> {
     let Some(once) = once else { return write.await };
     // Apart from the connection: a caller that goes away must not leave a write without its answer.
-    tokio::spawn(audit::carried(audit::trail(), remembered(api, caller, once, write)))
+    tokio::spawn(traces::carried(audit::carried(audit::trail(), remembered(api, caller, once, write))).in_current_span())
         .await
         .unwrap_or_else(|error| Err(Problem::internal(error)))
 }

@@ -11,6 +11,7 @@ use mainspring_providers::custom::{self, Definition};
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
 use super::credentials::{self, CredentialWrite};
@@ -47,6 +48,7 @@ pub async fn create_integration(State(api): Shared, write: Write<Value>) -> Refu
             IntegrationRecord { id, owner: caller.owner, name: definition.0, definition: definition.1, created_at: now, updated_at: now },
         )
         .await?;
+        saving.audit(&caller, "", Target::new("integration", id), None, Some(told(&record)));
         Ok(answer(StatusCode::CREATED, record).location(&format!("/api/custom-integrations/{id}")))
     })
     .await
@@ -63,7 +65,9 @@ pub async fn get_integration(State(api): Shared, caller: Caller, PathId(id): Pat
 pub async fn update_integration(State(api): Shared, PathId(id): PathId<IntegrationId>, write: Write<Value>) -> Refusable<Reply> {
     let known = find(&api, &write.caller, id).await?;
     let (name, definition) = read(&api, id, write.body)?;
+    let before = told(&known);
     let record = save(&api, IntegrationRecord { name, definition, updated_at: api.clock.now(), ..known }).await?;
+    api.audit(&write.caller, "", Target::new("integration", id), Some(before), Some(told(&record)));
     Ok(answer(StatusCode::OK, record))
 }
 
@@ -72,9 +76,11 @@ pub async fn update_integration(State(api): Shared, PathId(id): PathId<Integrati
 /// Plans that use it fail in those steps with `UNKNOWN_PROVIDER`.
 #[utoipa::path(delete, path = "/api/custom-integrations/{id}", tag = "providers", params(("id" = String, Path, format = "uuid")), responses((status = 204)))]
 pub async fn delete_integration(State(api): Shared, caller: Caller, PathId(id): PathId<IntegrationId>) -> Refusable<Reply> {
+    let known = find(&api, &caller, id).await?;
     if !api.store.delete_integration(caller.owner.org, id).await? {
         return Err(missing(id));
     }
+    api.audit(&caller, "", Target::new("integration", id), Some(told(&known)), None);
     api.catalog.remove(id);
     api.store.delete_credentials(&caller.owner, &Definition::provider_id(id), None).await?;
     Ok(Reply::no_content())
@@ -163,6 +169,12 @@ async fn save(api: &Api, record: IntegrationRecord) -> Refusable<IntegrationReco
 async fn find(api: &Api, caller: &Caller, id: IntegrationId) -> Refusable<IntegrationRecord> {
     let records = api.store.list_integrations(caller.owner.org).await?;
     records.into_iter().find(|record| record.id == id).ok_or_else(|| missing(id))
+}
+
+/// What the audit log says of an integration: where it leads, and nothing that may be secret.
+fn told(record: &IntegrationRecord) -> Value {
+    let part = |name: &str| record.definition.get(name).cloned().unwrap_or_default();
+    json!({ "name": record.name, "base_url": part("base_url"), "auth_type": part("auth_type") })
 }
 
 fn missing(id: IntegrationId) -> Box<Problem> {

@@ -7,17 +7,17 @@ use mainspring_model::clock::Millis;
 use mainspring_model::duration;
 use mainspring_model::id::InvitationId;
 use mainspring_model::role::Role;
-use mainspring_model::store::{InvitationRecord, InvitationState, email_key};
+use mainspring_model::store::{InvitationRecord, InvitationState};
 use mainspring_vault::Token;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::api::{Api, Shared};
 use super::audit::Target;
 use super::body::{BareWrite, Write};
 use super::caller::Caller;
-use super::organizations;
+use super::invitation_mail;
 use super::path::PathLast;
 use super::permissions::denied;
 use super::problem::{Problem, Refusable};
@@ -25,7 +25,7 @@ use super::reply::Reply;
 use super::shape::{Id, Time};
 
 /// Begins the token of an invitation.
-const PREFIX: &str = "msi";
+pub(super) const PREFIX: &str = "msi";
 const DAY: Millis = 86_400_000;
 const LEAST: Millis = 60_000;
 const MOST: Millis = 90 * DAY;
@@ -50,7 +50,7 @@ pub struct InvitationBody {
     ended_by: Option<Id>,
 }
 
-fn body(record: InvitationRecord, now: Millis) -> InvitationBody {
+pub(super) fn body(record: InvitationRecord, now: Millis) -> InvitationBody {
     let expired = record.state == InvitationState::Pending && record.expires_at <= now;
     InvitationBody {
         id: Id::of(record.id.0),
@@ -99,11 +99,18 @@ pub struct InvitationMade {
     token: String,
     /// The path of the page that accepts it, behind this server's address.
     link: String,
+    /// A mail with the link is on its way to the address.
+    mailed: bool,
+    /// Why it is not, and the link has to be handed over: `no_address` was given, or `no_mail_server` is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "no_mail_server")]
+    not_mailed: Option<&'static str>,
 }
 
 /// Invite somebody
 ///
-/// The answer has the link; it is shown once and kept only as a hash.
+/// The answer has the link; it is shown once and kept only as a hash. With an address, and where the installation has a mail server, the
+/// link is also sent there.
 #[utoipa::path(post, path = "/api/organizations/{id}/invitations", tag = "organizations", params(("id" = String, Path)),
     request_body = InvitationCreate, responses((status = 201, body = InvitationMade)))]
 pub async fn create_invitation(State(api): Shared, write: Write<InvitationCreate>) -> Refusable<Reply> {
@@ -118,13 +125,9 @@ pub async fn create_invitation(State(api): Shared, write: Write<InvitationCreate
     {
         findings.push(Finding::new("INVALID_VALUE", "/email", "this is no e-mail address"));
     }
-    let span = wanted
-        .expires_in
-        .as_deref()
-        .map_or(Ok(7 * DAY), |text| duration::parse_text(text).map(|span| Millis::try_from(span.as_millis()).unwrap_or(Millis::MAX)));
-    let span = span.ok().filter(|span| (LEAST..=MOST).contains(span));
+    let span = span_of(wanted.expires_in.as_deref());
     if span.is_none() {
-        findings.push(Finding::new("INVALID_VALUE", "/expires_in", "a duration from 1m to 90d, such as 7d"));
+        findings.push(Finding::new("INVALID_VALUE", "/expires_in", SPAN));
     }
     let Some(span) = span.filter(|_| findings.is_empty()) else { return Err(Problem::invalid_all(findings)) };
     let now = api.clock.now();
@@ -133,6 +136,7 @@ pub async fn create_invitation(State(api): Shared, write: Write<InvitationCreate
     if pending >= MOST_PENDING {
         return Err(Problem::conflict(format!("{MOST_PENDING} invitations are open, the most there may be; revoke some")));
     }
+    invitation_mail::admit(&api, caller.owner.org, email.as_deref()).await?;
     let token = Token::generate(PREFIX, api.vault.entropy()).map_err(Problem::internal)?;
     let record = InvitationRecord {
         id: InvitationId(api.engine.new_id()),
@@ -148,10 +152,70 @@ pub async fn create_invitation(State(api): Shared, write: Write<InvitationCreate
         ended_by: None,
     };
     api.store.put_invitation(&record).await?;
-    let after = json!({ "role": role, "email": record.email, "expires_at": Time(record.expires_at).text() });
-    api.audit(&caller, "create_invitation", Target::new("invitation", record.id), None, Some(after)).await?;
+    api.audit(&caller, "create_invitation", Target::new("invitation", record.id), None, Some(told(&record)));
+    made(&api, StatusCode::CREATED, record, &token).await
+}
+
+/// For the audit log, which keeps no address of anybody.
+fn told(record: &InvitationRecord) -> Value {
+    json!({ "role": record.role, "for_one_address": record.email.is_some(), "expires_at": Time(record.expires_at).text() })
+}
+
+/// Mails the link where that is possible, and shows it.
+async fn made(api: &Api, status: StatusCode, record: InvitationRecord, token: &Token) -> Refusable<Reply> {
     let link = format!("/invitations#{}", token.expose());
-    Ok(Reply::json(StatusCode::CREATED, &InvitationMade { invitation: body(record, now), token: token.expose().to_owned(), link }))
+    let not_mailed = invitation_mail::send(api, &record, &link).await?.err();
+    let (invitation, token) = (body(record, api.clock.now()), token.expose().to_owned());
+    Ok(Reply::json(status, &InvitationMade { invitation, token, link, mailed: not_mailed.is_none(), not_mailed }))
+}
+
+const SPAN: &str = "a duration from 1m to 90d, such as 7d";
+
+/// How long a link works; `None` when what was written is no such span.
+fn span_of(written: Option<&str>) -> Option<Millis> {
+    let span = written
+        .map_or(Ok(7 * DAY), |text| duration::parse_text(text).map(|span| Millis::try_from(span.as_millis()).unwrap_or(Millis::MAX)));
+    span.ok().filter(|span| (LEAST..=MOST).contains(span))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvitationResend {
+    /// How long the new link works, such as `7d`, which it is unless written.
+    #[schema(example = "7d")]
+    expires_in: Option<String>,
+}
+
+/// Send an invitation again, with a new link
+///
+/// The link before works no longer. An invitation that has expired works again.
+#[utoipa::path(post, path = "/api/organizations/{id}/invitations/{invitation}/resend", tag = "organizations",
+    params(("id" = String, Path), ("invitation" = String, Path, format = "uuid")), request_body = InvitationResend,
+    responses((status = 200, body = InvitationMade)))]
+pub async fn resend_invitation(
+    State(api): Shared,
+    PathLast(id): PathLast<InvitationId>,
+    write: Write<InvitationResend>,
+) -> Refusable<Reply> {
+    let (caller, org) = (write.caller, write.caller.owner.org);
+    let known = api.store.list_invitations(org).await?.into_iter().find(|one| one.id == id);
+    let known = known.ok_or_else(|| Problem::not_found(format_args!("the invitation {id}")))?;
+    // Whoever has the link gets the role.
+    if known.role > caller.role {
+        return Err(denied(format!("your role {} cannot invite as {}", caller.role, known.role)));
+    }
+    let span = span_of(write.body.expires_in.as_deref());
+    let span = span.ok_or_else(|| Problem::invalid_all(vec![Finding::new("INVALID_VALUE", "/expires_in", SPAN)]))?;
+    invitation_mail::admit(&api, org, known.email.as_deref()).await?;
+    let token = Token::generate(PREFIX, api.vault.entropy()).map_err(Problem::internal)?;
+    let expires_at = api.clock.now() + span;
+    if !api.store.renew_invitation(org, id, &token.hash().0, expires_at).await? {
+        return Err(Problem::conflict("the invitation is not open any more; make a new one"));
+    }
+    let before = told(&known);
+    let record = InvitationRecord { hash: token.hash().0.to_vec(), expires_at, ..known };
+    api.audit(&caller, "resend_invitation", Target::new("invitation", id), Some(before), Some(told(&record)));
+    made(&api, StatusCode::OK, record, &token).await
 }
 
 /// Revoke an invitation
@@ -164,98 +228,6 @@ pub async fn revoke_invitation(State(api): Shared, PathLast(id): PathLast<Invita
     if !api.store.end_invitation(caller.owner.org, id, InvitationState::Revoked, caller.owner.user).await? {
         return Err(Problem::conflict(format!("the invitation was {} already", known.state.as_str())));
     }
-    api.audit(&caller, "revoke_invitation", Target::new("invitation", id), None, None).await?;
+    api.audit(&caller, "revoke_invitation", Target::new("invitation", id), None, None);
     Ok(Reply::no_content())
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct InvitationToken {
-    /// From the link.
-    #[schema(example = "msi_…")]
-    token: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct InvitationSeen {
-    /// Of the organization.
-    organization_id: Id,
-    name: String,
-    slug: String,
-    invitation: InvitationBody,
-}
-
-/// A token names an invitation, and none that this caller cannot use is told apart from one that does not exist.
-async fn find(api: &Api, caller: &Caller, token: &str) -> Refusable<InvitationRecord> {
-    let unknown = || Problem::not_found("an invitation with this token");
-    let token = Token::parse(PREFIX, token.trim()).map_err(|_| unknown())?;
-    let record = api.store.invitation_by_hash(&token.hash().0).await?.ok_or_else(unknown)?;
-    if let Some(email) = &record.email {
-        let user = api.store.user(caller.owner.user).await?;
-        if user.is_none_or(|user| email_key(&user.email) != email_key(email)) {
-            return Err(denied("this invitation is for another e-mail address; sign in with that one".to_owned()));
-        }
-    }
-    if api.store.erasure_of(record.org).await?.is_some() {
-        return Err(unknown());
-    }
-    Ok(record)
-}
-
-fn open(record: &InvitationRecord, now: Millis) -> Refusable<()> {
-    let ended = match record.state {
-        InvitationState::Pending if record.expires_at > now => return Ok(()),
-        InvitationState::Pending => "has expired",
-        InvitationState::Accepted => "was accepted already",
-        InvitationState::Declined => "was declined",
-        InvitationState::Revoked => "was revoked",
-    };
-    Err(Problem::new(StatusCode::CONFLICT, "INVITATION_ENDED", format!("the invitation {ended}; ask for a new one")))
-}
-
-async fn seen(api: &Api, record: InvitationRecord) -> Refusable<Reply> {
-    let organization = organizations::record(api, record.org).await?;
-    let (name, slug) = (organization.name, organization.slug);
-    Ok(Reply::ok(&InvitationSeen { organization_id: Id::of(record.org.0), name, slug, invitation: body(record, api.clock.now()) }))
-}
-
-/// See what an invitation is to, without using it
-#[utoipa::path(post, path = "/api/invitations/look", tag = "organizations", request_body = InvitationToken,
-    responses((status = 200, body = InvitationSeen)))]
-pub async fn look_at_invitation(State(api): Shared, write: Write<InvitationToken>) -> Refusable<Reply> {
-    super::audit::nothing_done();
-    let record = find(&api, &write.caller, &write.body.token).await?;
-    seen(&api, record).await
-}
-
-/// Accept an invitation: the caller becomes a member
-#[utoipa::path(post, path = "/api/invitations/accept", tag = "organizations", request_body = InvitationToken,
-    responses((status = 200, body = InvitationSeen)))]
-pub async fn accept_invitation(State(api): Shared, write: Write<InvitationToken>) -> Refusable<Reply> {
-    end(&api, &write, InvitationState::Accepted, "accept_invitation").await
-}
-
-/// Decline an invitation: nobody can use it any more
-#[utoipa::path(post, path = "/api/invitations/decline", tag = "organizations", request_body = InvitationToken,
-    responses((status = 200, body = InvitationSeen)))]
-pub async fn decline_invitation(State(api): Shared, write: Write<InvitationToken>) -> Refusable<Reply> {
-    end(&api, &write, InvitationState::Declined, "decline_invitation").await
-}
-
-async fn end(api: &Api, write: &Write<InvitationToken>, state: InvitationState, action: &str) -> Refusable<Reply> {
-    let user = write.caller.owner.user;
-    let mut record = find(api, &write.caller, &write.body.token).await?;
-    open(&record, api.clock.now())?;
-    if !api.store.end_invitation(record.org, record.id, state, user).await? {
-        // Somebody was faster.
-        let now = find(api, &write.caller, &write.body.token).await?;
-        open(&now, api.clock.now())?;
-        return Err(Problem::conflict("the invitation is not there any more"));
-    }
-    api.standing_changed();
-    (record.state, record.ended_at, record.ended_by) = (state, Some(api.clock.now()), Some(user));
-    let there = Caller { owner: mainspring_model::id::Owner { org: record.org, user }, ..write.caller };
-    let after = json!({ "role": record.role, "user": user });
-    api.audit(&there, action, Target::new("invitation", record.id), None, Some(after)).await?;
-    seen(api, record).await
 }

@@ -8,6 +8,7 @@ use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::{HeaderMap, StatusCode};
+use mainspring_model::clock::Millis;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -15,14 +16,14 @@ use super::api::{Api, Shared};
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
 use super::query::Query;
-use super::reach::Reach;
-use super::socket::{TOPICS, refusal, too_many};
+use super::reach::{self, Reach};
+use super::socket::{TOPICS, identity, refusal, too_many};
 use crate::live::{Item, Place, Reader, Topic};
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LiveQuery {
-    /// A comma list: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`; at most 20.
+    /// A comma list: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, `notifications`; at most 20.
     #[param(example = "runs,notices")]
     topics: Option<String>,
 }
@@ -46,14 +47,15 @@ pub async fn stream_live(State(api): Shared, caller: Caller, Query(query): Query
         Some(value) => places(&topics, value.to_str().unwrap_or_default())
             .ok_or_else(|| Problem::malformed("Last-Event-ID is none that we gave for these topics"))?,
     };
-    let mut reader = Reader::new(&api.live, caller.owner.org, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
+    let mut reader = Reader::new(&api.live, caller.owner, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
     let mut places = Vec::new();
     for (topic, after) in topics.into_iter().zip(after) {
         // Where it asked to go on, until an event or a reset says otherwise.
         let begins = reader.subscribe(topic, after).await.map_err(|refused| refusal(topic, refused))?;
         places.push((topic, after.unwrap_or(begins)));
     }
-    let follow = Follow { api, reader, places };
+    let look_at = api.clock.now() + reach::LOOK;
+    let follow = Follow { api, identity: identity(&headers), look_at, reader, places };
     let events = stream::unfold(follow, |mut follow| async move { Some((Ok::<_, Infallible>(follow.next().await?), follow)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
@@ -84,6 +86,10 @@ fn places(topics: &[Topic], text: &str) -> Option<Vec<Option<Place>>> {
 
 struct Follow {
     api: Arc<Api>,
+    /// The headers that say who asks.
+    identity: HeaderMap,
+    /// When they are looked at again.
+    look_at: Millis,
     reader: Reader,
     /// Up to where each topic was sent.
     places: Vec<(Topic, Place)>,
@@ -91,13 +97,17 @@ struct Follow {
 
 impl Follow {
     async fn next(&mut self) -> Option<Sent> {
-        if self.reader.is_done() {
-            return None;
-        }
-        let item = tokio::select! {
-            biased;
-            () = self.api.closing.cancelled() => return None,
-            item = self.reader.next() => item,
+        let api = self.api.clone();
+        let item = loop {
+            if self.reader.is_done() {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                () = api.closing.cancelled() => return None,
+                () = api.clock.sleep_until(self.look_at) => self.look_again().await?,
+                item = self.reader.next() => break item,
+            }
         };
         let topic = item.topic();
         let data = super::command::frame(&item);
@@ -111,6 +121,19 @@ impl Follow {
         }
         let id: Vec<String> = self.places.iter().map(|(_, place)| place.to_string()).collect();
         Some(Sent::default().event(name).id(id.join(",")).data(data))
+    }
+}
+
+impl Follow {
+    /// `None`: whoever reads may no longer. A store that does not answer just now takes nobody's right away.
+    async fn look_again(&mut self) -> Option<()> {
+        self.look_at = self.api.clock.now() + reach::LOOK;
+        match reach::look_again(&self.api, &self.identity).await {
+            Ok((_, reach)) => self.reader.look_again(reach.for_feeds()),
+            Err(problem) if problem.status.is_client_error() => return None,
+            Err(_) => {}
+        }
+        Some(())
     }
 }
 

@@ -124,7 +124,7 @@ pub async fn update_member(State(api): Shared, PathLast(user): PathLast<UserId>,
     let before = api.store.change_role(caller.owner.org, user, role).await?;
     api.standing_changed();
     let (before, after) = (Some(json!({ "role": before })), Some(json!({ "role": role })));
-    api.audit(&caller, "update_member", Target::new("member", user), before, after).await?;
+    api.audit(&caller, "update_member", Target::new("member", user), before, after);
     Ok(Reply::ok(&MemberAnswer { user_id: user.into(), role }))
 }
 
@@ -175,7 +175,7 @@ async fn depart(api: &Api, caller: &Caller, action: &str, user: UserId, heir: Us
     api.standing_changed();
     api.live.plans_changed(org);
     let after = json!({ "heir": heir, "api_keys": gone.api_keys, "credentials": gone.credentials, "plans": gone.plans });
-    api.audit(caller, action, Target::new("member", user), None, Some(after)).await?;
+    api.audit(caller, action, Target::new("member", user), None, Some(after));
     let (api_keys, credentials) = (gone.api_keys, gone.credentials);
     let (plans, integrations) = (gone.plans, gone.integrations);
     Ok(Reply::ok(&DepartedBody { api_keys, credentials, plans, integrations, heir: heir.into() }))
@@ -204,6 +204,6 @@ pub async fn transfer_organization(State(api): Shared, write: Write<Transfer>) -
     api.store.change_role(org, caller.owner.user, Role::Admin).await?;
     api.standing_changed();
     let (before, after) = (Some(json!({ "role": before })), Some(json!({ "role": Role::Owner, "was": caller.owner.user })));
-    api.audit(&caller, "transfer_organization", Target::new("member", to), before, after).await?;
+    api.audit(&caller, "transfer_organization", Target::new("member", to), before, after);
     Ok(Reply::ok(&MemberAnswer { user_id: to.into(), role: Role::Owner }))
 }

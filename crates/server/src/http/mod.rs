@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod command;
 mod cookie;
+mod credential_checks;
 mod credential_items;
 mod credential_test;
 mod credentials;
@@ -27,7 +28,9 @@ mod hosts;
 mod idempotency;
 mod integration_body;
 mod integrations;
+mod invitation_mail;
 mod invitations;
+mod invited;
 mod limit;
 mod live;
 mod logs;
@@ -39,11 +42,13 @@ mod notifications;
 mod oauth_fields;
 mod one_call;
 mod openapi;
+mod organization_end;
 mod organizations;
 mod origin;
 mod path;
 mod permissions;
 mod plan_body;
+mod plan_changes;
 mod plans;
 mod privacy;
 mod problem;
@@ -51,6 +56,7 @@ mod providers;
 mod query;
 mod reach;
 mod reply;
+mod request_id;
 mod resting;
 mod runs;
 mod schedules;
@@ -151,17 +157,18 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(privacy::get_hidden_fields, privacy::set_hidden_fields))
         .routes(routes!(webhook::call_webhook))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
-        .routes(routes!(organizations::get_organization, organizations::update_organization, organizations::delete_organization))
-        .routes(routes!(organizations::restore_organization))
+        .routes(routes!(organizations::get_organization, organizations::update_organization, organization_end::delete_organization))
+        .routes(routes!(organization_end::restore_organization))
         .routes(routes!(members::transfer_organization))
         .routes(routes!(members::leave_organization))
         .routes(routes!(members::list_members))
         .routes(routes!(members::update_member, members::remove_member))
         .routes(routes!(invitations::list_invitations, invitations::create_invitation))
         .routes(routes!(invitations::revoke_invitation))
-        .routes(routes!(invitations::look_at_invitation))
-        .routes(routes!(invitations::accept_invitation))
-        .routes(routes!(invitations::decline_invitation))
+        .routes(routes!(invitations::resend_invitation))
+        .routes(routes!(invited::look_at_invitation))
+        .routes(routes!(invited::accept_invitation))
+        .routes(routes!(invited::decline_invitation))
         .routes(routes!(variables::list_variables))
         .routes(routes!(variables::put_variable, variables::delete_variable))
         .routes(routes!(audit_log::list_audit_log))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::{BareWrite, Write};
 use super::caller::Caller;
 use super::idempotency::once;
@@ -141,7 +142,10 @@ pub async fn create_notification_rule(State(api): Shared, write: Write<Notificat
             created_at: now,
             updated_at: now,
         };
-        save(&saving, record, definition.channel == Channel::Webhook, StatusCode::CREATED).await
+        let told = told(&record);
+        let reply = save(&saving, record, definition.channel == Channel::Webhook, StatusCode::CREATED).await?;
+        saving.audit(&caller, "", Target::new("notification_rule", id), None, Some(told));
+        Ok(reply)
     })
     .await
 }
@@ -157,9 +161,13 @@ pub async fn update_notification_rule(
     let Write { caller, body: NotificationRuleWrite { name, definition }, .. } = write;
     check(&caller, &name, &definition)?;
     let before = find(&api, &caller, id).await?;
+    let was = told(&before);
     let fresh = definition.channel == Channel::Webhook && before.secrets.is_none();
     let record = NotificationRuleRecord { name, definition: json(&definition), updated_at: api.clock.now(), ..before };
-    save(&api, record, fresh, StatusCode::OK).await
+    let told = told(&record);
+    let reply = save(&api, record, fresh, StatusCode::OK).await?;
+    api.audit(&caller, "", Target::new("notification_rule", id), Some(was), Some(told));
+    Ok(reply)
 }
 
 /// Make a new signing secret; for a day webhooks are signed with the one before as well
@@ -171,7 +179,10 @@ pub async fn rotate_notification_secret(State(api): Shared, PathId(id): PathId<N
         return Err(Problem::conflict("only webhooks are signed"));
     }
     let record = NotificationRuleRecord { updated_at: api.clock.now(), ..before };
-    save(&api, record, true, StatusCode::OK).await
+    let told = told(&record);
+    let reply = save(&api, record, true, StatusCode::OK).await?;
+    api.audit(&write.caller, "", Target::new("notification_rule", id), None, Some(told));
+    Ok(reply)
 }
 
 /// Remove a notification rule; what it has still to tell is dropped
@@ -179,7 +190,17 @@ pub async fn rotate_notification_secret(State(api): Shared, PathId(id): PathId<N
 pub async fn delete_notification_rule(State(api): Shared, caller: Caller, PathId(id): PathId<NotificationRuleId>) -> Refusable<Reply> {
     let record = find(&api, &caller, id).await?;
     api.store.delete_notification_rule(record.owner.org, id).await?;
+    api.audit(&caller, "", Target::new("notification_rule", id), Some(told(&record)), None);
     Ok(Reply::no_content())
+}
+
+/// What the audit log says of a rule: not to whom, since that is somebody's address or may have a secret in it.
+fn told(record: &NotificationRuleRecord) -> serde_json::Value {
+    let part = |name: &str| record.definition.get(name).cloned().unwrap_or_default();
+    serde_json::json!({
+        "name": record.name, "events": part("events"), "channel": part("channel"), "plans": part("plans"),
+        "whole_organization": part("whole_organization"), "enabled": part("enabled"),
+    })
 }
 
 async fn save(api: &Api, mut record: NotificationRuleRecord, new_secret: bool, status: StatusCode) -> Refusable<Reply> {

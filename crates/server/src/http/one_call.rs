@@ -39,6 +39,7 @@ pub async fn call_once(
         clock: api.clock.clone(),
         deadline,
         sent: Arc::new(AtomicBool::new(false)),
+        tracing: None,
     };
     let result = match select(pin!(action.call(params, &cx)), pin!(api.clock.sleep_until(deadline))).await {
         Either::Left((result, _)) => result,

@@ -1,7 +1,5 @@
 //! Organizations: make one, look, rename, and let go for good.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use http::StatusCode;
 use mainspring_model::Problem as Finding;
@@ -11,18 +9,16 @@ use mainspring_model::role::Role;
 use mainspring_model::store::{MemberRecord, OrganizationRecord, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::api::{Api, Shared};
 use super::audit::Target;
-use super::body::{BareWrite, Write};
+use super::body::Write;
 use super::caller::{By, Caller};
 use super::idempotency::once;
 use super::problem::{Problem, Refusable};
-use super::query::Query;
 use super::reply::Reply;
 use super::shape::{Id, Time};
-use crate::erasure;
 
 /// Organizations that one user may be a member of: a bound on what a stranger can make.
 const MOST: usize = 100;
@@ -130,7 +126,7 @@ pub async fn create_organization(State(api): Shared, write: Write<OrganizationCr
         saving.standing_changed();
         let there = Caller { owner: mainspring_model::id::Owner { org: record.id, ..caller.owner }, ..caller };
         let after = json!({ "name": record.name, "slug": record.slug });
-        saving.audit(&there, "create_organization", Target::new("organization", record.id), None, Some(after)).await?;
+        saving.audit(&there, "create_organization", Target::new("organization", record.id), None, Some(after));
         let location = format!("/api/organizations/{}", record.id);
         Ok(Reply::json(StatusCode::CREATED, &OrganizationAnswer { organization: body(record, Role::Owner, None) }).location(&location))
     })
@@ -197,7 +193,7 @@ pub async fn get_organization(State(api): Shared, caller: Caller) -> Refusable<R
     answer(&api, &caller, StatusCode::OK).await
 }
 
-async fn answer(api: &Api, caller: &Caller, status: StatusCode) -> Refusable<Reply> {
+pub(super) async fn answer(api: &Api, caller: &Caller, status: StatusCode) -> Refusable<Reply> {
     let org = caller.owner.org;
     let organization = body(record(api, org).await?, caller.role, api.store.erasure_of(org).await?);
     Ok(Reply::json(status, &OrganizationAnswer { organization }))
@@ -227,67 +223,7 @@ pub async fn update_organization(State(api): Shared, write: Write<OrganizationUp
     after.created_at = if after.created_at == 0 { after.updated_at } else { after.created_at };
     api.store.put_organization(&after).await?;
     let shown = |record: &OrganizationRecord| Some(json!({ "name": record.name, "slug": record.slug }));
-    api.audit(&caller, "update_organization", Target::new("organization", after.id), shown(&before), shown(&after)).await?;
-    answer(&api, &caller, StatusCode::OK).await
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct DeleteOrganizationQuery {
-    /// Its slug, so that nobody deletes the wrong one.
-    confirm: Option<String>,
-}
-
-/// Delete an organization with everything in it
-///
-/// Its runs are cancelled and its schedules and webhooks rest at once. After the grace that the operator set, every row of it is
-/// removed, its keys first; until then an owner can restore it.
-#[utoipa::path(delete, path = "/api/organizations/{id}", tag = "organizations", params(("id" = String, Path), DeleteOrganizationQuery),
-    responses((status = 202, body = OrganizationAnswer)))]
-pub async fn delete_organization(State(api): Shared, caller: Caller, Query(query): Query<DeleteOrganizationQuery>) -> Refusable<Reply> {
-    let org = caller.owner.org;
-    let known = record(&api, org).await?;
-    if org == OrgId::LOCAL {
-        return Err(Problem::conflict("the local organization belongs to the program itself; delete its plans and credentials instead"));
-    }
-    if query.confirm.as_deref() != Some(known.slug.as_str()) {
-        let message = format!("write the organization's slug to confirm: ?confirm={}", known.slug);
-        return Err(Problem::invalid(Finding::new("CONFIRMATION_MISSING", "confirm", message)));
-    }
-    let grace = Millis::try_from(api.mode.grace.as_millis()).unwrap_or(Millis::MAX);
-    let erase_at = api.clock.now().saturating_add(grace);
-    api.store.set_erasure(org, Some(erase_at)).await?;
-    api.resting.forget(&org);
-    api.standing_changed();
-    let target = || Target::new("organization", org);
-    let after = Some(json!({ "erase_at": Time(erase_at).text(), "slug": known.slug }));
-    api.audit(&caller, "delete_organization", target(), None, after.clone()).await?;
-    // The organization's own log goes with it.
-    let nowhere = Caller { owner: mainspring_model::id::Owner { org: OrgId::INSTALLATION, ..caller.owner }, ..caller };
-    api.audit(&nowhere, "delete_organization", target(), None, after).await?;
-    let answer = answer(&api, &caller, StatusCode::ACCEPTED).await;
-    erasure::stop_runs(&api.app, org, &caller.owner.user.to_string()).await?;
-    if grace == 0 {
-        let app: Arc<crate::app::App> = api.app.clone();
-        tokio::spawn(async move { erasure::erase(&app, org).await });
-    }
-    answer
-}
-
-/// Keep an organization that was to be removed
-#[utoipa::path(post, path = "/api/organizations/{id}/restore", tag = "organizations", params(("id" = String, Path)),
-    responses((status = 200, body = OrganizationAnswer)))]
-pub async fn restore_organization(State(api): Shared, write: BareWrite) -> Refusable<Reply> {
-    let caller = write.caller;
-    let org = caller.owner.org;
-    match api.store.erasure_of(org).await? {
-        None => return Err(Problem::conflict("the organization is not to be removed")),
-        Some(at) if at <= api.clock.now() => return Err(Problem::conflict("its removal has begun and cannot be undone")),
-        Some(_) => {}
-    }
-    api.store.set_erasure(org, None).await?;
-    api.resting.forget(&org);
-    api.audit(&caller, "restore_organization", Target::new("organization", org), None, None).await?;
+    api.audit(&caller, "update_organization", Target::new("organization", after.id), shown(&before), shown(&after));
     answer(&api, &caller, StatusCode::OK).await
 }
 

@@ -18,6 +18,7 @@ use super::edge::method_not_allowed;
 use super::members;
 use super::problem::{Problem, Refusable};
 use super::{cookie, resting, socket, veil};
+use crate::traces;
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("make_first_owner", Public),
     ("get_first_owner_page", Public),
     ("get_reset_page", Public),
+    ("get_invitation_page", Public),
     ("list_issuers", Public),
     ("leave_for_issuer", Public),
     ("return_from_issuer", Public),
@@ -71,6 +73,7 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("end_other_sessions", SignedIn),
     ("end_session", SignedIn),
     ("change_password", SignedIn),
+    ("delete_account", SignedIn),
     ("list_api_keys", SignedIn),
     ("create_api_key", SignedIn),
     ("delete_api_key", SignedIn),
@@ -158,6 +161,7 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("list_invitations", Needs(P::MemberManage)),
     ("create_invitation", Needs(P::MemberManage)),
     ("revoke_invitation", Needs(P::MemberManage)),
+    ("resend_invitation", Needs(P::MemberManage)),
     ("look_at_invitation", SignedIn),
     ("accept_invitation", SignedIn),
     ("decline_invitation", SignedIn),
@@ -249,12 +253,13 @@ pub async fn judge(State(api): State<Arc<Api>>, mut request: Request, next: Next
         Ok(admitted) => admitted,
         Err(problem) => return problem.into_response(),
     };
+    traces::named(operation, caller.map(|caller| caller.owner.org));
     if request.method().is_safe() {
         let response = next.run(request).await;
         return if veil.is_empty() { response } else { veil::over(veil, response).await };
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let origin = request.extensions_mut().remove::<Origin>();
+    let origin = request.extensions().get::<Origin>().cloned();
     let response = audit::watched(&api, operation, &method, caller, origin, path, next.run(request)).await;
     if veil.is_empty() { response } else { veil::over(veil, response).await }
 }
@@ -280,7 +285,7 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
         Ok(identified) => identified,
         Err(problem) => {
             if problem.status == StatusCode::UNAUTHORIZED && request.headers().contains_key(http::header::AUTHORIZATION) {
-                let origin = request.extensions_mut().remove::<Origin>();
+                let origin = request.extensions().get::<Origin>().cloned();
                 audit::unrecognised(api, origin, request.uri().path());
             }
             return Err(problem);
@@ -294,13 +299,14 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
         Rule::Operator => Err(denied("only who administers this installation may do that".to_owned())),
     };
     if let Err(problem) = judged {
-        let origin = request.extensions_mut().remove::<Origin>();
+        let origin = request.extensions().get::<Origin>().cloned();
         audit::refused(api, operation, &identified, origin, request.uri().path());
         return Err(problem);
     }
     if !GO_ON.contains(&operation) {
         resting::refuse(api, identified.owner.org).await?;
     }
+    tracing::Span::current().record("org_id", tracing::field::display(identified.owner.org));
     request.extensions_mut().insert(identified);
     let veil = match rule {
         // Of a socket each message.

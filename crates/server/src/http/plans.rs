@@ -11,11 +11,13 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
 use super::idempotency::once;
 use super::path::PathId;
 use super::plan_body::{self, PlanAnswer, PlanBody};
+use super::plan_changes;
 use super::problem::{FieldError, Problem, Refusable};
 use super::query::{self, Query};
 use super::reach::{Reach, demand_edit};
@@ -63,6 +65,7 @@ async fn create(api: Arc<Api>, write: Write<Value>) -> Refusable<Reply> {
     once(api, caller, key, async move {
         let checked = plan_body::check(&saving, caller, body, text).await?;
         let record = crate::plans::create(&saving, caller.owner, PlanSource::Api, &checked).await?;
+        saving.audit(&caller, "", Target::new("plan", record.id), None, Some(plan_changes::brief(&record)));
         let location = format!("/api/plans/{}", record.id);
         Ok(plan_body::reply(StatusCode::CREATED, record, checked.notes).location(&location))
     })
@@ -92,6 +95,8 @@ async fn update(api: Arc<Api>, id: PlanId, headers: &HeaderMap, write: Write<Val
     demand_edit(&api, &write.caller, id).await?;
     let checked = plan_body::check(&api, write.caller, write.body, write.text).await?;
     let record = crate::plans::update(&api, &known, expected, &checked).await?;
+    let after = plan_changes::since(&known, &record);
+    api.audit(&write.caller, "", Target::new("plan", id), Some(plan_changes::brief(&known)), Some(after));
     Ok(plan_body::reply(StatusCode::OK, record, checked.notes))
 }
 
@@ -103,13 +108,15 @@ pub async fn delete_plan(State(api): Shared, caller: Caller, PathId(id): PathId<
 
 async fn delete(api: &Api, caller: &Caller, id: PlanId, headers: &HeaderMap) -> Refusable<Reply> {
     let expected = plan_body::expected(headers)?;
-    let current = find(api, caller, id).await?.version;
+    let known = find(api, caller, id).await?;
+    let current = known.version;
     demand_edit(api, caller, id).await?;
     if expected.is_some_and(|expected| current != expected) {
         let detail = format!("plan {id} was changed meanwhile: it is at version {current}");
         return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "STALE_VERSION", detail));
     }
     crate::plans::delete(api, caller.owner, id).await?;
+    api.audit(caller, "", Target::new("plan", id), Some(plan_changes::brief(&known)), None);
     Ok(Reply::no_content())
 }
 

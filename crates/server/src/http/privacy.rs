@@ -5,9 +5,11 @@ use mainspring_model::Problem as Finding;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::role::Role;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::api::Shared;
+use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
 use super::problem::{Problem, Refusable};
@@ -64,7 +66,13 @@ pub async fn set_hidden_fields(State(api): Shared, write: Write<HiddenFields>) -
     if !findings.is_empty() {
         return Err(Problem::invalid_all(findings));
     }
+    let before = api.store.hidden_fields(caller.owner.org).await?;
     api.store.put_hidden_fields(caller.owner.org, &rules).await?;
+    let told = |rules: &[HiddenField]| {
+        let rules = rules.iter().map(|rule| json!({ "field": rule.field, "least": rule.least }));
+        Some(json!({ "fields": rules.collect::<Vec<_>>() }))
+    };
+    api.audit(&caller, "", Target::new("hidden_fields", caller.owner.org), told(&before), told(&rules));
     api.hidden.forget(&caller.owner.org);
     Ok(Reply::ok(&body))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
 use mainspring_model::Problem as Finding;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, PlanId, UserId};
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::api::{Api, Shared};
 use super::audit::Target;
 use super::body::Write;
-use super::caller::Caller;
+use super::caller::{self, Caller};
 use super::path::PathId;
 use super::permissions::denied;
 use super::plans;
@@ -64,7 +64,7 @@ impl Reach {
         self.shared(plan).is_none_or(|sharing| sharing.with.contains_key(&self.user))
     }
 
-    /// For a feed that is followed for long: it goes by what holds when it begins.
+    /// For a feed that is followed for long: it goes by what holds now, until it is looked at [again](look_again).
     pub fn for_feeds(self) -> Sees {
         Arc::new(move |plan| self.sees(plan))
     }
@@ -72,6 +72,19 @@ impl Reach {
     fn edits(&self, plan: PlanId) -> bool {
         self.shared(plan).is_none_or(|sharing| sharing.with.get(&self.user) == Some(&true))
     }
+}
+
+/// How often whoever follows a feed is looked at again, in milliseconds.
+pub const LOOK: Millis = 5_000;
+
+/// What whoever sent these headers reaches now.
+///
+/// # Errors
+/// As for any request: the key may be removed meanwhile.
+pub async fn look_again(api: &Api, identity: &HeaderMap) -> Refusable<(Caller, Reach)> {
+    let caller = caller::of(api, identity, &Uri::default()).await?;
+    let reach = Reach::of(api, &caller).await?;
+    Ok((caller, reach))
 }
 
 /// # Errors
@@ -180,6 +193,6 @@ pub async fn update_sharing(State(api): Shared, PathId(id): PathId<PlanId>, writ
     api.reaches.forget(&org);
     let after = Sharing { private, with, ..before.clone() };
     let shown = |sharing: &Sharing| -> Option<Value> { serde_json::to_value(body(id, sharing)).ok() };
-    api.audit(&caller, "update_sharing", Target::new("plan", id), shown(&before), shown(&after).or(Some(json!(null)))).await?;
+    api.audit(&caller, "update_sharing", Target::new("plan", id), shown(&before), shown(&after).or(Some(json!(null))));
     Ok(Reply::json(StatusCode::OK, &body(id, &after)))
 }

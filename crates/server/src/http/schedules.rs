@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::api::{Api, Shared};
+use super::audit::Target;
 use super::body::{BareWrite, Write};
 use super::caller::Caller;
 use super::path::PathId;
@@ -113,6 +114,15 @@ async fn rewrite(api: &Arc<Api>, caller: &Caller, id: PlanId, change: impl FnOnc
     if triggers == before {
         return Ok(());
     }
+    let shown = |triggers: &[Value]| {
+        let part = |trigger: &Value, name: &str| trigger.get(name).cloned().unwrap_or_default();
+        let timed = triggers.iter().filter(|trigger| is_timed(trigger));
+        let rules = timed.map(|trigger| {
+            json!({ "id": part(trigger, "id"), "cron": part(trigger, "cron"), "every": part(trigger, "every"), "timezone": part(trigger, "timezone") })
+        });
+        Some(json!({ "schedules": rules.collect::<Vec<_>>() }))
+    };
+    let (was, is) = (shown(&before), shown(&triggers));
     document["triggers"] = Value::Array(triggers);
     let checked = plan::load_value(document, &*api.catalog, &known.owner).map_err(|findings: Vec<Finding>| {
         // Stored and once valid: what is wrong now is its surroundings, such as an integration that was deleted.
@@ -120,6 +130,7 @@ async fn rewrite(api: &Arc<Api>, caller: &Caller, id: PlanId, change: impl FnOnc
     })?;
     // From the version that was read: a change in between must not be undone by ours.
     crate::plans::update(api, &known, Some(known.version), &checked).await?;
+    api.audit(caller, "", Target::new("plan", id), was, is);
     Ok(())
 }
 

@@ -8,15 +8,15 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use mainspring_model::clock::Millis;
 use mainspring_model::hidden::Veil;
 
 use super::api::{Api, Shared};
-use super::caller::{self, Caller};
+use super::caller::Caller;
 use super::command::{self, Command};
 use super::problem::{Problem, Refusable};
-use super::reach::Reach;
+use super::reach::{self, Reach};
 use super::veil;
 use crate::live::{Place, Reader, Refused, Topic};
 
@@ -28,8 +28,6 @@ const KEY_PROTOCOL: &str = "bearer.";
 const MOST_BYTES: usize = 4_096;
 /// Messages of one client that make no sense, until it is closed.
 const MOST_ERRORS: usize = 20;
-/// How often the caller is looked at again and the peer's silence is measured, in milliseconds.
-const TICK: Millis = 5_000;
 /// A peer that says nothing for so many pings is gone.
 const SILENT_PINGS: Millis = 3;
 
@@ -43,7 +41,7 @@ const POLICY: u16 = 1_008;
 
 /// Follow topics as things happen (WebSocket)
 ///
-/// Topics: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, of the caller's organization. A client sends
+/// Topics: `runs`, `run:<id>`, `plan:<id>`, `schedules`, `notices`, `notifications`, of the caller's organization. A client sends
 /// `{"op":"subscribe","topic":…,"after"?:…}`, `{"op":"unsubscribe","topic":…}` or `{"op":"ping"}`; docs/live-updates.md has the answers. A browser
 /// names the protocols `mainspring.v1` and `bearer.<API key>`.
 #[utoipa::path(get, path = "/api/ws", tag = "live", responses(
@@ -62,7 +60,7 @@ pub async fn open_socket(
         Problem::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", format!("this address speaks WebSocket only: {error}"))
             .header(header::UPGRADE, HeaderValue::from_static("websocket"))
     })?;
-    let reader = Reader::new(&api.live, caller.owner.org, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
+    let reader = Reader::new(&api.live, caller.owner, Reach::of(&api, &caller).await?.for_feeds()).ok_or_else(too_many)?;
     let sockets = api.sockets.clone();
     let upgrade = upgrade
         .protocols([PROTOCOL])
@@ -141,7 +139,7 @@ impl Talk<'_> {
         let hello = command::hello(ping, self.api.live.terms.most_topics);
         self.say(socket, hello).await?;
         let (mut heard, mut pinged) = (clock.now(), clock.now());
-        let mut tick = clock.sleep_until(clock.now() + TICK.min(ping));
+        let mut tick = clock.sleep_until(clock.now() + reach::LOOK.min(ping));
         loop {
             tokio::select! {
                 biased;
@@ -156,7 +154,7 @@ impl Talk<'_> {
                         pinged = now;
                         self.send(socket, Message::Ping(bytes::Bytes::new())).await?;
                     }
-                    tick = clock.sleep_until(now + TICK.min(ping));
+                    tick = clock.sleep_until(now + reach::LOOK.min(ping));
                 }
                 message = socket.recv() => {
                     heard = clock.now();
@@ -212,8 +210,9 @@ impl Talk<'_> {
     /// A key that was removed or has run out reads no further.
     async fn check_caller(&mut self) -> Result<(), End> {
         match self.look_at_the_caller().await {
-            Ok(veil) => {
+            Ok((veil, reach)) => {
                 self.veil = veil;
+                self.reader.look_again(reach.for_feeds());
                 Ok(())
             }
             Err(problem) if problem.status.is_client_error() => Err(End::Close(REVOKED, "the API key is no longer valid")),
@@ -222,9 +221,9 @@ impl Talk<'_> {
         }
     }
 
-    async fn look_at_the_caller(&self) -> Refusable<Veil> {
-        let caller = caller::of(self.api, &self.identity, &Uri::default()).await?;
-        veil::of(self.api, &caller).await
+    async fn look_at_the_caller(&self) -> Refusable<(Veil, Reach)> {
+        let (caller, reach) = reach::look_again(self.api, &self.identity).await?;
+        Ok((veil::of(self.api, &caller).await?, reach))
     }
 
     async fn say(&self, socket: &mut WebSocket, text: String) -> Result<(), End> {
@@ -250,7 +249,7 @@ fn unknown(name: &str) -> String {
 }
 
 /// What a topic can be.
-pub const TOPICS: &str = "a topic is runs, run:<id>, plan:<id>, schedules or notices";
+pub const TOPICS: &str = "a topic is runs, run:<id>, plan:<id>, schedules, notices or notifications";
 
 /// Why a topic was not subscribed to.
 pub fn refusal(topic: Topic, refused: Refused) -> Box<Problem> {

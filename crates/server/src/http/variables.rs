@@ -116,10 +116,6 @@ pub async fn put_variable(State(api): Shared, PathLast(name): PathLast<String>, 
             return Err(Problem::invalid(Finding::new("WRONG_TYPE", "/value", message).expected("text")));
         }
     };
-    let shown = |record: &VariableRecord| match &record.value {
-        VariableValue::Plain(value) => json!({ "secret": false, "value": value }),
-        VariableValue::Secret(_) => json!({ "secret": true }),
-    };
     let before = before.map(shown);
     let new = VariableRecord { org, name, id, user: caller.owner.user, value, created_at: 0, updated_at: 0 };
     let record = api.store.put_variable(&new).await?;
@@ -127,8 +123,16 @@ pub async fn put_variable(State(api): Shared, PathLast(name): PathLast<String>, 
         api.engine.credentials().written(&SealedRow::one(SealedTable::Variables, org, None, record.id.0, sealed.clone())).await?;
     }
     api.engine.variables_changed(org);
-    api.audit(&caller, "put_variable", Target::new("variable", &record.name), before, Some(shown(&record))).await?;
+    api.audit(&caller, "put_variable", Target::new("variable", &record.name), before, Some(shown(&record)));
     Ok(Reply::json(StatusCode::OK, &VariableAnswer { variable: record.into() }))
+}
+
+/// For the audit log.
+fn shown(record: &VariableRecord) -> Value {
+    match &record.value {
+        VariableValue::Plain(value) => json!({ "secret": false, "value": value }),
+        VariableValue::Secret(_) => json!({ "secret": true }),
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -143,10 +147,11 @@ fn is_name(name: &str) -> bool {
     params(("id" = String, Path), ("name" = String, Path)), responses((status = 204)))]
 pub async fn delete_variable(State(api): Shared, PathLast(name): PathLast<String>, caller: Caller) -> Refusable<Reply> {
     let org = caller.owner.org;
+    let before = api.store.list_variables(org).await?.iter().find(|one| one.name == name).map(shown);
     if !api.store.delete_variable(org, &name).await? {
         return Err(Problem::not_found(format_args!("the variable \"{}\"", name.chars().take(64).collect::<String>())));
     }
     api.engine.variables_changed(org);
-    api.audit(&caller, "delete_variable", Target::new("variable", &name), None, None).await?;
+    api.audit(&caller, "delete_variable", Target::new("variable", &name), before, None);
     Ok(Reply::no_content())
 }

@@ -1,6 +1,7 @@
 //! Who people are: passwords, sessions and their tokens, second factors, outside issuers. Handlers are in `http/auth`.
 
 pub mod accounts;
+pub mod deletion;
 mod hasher;
 pub mod links;
 pub mod outside;

@@ -39,8 +39,6 @@ pub struct Limits {
     /// Apart from the addresses: nobody makes keys as easily as addresses, so rotating those pushes no caller out.
     callers: Counts,
     addresses: Counts,
-    /// Apart from both: names of accounts can be made up.
-    accounts: Counts,
     shared: Option<Shared>,
 }
 
@@ -49,8 +47,8 @@ impl Limits {
     pub fn new(terms: Terms, clock: Arc<dyn Clock>, shared: Option<Shared>) -> Option<Limits> {
         let any = terms.doors.iter().chain([&terms.budgets]).flatten().any(|requests| *requests > 0);
         any.then(|| {
-            let [callers, addresses, accounts] = [(); 3].map(|()| Counts::new(MOST));
-            Limits { terms, clock, callers, addresses, accounts, shared }
+            let [callers, addresses] = [(); 2].map(|()| Counts::new(MOST));
+            Limits { terms, clock, callers, addresses, shared }
         })
     }
 
@@ -86,23 +84,16 @@ impl Limits {
         all
     }
 
-    /// Counts one attempt at an account, wherever it comes from: for a handler that knows by now which is meant. `http/limit.rs`
-    /// makes a refusal of it.
-    pub async fn at_account(&self, door: Door, identifier: &str) -> Standing {
-        self.take(Subject::account(door, identifier)).await
-    }
-
     fn counts(&self, subject: &Subject) -> &Counts {
         match subject {
             Subject::Key(_) | Subject::User(_) => &self.callers,
             Subject::Address(_) | Subject::Hook(..) | Subject::Door(..) => &self.addresses,
-            Subject::Account(..) => &self.accounts,
         }
     }
 
     fn budgets(&self, subject: &Subject) -> Budgets {
         match subject {
-            Subject::Door(door, _) | Subject::Account(door, _) => self.terms.doors[*door as usize],
+            Subject::Door(door, _) => self.terms.doors[*door as usize],
             Subject::Key(_) | Subject::User(_) | Subject::Address(_) | Subject::Hook(..) => self.terms.budgets,
         }
     }

@@ -21,8 +21,6 @@ pub enum Subject {
     Hook(IpAddr, [u8; 16]),
     /// Everybody at one address, at one of the doors.
     Door(Door, IpAddr),
-    /// Whoever tries one account there, from wherever: the hash of what it was named by.
-    Account(Door, [u8; 16]),
 }
 
 impl Subject {
@@ -38,11 +36,6 @@ impl Subject {
 
     pub fn door(door: Door, address: IpAddr) -> Subject {
         Subject::Door(door, place(address))
-    }
-
-    /// Spellings that name the same account are one.
-    pub fn account(door: Door, identifier: &str) -> Subject {
-        Subject::Account(door, hash(&identifier.trim().to_lowercase()))
     }
 }
 
@@ -69,7 +62,6 @@ impl fmt::Display for Subject {
             Subject::Address(address) => write!(out, "address:{address}"),
             Subject::Hook(address, path) => write!(out, "hook:{address}:{:032x}", u128::from_be_bytes(*path)),
             Subject::Door(door, address) => write!(out, "{}:{address}", door.as_str()),
-            Subject::Account(door, name) => write!(out, "{}:account:{:032x}", door.as_str(), u128::from_be_bytes(*name)),
         }
     }
 }

@@ -5,7 +5,7 @@ use mainspring_model::event::{AttemptStatus, Event, EventBody};
 use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::run::{RunStatus, RunSummary};
-use mainspring_model::store::ScheduleRecord;
+use mainspring_model::store::{NotificationRecord, ScheduleRecord};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -84,6 +84,21 @@ pub fn notice(run: &RunSummary) -> Option<String> {
             "plan_id": Id::from(run.plan_id),
         },
     })))
+}
+
+/// What a rule told its owner.
+pub fn notification(told: &NotificationRecord) -> String {
+    text(&json!({
+        "type": "notification",
+        "at": Time(told.created_at),
+        "notification": {
+            "id": Id::from(told.id),
+            "event": told.event,
+            "title": told.title,
+            "text": told.text,
+            "data": told.data,
+        },
+    }))
 }
 
 /// `schedule.created`, `schedule.changed`, `schedule.fired`, `schedule.failed`, `schedule.removed`.

@@ -91,7 +91,7 @@ impl Hub {
         }
     }
 
-    /// Plans or schedules of the organization changed here.
+    /// Plans or schedules of the organization, or notifications of its people, changed here.
     pub fn plans_changed(&self, org: OrgId) {
         self.ring(org, None);
         if let Some(neighbours) = self.neighbours.get() {

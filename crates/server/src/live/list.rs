@@ -1,13 +1,14 @@
-//! The feed of an organization's lists: its runs, schedules and notices, in one small ring.
+//! The feed of an organization's lists: its runs, schedules, notices and notifications, in one small ring.
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{OrgId, PlanId};
+use mainspring_model::id::{OrgId, PlanId, UserId};
 
 use super::feed::{Bell, Listeners};
+use super::people::People;
 use super::topic::Topic;
 
 pub struct List {
@@ -17,6 +18,8 @@ pub struct List {
     pub listeners: Listeners,
     /// Readers of schedules; without one they are not looked at.
     pub of_schedules: AtomicUsize,
+    /// Readers of their notifications, from the first on for as long as the list lasts.
+    pub people: People,
     /// What happened before is not told.
     pub floor: Millis,
     ring: Mutex<Ring>,
@@ -38,6 +41,7 @@ pub enum About {
     Run(PlanId),
     Schedule(PlanId),
     Notice(PlanId),
+    Notification(UserId),
 }
 
 /// An entry's number and event.
@@ -58,6 +62,7 @@ impl List {
             bell: Bell::default(),
             listeners: Listeners::default(),
             of_schedules: AtomicUsize::new(0),
+            people: People::default(),
             floor,
             ring: Mutex::new(Ring { entries: VecDeque::new(), next: 1 }),
         }
@@ -68,9 +73,9 @@ impl List {
         self.lock().next - 1
     }
 
-    /// Entries of a topic behind `after` about plans that the reader `sees`, at most `most`, and up to which number they were
+    /// Entries of a topic behind `after` that the reader `sees`, at most `most`, and up to which number they were
     /// looked through.
-    pub fn take(&self, topic: Topic, after: u64, most: usize, sees: &dyn Fn(PlanId) -> bool) -> Result<(Vec<Numbered>, u64), Behind> {
+    pub fn take(&self, topic: Topic, after: u64, most: usize, sees: &dyn Fn(About) -> bool) -> Result<(Vec<Numbered>, u64), Behind> {
         let ring = self.lock();
         let first = ring.next - ring.entries.len() as u64;
         let from = after.saturating_add(1);
@@ -79,7 +84,7 @@ impl List {
         }
         let mut taken = Vec::new();
         for (number, entry) in (from..).zip(ring.entries.iter().skip((from - first) as usize)) {
-            if entry.is_of(topic) && sees(entry.about.plan()) {
+            if entry.is_of(topic) && sees(entry.about) {
                 taken.push((number, entry.text.clone()));
                 if taken.len() == most {
                     return Ok((taken, number));
@@ -121,18 +126,11 @@ impl List {
     }
 }
 
-impl About {
-    fn plan(self) -> PlanId {
-        match self {
-            About::Run(plan) | About::Schedule(plan) | About::Notice(plan) => plan,
-        }
-    }
-}
-
 impl Entry {
     fn is_of(&self, topic: Topic) -> bool {
         match (topic, self.about) {
             (Topic::Runs, About::Run(_)) | (Topic::Schedules, About::Schedule(_)) | (Topic::Notices, About::Notice(_)) => true,
+            (Topic::Notifications, About::Notification(_)) => true,
             (Topic::Plan(plan), About::Run(of)) => plan == of,
             _ => false,
         }
@@ -149,8 +147,11 @@ mod tests {
     }
 
     fn texts(list: &List, topic: Topic, after: u64, most: usize) -> Result<Vec<String>, Behind> {
-        list.take(topic, after, most, &|plan| plan != PlanId(Uuid::from_u128(9)))
-            .map(|(taken, _)| taken.into_iter().map(|(number, text)| format!("{number} {text}")).collect())
+        list.take(topic, after, most, &|about| match about {
+            About::Run(plan) | About::Schedule(plan) | About::Notice(plan) => plan != PlanId(Uuid::from_u128(9)),
+            About::Notification(user) => user == UserId::LOCAL,
+        })
+        .map(|(taken, _)| taken.into_iter().map(|(number, text)| format!("{number} {text}")).collect())
     }
 
     #[test]

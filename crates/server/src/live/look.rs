@@ -12,6 +12,7 @@ use mainspring_model::store::{Paging, RunFilter, ScheduleRecord, StoreError};
 use super::event;
 use super::hub::Hub;
 use super::list::{About, Entry, List};
+use super::people::WINDOW;
 use super::states::States;
 
 /// How long a list goes on without a reader, so that one that was cut off finds what it missed, in milliseconds.
@@ -107,6 +108,9 @@ impl Looker {
         } else {
             list.publish(told.into_iter().map(|(_, entry)| entry).collect());
         }
+        if all {
+            self.look_at_notifications(hub, list).await?;
+        }
         if list.of_schedules.load(Ordering::Acquire) > 0 || self.schedules.is_some() {
             self.look_at_schedules(hub, list, now).await?;
         }
@@ -128,6 +132,20 @@ impl Looker {
             }
         }
         Ok(new)
+    }
+
+    /// They are told by their owner's rules, and delivered with a ring of the bell.
+    async fn look_at_notifications(&self, hub: &Hub, list: &List) -> Result<(), StoreError> {
+        let people = list.people.all();
+        if people.is_empty() {
+            return Ok(());
+        }
+        let unread = hub.store.unread_of(list.org, &people, WINDOW).await?;
+        let news = list.people.news(&people, unread);
+        list.publish(
+            news.iter().map(|one| Entry { about: About::Notification(one.owner.user), text: event::notification(one).into() }).collect(),
+        );
+        Ok(())
     }
 
     async fn look_at_schedules(&mut self, hub: &Hub, list: &List, now: Millis) -> Result<(), StoreError> {

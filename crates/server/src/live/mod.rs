@@ -8,6 +8,7 @@ mod feed;
 mod hub;
 mod list;
 mod look;
+mod people;
 mod reader;
 mod redis;
 mod states;

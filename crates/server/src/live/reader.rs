@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mainspring_model::id::{OrgId, PlanId};
+use mainspring_model::id::{OrgId, Owner, PlanId, UserId};
 use mainspring_model::store::StoreError;
 
 use super::event;
 use super::feed::Wake;
 use super::hub::Hub;
-use super::list::{Behind, List};
+use super::list::{About, Behind, List};
+use super::people::WINDOW;
 use super::topic::{Place, Topic};
 use super::trail::{Ahead, PAGE, Row, Trail};
 
@@ -18,6 +19,7 @@ use super::trail::{Ahead, PAGE, Row, Trail};
 pub struct Reader {
     hub: Arc<Hub>,
     org: OrgId,
+    user: UserId,
     /// Which plans it reaches.
     sees: Sees,
     wake: Wake,
@@ -30,6 +32,8 @@ pub struct Reader {
 
 struct Subscription {
     topic: Topic,
+    /// The plan that it is about, or whose run it is.
+    plan: Option<PlanId>,
     source: Source,
 }
 
@@ -61,7 +65,7 @@ pub enum Refused {
     Store(StoreError),
 }
 
-/// Which plans a reader reaches, as it was when it began.
+/// Which plans a reader reaches, as it was when somebody looked last.
 pub type Sees = Arc<dyn Fn(PlanId) -> bool + Send + Sync>;
 
 /// Taken from one topic at a time.
@@ -69,10 +73,11 @@ const HELPING: usize = 32;
 
 impl Reader {
     /// `None` when the organization or the node has as many readers as it may.
-    pub fn new(hub: &Arc<Hub>, org: OrgId, sees: Sees) -> Option<Reader> {
-        hub.admit(org).then(|| Reader {
+    pub fn new(hub: &Arc<Hub>, owner: Owner, sees: Sees) -> Option<Reader> {
+        hub.admit(owner.org).then(|| Reader {
             hub: hub.clone(),
-            org,
+            org: owner.org,
+            user: owner.user,
             sees,
             wake: Wake::default(),
             subscriptions: Vec::new(),
@@ -93,7 +98,7 @@ impl Reader {
         if self.subscriptions.len() >= self.hub.terms.most_topics {
             return Err(Refused::TooManyTopics);
         }
-        self.look_for(topic).await?;
+        let plan = self.look_for(topic).await?;
         let wake = &self.wake;
         let source = match topic {
             Topic::Run(run) => {
@@ -101,11 +106,19 @@ impl Reader {
                 let trail = self.hub.trail(self.org, run, after, |trail| trail.listeners.add(wake)).ok_or(Refused::Full)?;
                 Source::Run { trail, after, state: 0 }
             }
-            Topic::Runs | Topic::Plan(_) | Topic::Schedules | Topic::Notices => {
+            Topic::Runs | Topic::Plan(_) | Topic::Schedules | Topic::Notices | Topic::Notifications => {
+                // What is there before the bell rings is known already.
+                let unread = match topic {
+                    Topic::Notifications => self.hub.store.unread_of(self.org, &[self.user], WINDOW).await.map_err(Refused::Store)?,
+                    _ => Vec::new(),
+                };
                 let list = self.hub.list(self.org, |list| {
                     list.listeners.add(wake);
                     if topic == Topic::Schedules {
                         list.of_schedules.fetch_add(1, Ordering::AcqRel);
+                    }
+                    if topic == Topic::Notifications {
+                        list.people.follow(self.user, &unread);
                     }
                 });
                 // It may have been begun without them.
@@ -124,7 +137,7 @@ impl Reader {
                 Source::List { list, after }
             }
         };
-        let subscription = Subscription { topic, source };
+        let subscription = Subscription { topic, plan, source };
         let place = subscription.place();
         self.subscriptions.push(subscription);
         self.wake.notify_one();
@@ -137,6 +150,18 @@ impl Reader {
         self.subscriptions.swap_remove(index).leave(&self.wake);
         self.ready.retain(|item| item.topic() != topic);
         true
+    }
+
+    /// Goes by what the reader reaches now: topics that it reaches no longer end, and what waits of them is not told.
+    pub fn look_again(&mut self, sees: Sees) {
+        self.sees = sees;
+        let gone = |subscription: &Subscription| subscription.plan.is_some_and(|plan| !(self.sees)(plan));
+        let gone: Vec<Topic> =
+            self.subscriptions.iter().filter(|subscription| gone(subscription)).map(|subscription| subscription.topic).collect();
+        for topic in gone {
+            self.unsubscribe(topic);
+            self.ready.push_back(Item::End { topic });
+        }
     }
 
     /// Every topic has ended and been told to its end.
@@ -164,10 +189,15 @@ impl Reader {
 
     /// A helping of the next topic that has something; `false` when none has.
     async fn fill(&mut self) -> Result<bool, StoreError> {
+        let (plans, user) = (self.sees.clone(), self.user);
+        let sees = move |about: About| match about {
+            About::Run(plan) | About::Schedule(plan) | About::Notice(plan) => plans(plan),
+            About::Notification(of) => of == user,
+        };
         for _ in 0..self.subscriptions.len() {
             self.turn = (self.turn + 1) % self.subscriptions.len();
             let subscription = &mut self.subscriptions[self.turn];
-            let over = subscription.take(&self.hub, &*self.sees, &mut self.ready).await?;
+            let over = subscription.take(&self.hub, &sees, &mut self.ready).await?;
             if over {
                 let topic = subscription.topic;
                 self.subscriptions.swap_remove(self.turn).leave(&self.wake);
@@ -180,17 +210,17 @@ impl Reader {
         Ok(false)
     }
 
-    /// Whether there is such a thing in the organization.
-    async fn look_for(&self, topic: Topic) -> Result<(), Refused> {
-        let found = match topic {
+    /// Whether there is such a thing in the organization, and the plan that it belongs to.
+    async fn look_for(&self, topic: Topic) -> Result<Option<PlanId>, Refused> {
+        let plan = match topic {
             Topic::Run(run) => {
                 let found = self.hub.store.runs_by_id(self.org, &[run]).await.map_err(Refused::Store)?;
-                found.iter().any(|run| (self.sees)(run.plan_id))
+                found.first().map(|run| run.plan_id)
             }
-            Topic::Plan(plan) => (self.sees)(plan) && self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.is_some(),
-            Topic::Runs | Topic::Schedules | Topic::Notices => true,
+            Topic::Plan(plan) => self.hub.store.get_plan(self.org, plan).await.map_err(Refused::Store)?.map(|_| plan),
+            Topic::Runs | Topic::Schedules | Topic::Notices | Topic::Notifications => return Ok(None),
         };
-        if found { Ok(()) } else { Err(Refused::Unknown) }
+        plan.filter(|plan| (self.sees)(*plan)).map(Some).ok_or(Refused::Unknown)
     }
 }
 
@@ -223,7 +253,7 @@ impl Subscription {
     async fn take(
         &mut self,
         hub: &Hub,
-        sees: &(dyn Fn(PlanId) -> bool + Send + Sync),
+        sees: &(dyn Fn(About) -> bool + Send + Sync),
         ready: &mut VecDeque<Item>,
     ) -> Result<bool, StoreError> {
         let topic = self.topic;

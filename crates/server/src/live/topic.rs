@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use mainspring_model::id::{PlanId, RunId};
 
-/// A topic of the caller's organization. As text: `runs`, `plan:<id>`, `run:<id>`, `schedules`, `notices`.
+/// A topic of the caller's organization. As text: `runs`, `plan:<id>`, `run:<id>`, `schedules`, `notices`, `notifications`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// Every run: queued, started, waiting, finished.
@@ -17,6 +17,8 @@ pub enum Topic {
     Schedules,
     /// What somebody should look at.
     Notices,
+    /// What the caller was told by rules of notifications.
+    Notifications,
 }
 
 impl FromStr for Topic {
@@ -28,6 +30,7 @@ impl FromStr for Topic {
                 "runs" => Ok(Topic::Runs),
                 "schedules" => Ok(Topic::Schedules),
                 "notices" => Ok(Topic::Notices),
+                "notifications" => Ok(Topic::Notifications),
                 _ => Err(()),
             },
             Some(("plan", id)) => id.parse().map(Topic::Plan).map_err(|_| ()),
@@ -45,6 +48,7 @@ impl fmt::Display for Topic {
             Topic::Run(id) => write!(f, "run:{id}"),
             Topic::Schedules => f.write_str("schedules"),
             Topic::Notices => f.write_str("notices"),
+            Topic::Notifications => f.write_str("notifications"),
         }
     }
 }
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn topics_and_places_come_back_from_their_text() {
         let id = "0190b8a0-0000-7000-8000-000000000001";
-        for text in ["runs", "schedules", "notices", &format!("run:{id}"), &format!("plan:{id}")] {
+        for text in ["runs", "schedules", "notices", "notifications", &format!("run:{id}"), &format!("plan:{id}")] {
             let topic: Topic = text.parse().unwrap();
             assert_eq!(topic.to_string(), text);
             let place = if matches!(topic, Topic::Run(_)) { Place::Run(7) } else { Place::List { tag: u64::MAX - 1, number: 12 } };

@@ -71,7 +71,9 @@ async fn list(app: &App, message: &Message, record: &NotificationRuleRecord, eve
         created_at: event.at,
         read_at: None,
     };
-    app.store.put_notification(&notification).await.map_err(|error| Failure::passing(error.to_string()))
+    app.store.put_notification(&notification).await.map_err(|error| Failure::passing(error.to_string()))?;
+    app.live.plans_changed(record.owner.org);
+    Ok(())
 }
 
 async fn webhook(app: &App, message: &Message, record: &NotificationRuleRecord, rule: &Rule, event: &Event) -> Result<(), Failure> {
@@ -109,6 +111,7 @@ async fn webhook(app: &App, message: &Message, record: &NotificationRuleRecord, 
         clock: app.clock.clone(),
         deadline: now + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
         sent: Arc::new(AtomicBool::new(false)),
+        tracing: None,
     };
     let answer = app.egress.send(request, &cx).await.map_err(|fault| Failure::passing(format!("{}: {}", fault.code, fault.message)))?;
     match answer.status {

@@ -39,6 +39,11 @@ impl Outbox {
         Outbox { postman, bell: Notify::new() }
     }
 
+    /// Whether the operator named one, whatever its state: mails leave through it, now or later.
+    pub fn has_mail_server(&self) -> bool {
+        self.postman.is_some()
+    }
+
     /// Seals the content and keeps the message; durable when this returns.
     ///
     /// # Errors

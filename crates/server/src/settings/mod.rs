@@ -8,6 +8,7 @@ mod setting;
 mod source;
 mod table;
 mod template;
+mod traces;
 mod values;
 
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::live;
 use crate::mail;
 use crate::roles::Roles;
 use crate::tags::Tags;
+use crate::traces::Terms as TraceTerms;
 
 pub use file::{File, find};
 pub use page::page;
@@ -96,6 +98,9 @@ pub struct Settings {
     pub live: live::Terms,
     pub limits: limits::Terms,
     pub mail: mail::Terms,
+    pub traces: TraceTerms,
+    /// Where errors of the program are reported; checked at the start.
+    pub sentry_dsn: Option<Secret>,
     /// What signs access tokens; derived from the encryption key unless it is set.
     pub jwt_secret: Option<Secret>,
     pub identity: identity::Terms,
@@ -105,6 +110,8 @@ pub struct Settings {
     pub oidc: Option<Secret>,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
+    /// Its lines are JSON; `None` leaves it to the environment.
+    pub log_json: Option<bool>,
     /// Where each of them came from.
     pub sources: Sources,
 }
@@ -143,11 +150,14 @@ impl Default for Settings {
             live: live::Terms::default(),
             limits: limits::Terms::default(),
             mail: mail::Terms::default(),
+            traces: TraceTerms::default(),
+            sentry_dsn: None,
             jwt_secret: None,
             identity: identity::Terms::default(),
             issuers: Vec::new(),
             oidc: None,
             log: None,
+            log_json: None,
             sources: Sources::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! The part of the table that says what leaves to tell of the program: mail.
+//! The part of the table that says what leaves to tell of the program: mail and reports of errors.
 
 use mainspring_model::credential::Secret;
 
@@ -89,5 +89,16 @@ pub(super) static ALL: &[Setting] = &[
         examples: ["tls", "none"],
         take: |settings, text| put(&mut settings.mail.tls, text.parse().map(Some)),
         value: |settings| settings.mail.tls.map(|tls| tls.to_string()),
+    },
+    Setting {
+        key: "sentry.dsn",
+        variables: &["MAINSPRING_SENTRY_DSN", "SENTRY_DSN"],
+        flag: None,
+        kind: Kind::Secret,
+        default: "",
+        meaning: "where [errors of the program](observability.md#error-reports) are reported, by a service that speaks Sentry's protocol",
+        examples: ["https://c3a1f09be27d4856@errors.example/42", "https://9d0be4718f5a6c32@errors.example/7"],
+        take: |settings, text| put(&mut settings.sentry_dsn, Ok(Some(Secret::new(text)))),
+        value: |settings| exposed(settings.sentry_dsn.as_ref()),
     },
 ];

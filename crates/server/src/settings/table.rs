@@ -6,9 +6,9 @@ use mainspring_model::credential::Secret;
 use mainspring_model::duration;
 
 use super::EgressMode;
-use super::seeing;
 use super::setting::{Kind, Setting};
 use super::values::{address, database_url, exposed, filter, joined, list, number, public_url, put, signing_secret, span, switch, token};
+use super::{seeing, traces};
 use crate::identity::outside::issuers;
 use crate::limits;
 
@@ -21,7 +21,7 @@ pub fn setting(key: &str) -> Option<&'static Setting> {
 #[derive(Clone, Copy)]
 pub struct Table(&'static [&'static [Setting]]);
 
-pub const SETTINGS: Table = Table(&[ALL, seeing::ALL]);
+pub const SETTINGS: Table = Table(&[ALL, seeing::ALL, traces::ALL]);
 
 impl Table {
     pub fn iter(self) -> impl Iterator<Item = &'static Setting> + Clone {
@@ -106,6 +106,24 @@ static ALL: &[Setting] = &[
         examples: ["warn", "debug"],
         take: |settings, text| put(&mut settings.log, filter(text).map(Some)),
         value: |settings| settings.log.clone(),
+    },
+    Setting {
+        key: "log_format",
+        variables: &["MAINSPRING_LOG_FORMAT"],
+        flag: None,
+        kind: Kind::Text,
+        default: "`json` in production, else `text`",
+        meaning: "how the server writes its [log](observability.md#logs): `text` or `json`, one line per event either way",
+        examples: ["json", "text"],
+        take: |settings, text| {
+            let json = match text {
+                "json" => Ok(Some(true)),
+                "text" => Ok(Some(false)),
+                _ => Err(format!("\"{text}\" is not text or json")),
+            };
+            put(&mut settings.log_json, json)
+        },
+        value: |settings| settings.log_json.map(|json| if json { "json" } else { "text" }.to_owned()),
     },
     Setting {
         key: "database.url",

@@ -6,6 +6,11 @@ use std::sync::Arc;
 use mainspring_vault::Redactor;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::line::Lines;
+use crate::reports::{Reporter, Reports};
 
 /// Writes to standard error what the redactor leaves.
 #[derive(Clone)]
@@ -41,18 +46,18 @@ impl Drop for Line {
     }
 }
 
-/// Installs the sink and a panic hook that writes through it. `filter`: as `MAINSPRING_LOG`, `info` by default. Once per process.
-pub fn install(redactor: Arc<Redactor>, filter: Option<&str>, json: bool) {
+/// Installs the sink and a panic hook that writes through it. `filter`: as `MAINSPRING_LOG`, `info` by default. `reporter` hears of errors. Once per process.
+pub fn install(redactor: Arc<Redactor>, filter: Option<&str>, json: bool, reporter: Option<Arc<Reporter>>) {
     let filter = EnvFilter::try_new(filter.unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Redacting(redactor)).with_target(false);
-    let installed = if json { base.json().try_init() } else { base.with_ansi(false).try_init() };
-    if installed.is_err() {
+    let reports = reporter.map(|reporter| Reports { reporter, redactor: redactor.clone() });
+    let lines = Lines { writer: Redacting(redactor), json };
+    if tracing_subscriber::registry().with(filter).with(lines).with(reports).try_init().is_err() {
         return;
     }
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let payload = info.payload();
         let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned());
-        tracing::error!(place, message = message.unwrap_or_default(), "a panic was caught");
+        tracing::error!(place, panic = message.unwrap_or_default(), "a panic was caught");
     }));
 }

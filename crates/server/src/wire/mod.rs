@@ -1,13 +1,15 @@
 //! Wiring: the one file that joins store, vault, providers and engine, and where time and randomness enter.
 
 mod clock;
+pub(crate) mod line;
 pub mod log;
 mod marks;
 pub mod postgres;
 mod tokens;
+mod way;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mainspring_engine::{CrashMarks, Engine, NoMarks, Parts};
 use mainspring_model::catalog::BuiltIns;
@@ -39,6 +41,7 @@ use crate::webhooks::WebhookRoutes;
 
 pub use clock::SystemClock;
 pub use marks::FileMarks;
+pub use way::{random_id, way_to};
 
 /// Why the parts could not be joined.
 #[derive(Debug, Error)]
@@ -240,6 +243,7 @@ pub async fn join(
         outbox,
         redis,
         limits,
+        tracer: OnceLock::new(),
         mode,
     });
     tokens::tell_of_reconnects(&app);

@@ -61,6 +61,7 @@ impl TokenEndpoint for Guarded {
             clock: self.clock.clone(),
             deadline: self.clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
             sent: Arc::new(AtomicBool::new(false)),
+            tracing: None,
         };
         let mut answer = self.egress.send(request, &cx).await?;
         let body = answer.bytes().await?;

@@ -34,3 +34,19 @@ fn a_link_makes_the_owner_later() {
     let made = place.run(&["owner", "create", "--link"]).expect(0);
     assert!(made.out.trim().starts_with("mso_"), "{}", made.out);
 }
+
+#[test]
+fn an_account_is_deleted_after_it_was_said_what_goes() {
+    let place = Place::new();
+    place.feed(&["owner", "create", "--email", "ada@example.org"], "a quiet harbour 4711\n").expect(0);
+    place.feed(&["user", "create", "--email", "bob@example.org", "--name", "Bob"], "a loud harbour 4711\n").expect(0);
+    let last = place.run(&["user", "delete", "ada@example.org", "--confirm", "ada@example.org"]).expect(3);
+    assert!(last.err.contains("only one who administers"), "{}", last.err);
+    let said = place.run(&["user", "delete", "bob@example.org"]).expect(2);
+    assert!(said.err.contains("cannot be undone") && said.err.contains("--delete-organization bob"), "{}", said.err);
+    place.run(&["user", "delete", "bob@example.org", "--confirm", "bob@example.org"]).expect(2);
+    let done = place.run(&["user", "delete", "bob@example.org", "--confirm", "bob@example.org", "--delete-organization", "bob"]);
+    done.expect(0);
+    assert!(!place.run(&["user", "list", "-o", "json"]).expect(0).out.contains("bob@"));
+    place.run(&["user", "delete", "bob@example.org"]).expect(5);
+}

@@ -97,6 +97,8 @@ fn no_secret_is_in_any_output() {
     let signing = format!("{CANARY}-4f0c9a7be1d25386a9f07c3e8b146d52");
     let issuers =
         format!("[{{\"name\":\"corp\",\"issuer\":\"https://id.example.org\",\"client_id\":\"m\",\"client_secret\":\"{CANARY}\"}}]");
+    let dsn = format!("https://{CANARY}@errors.example/{CANARY}");
+    let headers = format!("authorization=Bearer%20{CANARY}");
     let secrets = [
         ("auth.jwt_secret", "AUTH_JWT_SECRET", signing.as_str()),
         ("auth.oidc", "MAINSPRING_OIDC", issuers.as_str()),
@@ -107,6 +109,8 @@ fn no_secret_is_in_any_output() {
         ("metrics.token", "MAINSPRING_METRICS_TOKEN", token.as_str()),
         ("smtp.url", "SMTP_URL", mail.as_str()),
         ("smtp.password", "SMTP_PASSWORD", token.as_str()),
+        ("sentry.dsn", "SENTRY_DSN", dsn.as_str()),
+        ("traces.headers", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers.as_str()),
     ];
     let report = place.run(&["config", "print", "-o", "json"]).expect(0).json();
     let secret = report["settings"].as_array().unwrap().iter().filter(|setting| setting["secret"] == true);

@@ -20,6 +20,15 @@ fn flags_are_set_killed_and_explained() {
     let flags = listed["feature_flags"].as_array().unwrap();
     let found = flags.iter().find(|flag| flag["name"] == "new_editor").unwrap();
     assert_eq!((&found["on"], &found["definition"]["description"]), (&true.into(), &"the new editor".into()), "the rest stayed as it was");
+    let said = |args: &[&str]| {
+        let done = place.run(&[&["flag", "list"], args].concat()).expect(0);
+        let line = done.out.lines().find(|line| line.contains("new_editor")).unwrap_or_else(|| panic!("{}", done.out));
+        (line.split_whitespace().nth(1).unwrap().to_owned(), done.err)
+    };
+    let (on, whose) = said(&[]);
+    assert!(on == "on" && whose.contains("for the local owner in the local organization; defaults are those of dev mode"), "{on} {whose}");
+    let (on, whose) = said(&["--user", ada]);
+    assert!(on == "off" && whose.contains(ada), "{on} {whose}");
     place.run(&["flag", "set", "new_editor", "--user", ada]).expect(2);
     place.run(&["flag", "set", "New-Editor", "--on"]).expect(5);
 }

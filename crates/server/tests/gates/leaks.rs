@@ -187,7 +187,7 @@ async fn a_process_that_panics() {
     #[expect(clippy::disallowed_methods, reason = "how the gate tells its child where to work")]
     let Ok(folder) = std::env::var(CHILD) else { return };
     let app = wire::open(&settings(Path::new(&folder)), true).await.unwrap();
-    wire::log::install(app.redactor.clone(), Some("debug"), false);
+    wire::log::install(app.redactor.clone(), Some("debug"), false, None);
     let catalog = Arc::new(BuiltIns::new([panicking()]));
     let engine = Engine::new(Parts {
         store: app.store.clone(),

@@ -1,9 +1,10 @@
 //! The gates: what the program promises about crashes, held against records that it does not write itself.
 
-mod client;
+mod audit;
+pub mod client;
 pub mod clock;
 mod crash;
-mod dice;
+pub mod dice;
 mod dump;
 mod fairness;
 mod keys;
@@ -16,7 +17,7 @@ mod oracle;
 mod peers;
 mod plans;
 mod poison;
-mod process;
+pub mod process;
 mod promptness;
 mod r1;
 mod s13;

@@ -1,9 +1,11 @@
 //! The HTTP interface as its callers meet it: the real router over a real store.
 
 mod accounts;
+mod audited;
 mod conventions;
 mod credential_items;
 mod credentials;
+mod deletion;
 mod documents;
 mod doors;
 mod egress;
@@ -24,6 +26,7 @@ mod organizations;
 mod outside;
 mod people;
 mod plans;
+mod private_plans;
 mod proofs;
 mod roles;
 mod schedules;

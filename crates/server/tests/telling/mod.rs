@@ -2,9 +2,13 @@
 
 mod figures;
 mod flags;
+mod invitations;
+mod lines;
 mod mail;
 mod notifications;
+mod reports;
 mod smtp;
+mod traces;
 
 use std::time::Duration;
 

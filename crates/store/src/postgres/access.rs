@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept, key};
-use super::{PostgresStore, at, at_or_none, json, json_or_none, text};
+use super::{PostgresStore, at, at_or_none, enter_org_of, json, json_or_none, text};
 use crate::shared::json::text_of;
 use crate::shared::sessions::TOUCH;
 
@@ -43,13 +43,10 @@ impl AccessStore for PostgresStore {
     async fn api_key_by_hash(&self, hash: &[u8]) -> Result<Option<ApiKeyRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Queue).await?;
-            let query = session.query("select org_id from api_keys where key_hash = $1").bind(hash);
-            let Some(row) = query.fetch_optional(&mut *session).await? else {
+            let Some(org) = enter_org_of("select org_id from api_keys where key_hash = $1", hash, &mut session).await? else {
                 session.end().await?;
                 return Ok(None);
             };
-            let org = OrgId(row.try_get(0)?);
-            session.enter(Scope::Org(org)).await?;
             let row = session.query(BY_HASH).bind(org.0).bind(hash).fetch_optional(&mut *session).await?;
             session.end().await?;
             row.map(|row| record(&row)).transpose()

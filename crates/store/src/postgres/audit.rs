@@ -19,15 +19,19 @@ impl AuditStore for PostgresStore {
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let Some(first) = records.first() else { return Ok(()) };
         let done = async {
-            let mut org = first.org;
+            let mut session = self.write(Scope::Org(first.org)).await?;
+            append_all(first.org, records, &mut session).await?;
+            session.commit().await
+        };
+        self.within(done).await
+    }
+
+    async fn settle_audit(&self, org: OrgId, begun: AuditId, records: &[AuditRecord]) -> Result<(), StoreError> {
+        let done = async {
             let mut session = self.write(Scope::Org(org)).await?;
-            for record in records {
-                if record.org != org {
-                    org = record.org;
-                    session.enter(Scope::Org(org)).await?;
-                }
-                append(record, &mut session).await?;
-            }
+            let query = session.query("delete from audit_log where org_id = $1 and id = $2 and outcome = 'unknown'");
+            query.bind(org.0).bind(begun.0).execute(&mut *session).await?;
+            append_all(org, records, &mut session).await?;
             session.commit().await
         };
         self.within(done).await
@@ -64,6 +68,18 @@ impl AuditStore for PostgresStore {
         };
         self.within(done).await
     }
+}
+
+/// Of a session that acts for `org`; it acts for the last record's organization then.
+async fn append_all(mut org: OrgId, records: &[AuditRecord], session: &mut Session) -> Result<(), Fail> {
+    for record in records {
+        if record.org != org {
+            org = record.org;
+            session.enter(Scope::Org(org)).await?;
+        }
+        append(record, session).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn append(new: &AuditRecord, session: &mut Session) -> Result<(), Fail> {

@@ -5,12 +5,11 @@ use mainspring_model::id::{OrgId, UserId};
 use mainspring_model::store::{EgressRuleRecord, EgressStore, StoreError};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-use uuid::Uuid;
 
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept};
-use super::{PostgresStore, at, plans, text};
+use super::{PostgresStore, at, organizations_of, plans, text};
 
 #[async_trait]
 impl EgressStore for PostgresStore {
@@ -49,10 +48,8 @@ impl EgressStore for PostgresStore {
     async fn all_egress_rules(&self) -> Result<Vec<EgressRuleRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Queue).await?;
-            let rows = session.query("select distinct org_id from egress_rules order by org_id").fetch_all(&mut *session).await?;
             let mut all = Vec::new();
-            for row in rows {
-                let org = OrgId(row.try_get::<Uuid, _>(0)?);
+            for org in organizations_of("select distinct org_id from egress_rules order by org_id", &mut session).await? {
                 session.enter(Scope::Org(org)).await?;
                 all.extend(of_org(org, &mut session).await?);
             }

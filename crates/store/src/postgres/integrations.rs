@@ -5,12 +5,11 @@ use mainspring_model::id::{IntegrationId, OrgId, Owner, UserId};
 use mainspring_model::store::{IntegrationRecord, IntegrationStore, StoreError};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-use uuid::Uuid;
 
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept, key};
-use super::{PostgresStore, at, json, plans, text};
+use super::{PostgresStore, at, json, organizations_of, plans, text};
 use crate::shared::json::text_of;
 
 #[async_trait]
@@ -44,10 +43,8 @@ impl IntegrationStore for PostgresStore {
     async fn all_integrations(&self) -> Result<Vec<IntegrationRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Queue).await?;
-            let rows = session.query("select distinct org_id from integrations").fetch_all(&mut *session).await?;
             let mut all = Vec::new();
-            for row in rows {
-                let org = OrgId(row.try_get::<Uuid, _>(0)?);
+            for org in organizations_of("select distinct org_id from integrations", &mut session).await? {
                 session.enter(Scope::Org(org)).await?;
                 all.extend(of_org(org, &mut session).await?);
             }

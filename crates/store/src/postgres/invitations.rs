@@ -1,6 +1,7 @@
 //! Invitations: found by the hash of their link, ended once, and an accepted one makes its member in the same transaction.
 
 use async_trait::async_trait;
+use mainspring_model::clock::Millis;
 use mainspring_model::id::{InvitationId, OrgId, UserId};
 use mainspring_model::store::{InvitationRecord, InvitationState, InvitationStore, StoreError};
 use sqlx::Row;
@@ -9,7 +10,7 @@ use sqlx::postgres::PgRow;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept};
-use super::{PostgresStore, at, at_or_none, text_or_none};
+use super::{PostgresStore, at, at_or_none, enter_org_of, text_or_none};
 use crate::shared::invitations::{already_a_member, role_of, state_of};
 
 #[async_trait]
@@ -36,18 +37,27 @@ impl InvitationStore for PostgresStore {
     async fn invitation_by_hash(&self, hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Queue).await?;
-            let query = session.query("select org_id from invitations where token_hash = $1").bind(hash);
-            let Some(row) = query.fetch_optional(&mut *session).await? else {
+            let Some(org) = enter_org_of("select org_id from invitations where token_hash = $1", hash, &mut session).await? else {
                 session.end().await?;
                 return Ok(None);
             };
-            let org = OrgId(row.try_get(0)?);
-            session.enter(Scope::Org(org)).await?;
             let row = session.query(BY_HASH).bind(org.0).bind(hash).fetch_optional(&mut *session).await?;
             session.end().await?;
             row.map(|row| record(&row)).transpose()
         };
         self.within(found).await
+    }
+
+    async fn renew_invitation(&self, org: OrgId, id: InvitationId, hash: &[u8], expires_at: Millis) -> Result<bool, StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            let query = session
+                .query("update invitations set token_hash = $3, expires_at = $4 where org_id = $1 and id = $2 and state = 'pending'");
+            let done = query.bind(org.0).bind(id.0).bind(hash).bind(Stamp(expires_at)).execute(&mut *session).await?;
+            session.commit().await?;
+            Ok(done.rows_affected() > 0)
+        };
+        self.within(done).await
     }
 
     async fn end_invitation(&self, org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError> {

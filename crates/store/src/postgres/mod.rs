@@ -22,6 +22,7 @@ mod erase;
 mod error;
 mod factors;
 mod flags;
+mod forget;
 mod health;
 mod integrations;
 mod invitations;
@@ -67,7 +68,6 @@ use mainspring_model::id::{CredentialId, OrgId, RunId};
 use mainspring_model::store::StoreError;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
-use uuid::Uuid;
 
 use claims::Floor;
 use error::Fail;
@@ -144,9 +144,17 @@ impl PostgresStore {
     }
 }
 
-/// The organization of a row that is known by its id alone, as the queue's role sees it; the session acts for it from here on.
-async fn enter_org_of(sql: &'static str, id: Uuid, session: &mut Session) -> Result<Option<OrgId>, Fail> {
-    let row = session.query(sql).bind(id).fetch_optional(&mut **session).await?;
+/// The organizations that a query names, as the queue's role sees them.
+async fn organizations_of(sql: &'static str, session: &mut Session) -> Result<Vec<OrgId>, Fail> {
+    session.query(sql).fetch_all(&mut **session).await?.iter().map(|row| Ok(OrgId(row.try_get(0)?))).collect()
+}
+
+/// The organization of a row that is known by its id or its hash alone, as the queue's role sees it; the session acts for it from here on.
+async fn enter_org_of<'k, K>(sql: &'static str, key: K, session: &mut Session) -> Result<Option<OrgId>, Fail>
+where
+    K: sqlx::Encode<'k, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    let row = session.query(sql).bind(key).fetch_optional(&mut **session).await?;
     let Some(row) = row else { return Ok(None) };
     let org = OrgId(row.try_get(0)?);
     session.enter(Scope::Org(org)).await?;

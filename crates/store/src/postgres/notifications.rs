@@ -110,6 +110,19 @@ impl NotificationStore for PostgresStore {
         self.within(found).await
     }
 
+    async fn unread_of(&self, org: OrgId, users: &[UserId], most: u32) -> Result<Vec<NotificationRecord>, StoreError> {
+        let users: Vec<Uuid> = users.iter().map(|user| user.0).collect();
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let sql = "select id, org_id, user_id, event, title, body, data::text, created_at, read_at from notifications \
+                       where org_id = $1 and user_id = any($2) and read_at is null order by created_at desc, id desc limit $3";
+            let rows = session.query(sql).bind(org.0).bind(users).bind(i64::from(most)).fetch_all(&mut *session).await?;
+            session.end().await?;
+            rows.iter().map(notification).collect()
+        };
+        self.within(found).await
+    }
+
     async fn unread_notifications(&self, owner: &Owner) -> Result<u64, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Org(owner.org)).await?;

@@ -111,7 +111,14 @@ async fn remove(org: OrgId, user: UserId, heir: UserId, session: &mut Session) -
     for (sql, count) in [
         ("delete from members where org_id = $1 and user_id = $2", None),
         ("delete from api_keys where org_id = $1 and user_id = $2", Some(&mut departed.api_keys)),
+        (
+            "delete from credential_shares where org_id = $1 and (user_id = $2 or credential_id in \
+             (select id from credentials where org_id = $1 and user_id = $2))",
+            None,
+        ),
         ("delete from credentials where org_id = $1 and user_id = $2", Some(&mut departed.credentials)),
+        ("delete from notification_rules where org_id = $1 and user_id = $2", None),
+        ("delete from notifications where org_id = $1 and user_id = $2", None),
         ("delete from plan_shares where org_id = $1 and user_id = $2", Some(&mut departed.shares)),
     ] {
         let done = session.query(sql).bind(org.0).bind(user.0).execute(&mut **session).await?;

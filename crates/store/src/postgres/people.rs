@@ -65,6 +65,10 @@ impl PeopleStore for PostgresStore {
         self.within(found).await
     }
 
+    async fn erase_user(&self, user: UserId) -> Result<(), StoreError> {
+        self.forget_user(user).await
+    }
+
     async fn put_organization(&self, organization: &OrganizationRecord) -> Result<(), StoreError> {
         let done = async {
             let mut session = self.write(Scope::Org(organization.id)).await?;

@@ -25,6 +25,19 @@ impl AuditStore for SqliteStore {
         .await
     }
 
+    async fn settle_audit(&self, org: OrgId, begun: AuditId, records: &[AuditRecord]) -> Result<(), StoreError> {
+        let (records, now) = (records.to_vec(), self.now_ms());
+        self.write(async move |connection| {
+            let query = sqlx::query("delete from audit_log where org_id = ?1 and id = ?2 and outcome = 'unknown'");
+            query.bind(bytes(org.0)).bind(bytes(begun.0)).execute(&mut *connection).await?;
+            for record in &records {
+                append(record, now, connection).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn list_audit(&self, org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError> {
         let (cursor, filter, paging) = (IdCursor::of(paging)?, filter.clone(), paging.clone());
         self.read(move |connection| Box::pin(async move { list(org, &filter, cursor, &paging, connection).await })).await

@@ -39,6 +39,17 @@ impl InvitationStore for SqliteStore {
         .await
     }
 
+    async fn renew_invitation(&self, org: OrgId, id: InvitationId, hash: &[u8], expires_at: Millis) -> Result<bool, StoreError> {
+        let hash = hash.to_vec();
+        self.write(async move |connection| {
+            let query =
+                sqlx::query("update invitations set token_hash = ?3, expires_at = ?4 where org_id = ?1 and id = ?2 and state = 'pending'");
+            let done = query.bind(bytes(org.0)).bind(bytes(id.0)).bind(hash.clone()).bind(expires_at).execute(connection).await?;
+            Ok(done.rows_affected() > 0)
+        })
+        .await
+    }
+
     async fn end_invitation(&self, org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError> {
         let now = self.now_ms();
         self.write(async move |connection| end(org, id, state, by, now, connection).await).await

@@ -11,7 +11,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::Fail;
-use super::{SqliteStore, bytes, id_of, json, runs, text_of, uuid};
+use super::{SqliteStore, bytes, hex_list, id_of, json, runs, text_of, uuid};
 use crate::shared::cursor::{self, Cursor};
 
 #[async_trait]
@@ -95,6 +95,20 @@ impl NotificationStore for SqliteStore {
                 let rows = query.bind(cursor::limit(&paging)).fetch_all(connection).await?;
                 let found = rows.iter().map(|row| Ok((Cursor { at: 0, no: row.try_get(9)? }, notification(row)?)));
                 Ok(cursor::page(found.collect::<Result<_, Fail>>()?, &paging))
+            })
+        })
+        .await
+    }
+
+    async fn unread_of(&self, org: OrgId, users: &[UserId], most: u32) -> Result<Vec<NotificationRecord>, StoreError> {
+        let users = hex_list(users.iter().map(|user| user.0));
+        self.read(move |connection| {
+            Box::pin(async move {
+                let sql = "select id, org_id, user_id, event, title, body, data, created_at, read_at from notifications \
+                           where org_id = ?1 and user_id in (select unhex(value) from json_each(?2)) and read_at is null \
+                           order by no desc limit ?3";
+                let rows = sqlx::query(sql).bind(bytes(org.0)).bind(users).bind(most).fetch_all(connection).await?;
+                rows.iter().map(notification).collect()
             })
         })
         .await

@@ -101,7 +101,14 @@ async fn remove(org: OrgId, user: UserId, heir: UserId, connection: &mut SqliteC
     for (sql, count) in [
         ("delete from members where org_id = ?1 and user_id = ?2", None),
         ("delete from api_keys where org_id = ?1 and user_id = ?2", Some(&mut departed.api_keys)),
+        (
+            "delete from credential_shares where org_id = ?1 and (user_id = ?2 or credential_id in \
+             (select id from credentials where org_id = ?1 and user_id = ?2))",
+            None,
+        ),
         ("delete from credentials where org_id = ?1 and user_id = ?2", Some(&mut departed.credentials)),
+        ("delete from notification_rules where org_id = ?1 and user_id = ?2", None),
+        ("delete from notifications where org_id = ?1 and user_id = ?2", None),
         ("delete from plan_shares where org_id = ?1 and user_id = ?2", Some(&mut departed.shares)),
     ] {
         let done = sqlx::query(sql).bind(bytes(org.0)).bind(bytes(user.0)).execute(&mut *connection).await?;

@@ -53,6 +53,10 @@ impl PeopleStore for SqliteStore {
         .await
     }
 
+    async fn erase_user(&self, user: UserId) -> Result<(), StoreError> {
+        self.forget_user(user).await
+    }
+
     async fn put_organization(&self, organization: &OrganizationRecord) -> Result<(), StoreError> {
         let organization = organization.clone();
         self.write(async move |connection| put_organization(&organization, connection).await).await

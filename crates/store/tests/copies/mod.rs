@@ -3,6 +3,7 @@
 mod archive;
 mod erased;
 mod filled;
+mod forgotten;
 mod schema;
 mod steps;
 mod upgrade;

@@ -85,6 +85,32 @@ pub async fn entries_are_found_by_what_they_say(world: &World) {
     assert_eq!(count(AuditFilter { action: text("never"), ..AuditFilter::default() }).await, 0);
 }
 
+pub async fn what_was_begun_is_settled(world: &World) {
+    let begun = |who: Owner| AuditRecord { outcome: AuditOutcome::Unknown, after: None, ..entry(world, who, "update_plan", "a") };
+    let all = AuditFilter::default();
+    let listed = async |org| world.store.list_audit(org, &all, &page(50)).await.unwrap().items;
+    let (first, second, third) = (begun(ME), begun(ME), begun(ME));
+    world.store.append_audit(&[first.clone(), second.clone(), third.clone()]).await.unwrap();
+    assert_eq!(listed(ME.org).await.len(), 3);
+    assert!(listed(ME.org).await.iter().all(|entry| entry.outcome == AuditOutcome::Unknown));
+    world.pass(5);
+    // It keeps its id, another organization's stands beside it, and one comes to nothing.
+    let done = AuditRecord { outcome: AuditOutcome::Done, ..first.clone() };
+    world.store.settle_audit(ME.org, first.id, &[done.clone(), entry(world, owner(1), "update_plan", "b")]).await.unwrap();
+    world.store.settle_audit(ME.org, second.id, &[]).await.unwrap();
+    let found = listed(ME.org).await;
+    assert_eq!(
+        found.iter().map(|entry| (entry.id, entry.outcome)).collect::<Vec<_>>(),
+        [(first.id, AuditOutcome::Done), (third.id, AuditOutcome::Unknown)]
+    );
+    assert_eq!((found[0].at, listed(owner(1).org).await.len()), (Some(world.now()), 1));
+    // What is known is never replaced.
+    assert!(world.store.settle_audit(ME.org, first.id, &[done]).await.is_err());
+    world.store.settle_audit(ME.org, first.id, &[]).await.unwrap();
+    world.store.settle_audit(owner(1).org, third.id, &[]).await.unwrap();
+    assert_eq!(listed(ME.org).await, found);
+}
+
 pub async fn entries_go_by_age(world: &World) {
     for who in [ME, owner(1), ME] {
         world.store.append_audit(&[entry(world, who, "create_plan", "a")]).await.unwrap();

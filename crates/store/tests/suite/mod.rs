@@ -68,7 +68,7 @@ macro_rules! suite {
                 tokens_for_one_use, attempts_are_counted, attempts_at_once, passwords_are_replaced, what_has_ended_goes;
             factors: second_factors, recovery_codes, outside_identities;
             access: api_keys, idempotent_answers, stale_idempotency;
-            audit: entries_come_back_in_order, entries_are_found_by_what_they_say, entries_go_by_age;
+            audit: entries_come_back_in_order, entries_are_found_by_what_they_say, what_was_begun_is_settled, entries_go_by_age;
             organizations: an_invitation_is_used_once, the_last_owner_stays, who_goes_leaves_plans_and_takes_keys, variables, sharing,
                 one_that_is_to_go_rests, a_held_run_ends_before_its_organization;
             logs: one_row_per_attempt, filters, paging_is_exact, previews, monitoring;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mainspring_model::id::{CredentialId, MessageId, NotificationRuleId, Owner};
+use mainspring_model::id::{CredentialId, MessageId, NotificationRuleId, Owner, UserId};
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{NewCredential, NewPlan, NewRun, NotificationRecord, NotificationRuleRecord, Paging, Standing};
 use serde_json::json;
@@ -62,11 +62,15 @@ pub async fn notifications_are_a_persons(world: &World) {
     let rest = store.notifications(&ME, false, &Paging { limit: 2, cursor: mine.next_cursor }).await.unwrap();
     assert_eq!((rest.items, rest.next_cursor), (vec![all[0].clone()], None));
     assert_eq!(store.unread_notifications(&ME).await.unwrap(), 3);
+    let of = async |users: &[UserId], most| store.unread_of(ME.org, users, most).await.unwrap();
+    assert_eq!(of(&[ME.user, colleague.user], 9).await, [all[3].clone(), all[2].clone(), all[1].clone(), all[0].clone()]);
+    assert_eq!((of(&[ME.user], 2).await, of(&[], 9).await), (vec![all[2].clone(), all[1].clone()], vec![]));
     assert_eq!(store.read_notifications(&colleague, Some(all[0].id)).await.unwrap(), 0, "not theirs");
     assert_eq!(store.read_notifications(&ME, Some(all[0].id)).await.unwrap(), 1);
     assert_eq!(store.read_notifications(&ME, Some(all[0].id)).await.unwrap(), 0);
     let unread = store.notifications(&ME, true, &page(9)).await.unwrap().items;
     assert_eq!(unread, [all[2].clone(), all[1].clone()]);
+    assert_eq!(of(&[ME.user], 9).await, unread, "what was read is not among them");
     assert_eq!(store.read_notifications(&ME, None).await.unwrap(), 2);
     assert_eq!((store.unread_notifications(&ME).await.unwrap(), store.unread_notifications(&colleague).await.unwrap()), (0, 1));
     assert!(!store.delete_notification(&colleague, all[0].id).await.unwrap());

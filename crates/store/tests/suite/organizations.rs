@@ -52,11 +52,17 @@ pub async fn an_invitation_is_used_once(world: &World) {
     assert_eq!(world.store.list_invitations(owner(2).org).await.unwrap(), []);
     assert_eq!(world.store.invitation_by_hash(&[1; 32]).await.unwrap(), Some(first.clone()));
     assert_eq!(world.store.invitation_by_hash(&[9; 32]).await.unwrap(), None);
+    let renew = async |org, id| world.store.renew_invitation(org, id, &[4; 32], world.now() + 2 * DAY).await.unwrap();
+    assert!(!renew(owner(2).org, third.id).await && renew(org, third.id).await);
+    assert_eq!(world.store.invitation_by_hash(&[3; 32]).await.unwrap(), None, "the link before is none any more");
+    let third = world.store.invitation_by_hash(&[4; 32]).await.unwrap().unwrap();
+    assert_eq!(third.expires_at, world.now() + 2 * DAY);
     let end = async |id, state, by| world.store.end_invitation(org, id, state, by).await;
     assert!(!world.store.end_invitation(owner(2).org, first.id, InvitationState::Accepted, guest).await.unwrap());
     assert!(end(first.id, InvitationState::Accepted, guest).await.unwrap());
     assert_eq!(world.store.role_of(guest, org).await.unwrap(), Some(Role::Member));
     assert!(!end(first.id, InvitationState::Accepted, owner(3).user).await.unwrap(), "once");
+    assert!(!renew(org, first.id).await, "one that was used is not sent again");
     assert_eq!(world.store.role_of(owner(3).user, org).await.unwrap(), None);
     let kept = world.store.invitation_by_hash(&[1; 32]).await.unwrap().unwrap();
     assert_eq!((kept.state, kept.ended_by, kept.ended_at), (InvitationState::Accepted, Some(guest), Some(world.now())));
@@ -64,7 +70,7 @@ pub async fn an_invitation_is_used_once(world: &World) {
     assert_eq!(world.store.invitation_by_hash(&[2; 32]).await.unwrap().unwrap().state, InvitationState::Pending, "undone with it");
     assert!(end(second.id, InvitationState::Revoked, owner(1).user).await.unwrap());
     assert!(!end(second.id, InvitationState::Accepted, owner(3).user).await.unwrap());
-    world.pass(DAY);
+    world.pass(2 * DAY);
     assert!(!end(third.id, InvitationState::Accepted, owner(3).user).await.unwrap(), "expired");
     assert!(end(third.id, InvitationState::Revoked, owner(1).user).await.unwrap(), "an expired one can be put away");
 }

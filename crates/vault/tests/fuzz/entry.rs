@@ -1,8 +1,11 @@
 //! What is done with any bytes, whoever made them: the fuzz targets and the tests beside them enter here, and nowhere else.
 
-use mainspring_vault::{Place, Sealed, Token, Vault};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mainspring_vault::{AccessToken, Place, Sealed, SigningKeys, Token, Vault, sign_for_tests};
+use uuid::Uuid;
 
-use super::support::{Seeded, org, user, vault};
+use super::support::{Seeded, org, ring, user, vault};
 
 /// A vault with one organization's key, and a value that it sealed.
 pub struct Box {
@@ -40,4 +43,46 @@ pub fn token(text: &str) -> bool {
     assert_eq!(token.expose(), text.trim());
     assert!(!token.hint().contains(token.expose()) && token.expose().is_ascii());
     true
+}
+
+/// Unix seconds.
+const NOW: i64 = 1_800_000_000;
+
+/// What signs, and a good access token, the same each time.
+pub struct Login {
+    keys: SigningKeys,
+    pub good: String,
+}
+
+impl Login {
+    pub fn new() -> Login {
+        let keys = SigningKeys::of_ring(&ring(&[1]));
+        let token = AccessToken { user: user(1), session: Uuid::from_u128(7), issued_at: NOW - 10, expires_at: NOW + 1_790 };
+        Login { good: token.sign(&keys), keys }
+    }
+
+    /// A text as an access token that somebody sent: only the good one is one.
+    pub fn sent(&self, text: &str) {
+        assert_eq!(AccessToken::read(&self.keys, text, NOW).is_ok(), text == self.good, "{text}");
+    }
+
+    /// A text as claims that a key of ours signed: what is taken holds now, and says all that ours say.
+    pub fn signed(&self, claims: &str) -> bool {
+        let header = self.good.split('.').next().unwrap_or_default();
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+        let text = format!("{signed}.{}", sign_for_tests(&self.keys, &signed));
+        let Ok(token) = AccessToken::read(&self.keys, &text, NOW) else { return false };
+        assert!(token.issued_at <= NOW + 60 && token.expires_at > NOW, "{claims}");
+        for part in ["iss", "aud", "sub", "sid", "iat", "exp"] {
+            // Written as it is, or with escapes.
+            assert!(claims.contains(part) || claims.contains('\\'), "{claims}");
+        }
+        true
+    }
+
+    /// The good token's claims.
+    pub fn claims(&self) -> String {
+        let part = self.good.split('.').nth(1).unwrap_or_default();
+        String::from_utf8(URL_SAFE_NO_PAD.decode(part).expect("ours decode")).expect("JSON is text")
+    }
 }

@@ -46,3 +46,32 @@ fn changed_tokens_do_not_read() {
     // A checksum tells slips of the hand, and is no secret: one that fits by chance is looked up and not found.
     assert!(read <= 5, "{read} changed tokens read");
 }
+
+#[test]
+fn changed_access_tokens_are_none_and_changed_claims_say_all_that_ours_say() {
+    let (login, dice) = (entry::Login::new(), Seeded::new(0x5eed));
+    login.sent(&login.good);
+    let claims = login.claims();
+    assert!(login.signed(&claims));
+    let mut taken = 0;
+    for _ in 0..30_000 {
+        let changed = |text: &str| {
+            let mut text: Vec<char> = text.chars().collect();
+            for _ in 0..=dice.below(2) {
+                let at = dice.below(text.len());
+                match dice.below(5) {
+                    0 => text[at] = char::from(b' ' + dice.below(95) as u8),
+                    1 => text[at] = char::from_u32(dice.below(0x2_0000) as u32).unwrap_or('x'),
+                    2 => drop(text.remove(at)),
+                    3 => text.insert(at, text[dice.below(text.len())]),
+                    _ => text[at] = char::from(b'0' + dice.below(10) as u8),
+                }
+            }
+            text.into_iter().collect::<String>()
+        };
+        login.sent(&changed(&login.good));
+        taken += usize::from(login.signed(&changed(&claims)));
+    }
+    // Another digit of an id or a moment is as good as the one before; changes that are nothing but broken would try the parser only.
+    assert!(taken > 500, "{taken} claims were taken");
+}

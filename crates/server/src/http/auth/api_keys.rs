@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::api::Shared;
+use crate::http::audit::Target;
 use crate::http::body::Write;
 use crate::http::caller::{By, Caller};
 use crate::http::path::PathId;
@@ -131,6 +132,7 @@ pub async fn create_api_key(State(api): Shared, write: Write<NewApiKey>) -> Refu
         scopes: body.scopes,
     };
     api.store.put_api_key(&record).await?;
+    api.audit(&caller, "", Target::new("api_key", record.id), None, Some(told(&record)));
     Ok(Reply::json(StatusCode::CREATED, &ApiKeyMade { record: ApiKeyBody::of(record), key: token.expose().to_owned() }))
 }
 
@@ -155,10 +157,15 @@ pub async fn delete_api_key(State(api): Shared, PathId(id): PathId<ApiKeyId>, ca
     let mine = keys.iter().find(|key| key.id == id && key.owner.user == caller.owner.user);
     let key = mine.ok_or_else(|| Problem::not_found(format_args!("the API key {id}")))?;
     api.store.delete_api_key(caller.owner.org, id).await?;
+    api.audit(&caller, "", Target::new("api_key", id), Some(told(key)), None);
     if let Ok(hash) = key.hash.as_slice().try_into() {
         api.keys.forget(&hash);
     }
     Ok(Reply::no_content())
+}
+
+fn told(record: &ApiKeyRecord) -> serde_json::Value {
+    serde_json::json!({ "name": record.name, "scopes": record.scopes, "expires_at": record.expires_at.map(|at| Time(at).text()) })
 }
 
 /// A key that makes keys would outlive its own end.

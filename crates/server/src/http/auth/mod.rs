@@ -3,6 +3,7 @@
 mod accounts;
 mod answer;
 mod api_keys;
+mod deletion;
 mod factor;
 mod first_owner;
 mod login;
@@ -12,7 +13,7 @@ mod passwords;
 mod public;
 mod sessions;
 
-pub use public::ClientAddress;
+pub use public::{account_key, attempt};
 
 use std::sync::Arc;
 
@@ -35,11 +36,13 @@ pub fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(passwords::change_password))
+        .routes(routes!(deletion::delete_account))
         .routes(routes!(passwords::forgot_password))
         .routes(routes!(passwords::reset_password))
         .routes(routes!(first_owner::make_first_owner))
         .routes(routes!(pages::get_first_owner_page))
         .routes(routes!(pages::get_reset_page))
+        .routes(routes!(pages::get_invitation_page))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::delete_api_key))
         .routes(routes!(outside::list_issuers))

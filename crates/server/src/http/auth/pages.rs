@@ -1,4 +1,4 @@
-//! The two pages that links lead to: one makes the first owner, one sets a new password. The token stands behind `#`, so that it is in
+//! The pages that links lead to: for the first owner, for a new password, and for an invitation. The token stands behind `#`, so that it is in
 //! no log and in no `Referer`; the page sends it with the form.
 
 use axum::response::{Html, IntoResponse, Response};
@@ -12,19 +12,26 @@ const FRAME: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><met
 display:block;width:100%;box-sizing:border-box;margin:.3rem 0 1rem;padding:.5rem}</style><h1>{title}</h1>
 <form id="form">{fields}<button>Go</button></form><p id="said" role="status"></p><script>
 const form = document.getElementById("form"), said = document.getElementById("said");
-const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
+const token = new URLSearchParams(location.hash.slice(1)).get("token") || location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
+const send = (target, body, access) => fetch(target, { method: "POST", body: JSON.stringify(body),
+  headers: Object.assign({ "Content-Type": "application/json" }, access && { Authorization: "Bearer " + access }) });
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const body = Object.assign({ token }, Object.fromEntries(new FormData(form)));
-  const answer = await fetch("{target}", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const typed = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
+  {script}
   if (answer.ok) { form.remove(); said.textContent = "{done}"; }
   else { said.textContent = (await answer.json()).detail; }
 });
 </script>"#;
 
+/// A form whose token and fields go to one address.
 fn page(title: &str, fields: &str, target: &str, done: &str) -> Response {
-    let text = FRAME.replace("{title}", title).replace("{fields}", fields).replace("{target}", target).replace("{done}", done);
+    scripted(title, fields, &format!(r#"const answer = await send("{target}", Object.assign({{ token }}, typed));"#), done)
+}
+
+fn scripted(title: &str, fields: &str, script: &str, done: &str) -> Response {
+    let text = FRAME.replace("{title}", title).replace("{fields}", fields).replace("{script}", script).replace("{done}", done);
     ([(header::CONTENT_SECURITY_POLICY, POLICY), (header::REFERRER_POLICY, "no-referrer")], Html(text)).into_response()
 }
 
@@ -41,4 +48,19 @@ pub async fn get_first_owner_page() -> Response {
 pub async fn get_reset_page() -> Response {
     let fields = r#"<label>New password, at least 10 characters<input name="new_password" type="password" required minlength="10" autocomplete="new-password"></label>"#;
     page("A new password", fields, "/api/auth/reset-password", "Done. Log in with the new password.")
+}
+
+/// The page on which an invitation is accepted
+#[utoipa::path(get, path = "/invitations", tag = "accounts", security(()), responses((status = 200, content_type = "text/html", body = String)))]
+pub async fn get_invitation_page() -> Response {
+    let fields = r#"<p>Log in with your account here to accept.</p><label>E-mail<input name="email" type="email" required autocomplete="username"></label>
+<label>Password<input name="password" type="password" required autocomplete="current-password"></label>
+<label>Code, with a second factor<input name="totp_code" inputmode="numeric" autocomplete="one-time-code"></label>"#;
+    let script = r#"let answer = await send("/api/auth/login", typed);
+  if (answer.ok) {
+    const session = await answer.json();
+    if (!session.access_token) { said.textContent = "This account asks for a code of its second factor."; return; }
+    answer = await send("/api/invitations/accept", { token }, session.access_token);
+  }"#;
+    scripted("An invitation", fields, script, "Done. You are a member now.")
 }

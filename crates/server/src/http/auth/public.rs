@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::http::api::Api;
+use crate::http::audit::Origin;
 use crate::http::body::{self, is_json, parse, typed};
 use crate::http::cookie;
 use crate::http::problem::{Problem, Refusable};
@@ -38,10 +39,6 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Api>> for PublicWrite
     }
 }
 
-/// Where a request came from, behind the proxies that are trusted. The edge puts it among the request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
-
 /// Who sends, as far as that can be seen.
 #[derive(Clone, Debug)]
 pub struct Sender {
@@ -53,7 +50,7 @@ impl FromRequestParts<Arc<Api>> for Sender {
     type Rejection = Box<Problem>;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Box<Problem>> {
-        let address = parts.extensions.get::<ClientAddress>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
+        let address = parts.extensions.get::<Origin>().and_then(|origin| origin.address).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         Ok(Sender { address, client: client(address, &parts.headers) })
     }
 }

@@ -132,6 +132,7 @@ async fn send(egress: &Egress, clock: &Arc<dyn Clock>, mut request: Request) -> 
         clock: clock.clone(),
         deadline: clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(10_000),
         sent: Arc::new(AtomicBool::new(false)),
+        tracing: None,
     };
     let unreachable = |fault: mainspring_model::Fault| OutsideError::Unreachable(fault.to_string());
     let mut answer = egress.send(request, &cx).await.map_err(unreachable)?;

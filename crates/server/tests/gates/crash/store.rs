@@ -9,8 +9,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId, SessionId,
-    UserId,
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
+    SessionId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -212,6 +212,7 @@ delegate!(PeopleStore {
     fn user(id: UserId) -> Result<Option<UserRecord>, StoreError>;
     fn user_by_email(email: &str) -> Result<Option<UserRecord>, StoreError>;
     fn list_users(paging: &Paging) -> Result<Page<UserRecord>, StoreError>;
+    fn erase_user(user: UserId) -> Result<(), StoreError>;
     fn put_organization(organization: &OrganizationRecord) -> Result<(), StoreError>;
     fn organization(org: OrgId) -> Result<Option<OrganizationRecord>, StoreError>;
     fn organization_by_slug(slug: &str) -> Result<Option<OrganizationRecord>, StoreError>;
@@ -252,6 +253,7 @@ delegate!(NotificationStore {
     fn delete_notification_rule(org: OrgId, id: NotificationRuleId) -> Result<bool, StoreError>;
     fn put_notification(notification: &NotificationRecord) -> Result<(), StoreError>;
     fn notifications(owner: &Owner, unread: bool, paging: &Paging) -> Result<Page<NotificationRecord>, StoreError>;
+    fn unread_of(org: OrgId, users: &[UserId], most: u32) -> Result<Vec<NotificationRecord>, StoreError>;
     fn unread_notifications(owner: &Owner) -> Result<u64, StoreError>;
     fn read_notifications(owner: &Owner, id: Option<MessageId>) -> Result<u64, StoreError>;
     fn delete_notification(owner: &Owner, id: MessageId) -> Result<bool, StoreError>;
@@ -276,6 +278,7 @@ delegate!(InvitationStore {
     fn put_invitation(invitation: &InvitationRecord) -> Result<(), StoreError>;
     fn list_invitations(org: OrgId) -> Result<Vec<InvitationRecord>, StoreError>;
     fn invitation_by_hash(hash: &[u8]) -> Result<Option<InvitationRecord>, StoreError>;
+    fn renew_invitation(org: OrgId, id: InvitationId, hash: &[u8], expires_at: Millis) -> Result<bool, StoreError>;
     fn end_invitation(org: OrgId, id: InvitationId, state: InvitationState, by: UserId) -> Result<bool, StoreError>;
 });
 
@@ -292,6 +295,7 @@ delegate!(ShareStore {
 });
 
 delegate!(AuditStore {
+    fn settle_audit(org: OrgId, begun: AuditId, records: &[AuditRecord]) -> Result<(), StoreError>;
     fn append_audit(records: &[AuditRecord]) -> Result<(), StoreError>;
     fn list_audit(org: OrgId, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditRecord>, StoreError>;
     fn prune_audit(before: Millis, batch: u32) -> Result<u64, StoreError>;

@@ -2,6 +2,7 @@
 
 pub mod client;
 mod hostile;
+mod notifications;
 mod resuming;
 mod runs;
 mod stream;

@@ -3,18 +3,28 @@
 use axum::body::Body;
 use http::{Method, Request};
 use http_body_util::BodyExt;
+use mainspring_model::clock::{Clock, FakeClock};
+use mainspring_model::id::{Owner, UserId};
+use mainspring_model::role::Role;
 use serde_json::{Value, json};
 
-use crate::http::world::{World, ask};
+use crate::http::world::{World, ask, json_request};
 
-struct Stream {
+pub(super) struct Stream {
     body: Body,
     text: String,
 }
 
 impl Stream {
-    async fn open(world: &World, topics: &str, after: Option<&str>) -> Stream {
-        let mut request = ask(Method::GET, &format!("/api/live?topics={topics}"));
+    pub(super) async fn open(world: &World, topics: &str, after: Option<&str>) -> Stream {
+        Stream::of(world, &format!("/api/live?topics={topics}"), after, None).await
+    }
+
+    async fn of(world: &World, path: &str, after: Option<&str>, key: Option<&str>) -> Stream {
+        let mut request = ask(Method::GET, path);
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }
@@ -24,7 +34,7 @@ impl Stream {
     }
 
     /// Id, name and data of the next event; `None` at the end.
-    async fn next(&mut self) -> Option<(String, String, Value)> {
+    pub(super) async fn next(&mut self) -> Option<(String, String, Value)> {
         loop {
             if let Some((event, rest)) = self.text.clone().split_once("\n\n") {
                 self.text = rest.to_owned();
@@ -93,4 +103,46 @@ async fn what_cannot_be_streamed_says_why() {
     let plain: Request<Body> = ask(Method::GET, "/api/ws").body(Body::empty()).unwrap();
     let answer = world.send(plain).await;
     assert_eq!((answer.status.as_u16(), &answer.body["code"]), (426, &json!("UPGRADE_REQUIRED")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_becomes_private_is_not_followed_on() {
+    let clock = FakeClock::at(1_800_000_000_000);
+    let world = World::at(World::settings(), clock.clone()).await;
+    let (ada, adas) = world.key().await;
+    let bob = Owner { org: ada.org, user: UserId(world.app.engine.new_id()) };
+    world.joins(bob, Role::Member).await;
+    let bobs = world.key_of(bob, None).await;
+    let send = async |key: &str, method: Method, path: &str, body: Value| {
+        let mut request = json_request(method, path, &body);
+        request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        let answer = world.send(request).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        answer.body
+    };
+    let waiting = json!({"name": "Waits", "steps": [{"id": "a", "action": "logic.sleep", "params": {"for": "1h"}}]});
+    let plan = send(&adas, Method::POST, "/api/plans", waiting).await["plan"]["id"].as_str().unwrap().to_owned();
+    let run = send(&adas, Method::POST, "/api/execute", json!({"plan_id": plan, "wait": false})).await;
+    let run = run["execution"]["id"].as_str().unwrap().to_owned();
+    let mut whole = Stream::of(&world, &format!("/api/live?topics=plan:{plan},run:{run}"), None, Some(&bobs)).await;
+    let mut one = Stream::of(&world, &format!("/api/runs/{run}/events"), None, Some(&bobs)).await;
+    send(&adas, Method::PUT, &format!("/api/plans/{plan}/sharing"), json!({"visibility": "private"})).await;
+    // Less than the run takes: what ends the streams is that they are looked at again.
+    let moving = clock.clone();
+    let mover = tokio::spawn(async move {
+        for _ in 0..600 {
+            moving.advance_to(moving.now() + 1_000);
+            tokio::task::yield_now().await;
+        }
+    });
+    let ends = async {
+        let mut ended = 0;
+        while let Some((_, name, _)) = whole.next().await {
+            ended += usize::from(name == "end");
+        }
+        while one.body.frame().await.is_some() {}
+        ended
+    };
+    assert_eq!(tokio::time::timeout(std::time::Duration::from_secs(60), ends).await.expect("both end"), 2);
+    mover.abort();
 }

@@ -107,7 +107,12 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "put_integration_credential" => json!({"type": "api_key", "value": "k-matrix"}),
         "test_integration" => json!({"endpoint": "/"}),
         "put_credential" => json!({"credentials": {"api_key": "sk-matrix"}}),
-        "cancel_run" | "unschedule_plan" | "unschedule_execution_plan" | "restore_organization" | "leave_organization" => json!({}),
+        "cancel_run"
+        | "resend_invitation"
+        | "unschedule_plan"
+        | "unschedule_execution_plan"
+        | "restore_organization"
+        | "leave_organization" => json!({}),
         "create_organization" => json!({"name": "Another"}),
         "update_organization" => json!({"name": "Renamed"}),
         "update_member" => json!({"role": "viewer"}),
