@@ -82,6 +82,9 @@ pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoc
             Err(fault) => result = Err(fault),
         }
     }
+    if let Ok(outcome) = result {
+        result = inner.carry_out(&header, epoch, &call, outcome).await?;
+    }
     if let Some(traced) = traced {
         traced.end(&inner, result.as_ref().err());
     }
@@ -107,19 +110,26 @@ async fn attempt(
     }
     let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
     let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
-    let time = (timeout, deadline, tracing);
-    let result = ask(inner, header, call, &*action, credential.clone(), sent, time.clone()).await;
+    let terms = Terms { timeout, deadline, tracing };
+    let result = ask(inner, header, call, &*action, credential.clone(), sent, &terms).await;
     let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
     let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
     let Some(token) = token else { return result };
     // A service may take an access token back before its end. Once, and only when there is another one.
     match inner.credentials.open_anew(&header.owner, &provider, call.credential.as_deref(), Some(token)).await {
         Ok(Some(renewed)) if renewed.fields.values().all(|field| field.expose() != token) => {
-            ask(inner, header, call, &*action, Some(renewed), sent, time).await
+            ask(inner, header, call, &*action, Some(renewed), sent, &terms).await
         }
         Err(fault) if fault.code == Code::NEEDS_RECONNECT => Err(fault),
         _ => result,
     }
+}
+
+/// What both tries of an attempt keep to.
+struct Terms {
+    timeout: Duration,
+    deadline: Millis,
+    tracing: Option<Tracing>,
 }
 
 /// One call of the action with this credential, whose values are taken out of what comes back.
@@ -130,7 +140,7 @@ async fn ask(
     action: &dyn Action,
     credential: Option<Credential>,
     sent: &Arc<AtomicBool>,
-    (timeout, deadline, tracing): (Duration, Millis, Option<Tracing>),
+    terms: &Terms,
 ) -> ActionResult {
     let mut params = call.params.clone();
     let mut secrets = credential.clone();
@@ -149,16 +159,16 @@ async fn ask(
         credential,
         per_item: call.per_item.clone(),
         clock: inner.clock.clone(),
-        deadline,
+        deadline: terms.deadline,
         sent: sent.clone(),
-        tracing,
+        tracing: terms.tracing.clone(),
     };
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
-    let result = match select(work, inner.clock.sleep_until(deadline)).await {
+    let result = match select(work, inner.clock.sleep_until(terms.deadline)).await {
         Either::Left((Ok(result), _)) => result,
         Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(sent))),
         Either::Right(_) => {
-            let message = format!("\"{}\" did not answer within {}", call.path, mainspring_model::duration::format(timeout));
+            let message = format!("\"{}\" did not answer within {}", call.path, mainspring_model::duration::format(terms.timeout));
             Err(Fault::new(Code::TIMEOUT, message).effect(effect_of(sent)))
         }
     };

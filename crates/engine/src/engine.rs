@@ -258,6 +258,11 @@ impl Engine {
         Ok(LoadedPlan { id, version, plan })
     }
 
+    /// Where callers reach the program, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.0.settings.public_url
+    }
+
     /// A fresh time-ordered id.
     pub fn new_id(&self) -> uuid::Uuid {
         RunId::at(self.0.clock.now(), self.0.random_10()).0

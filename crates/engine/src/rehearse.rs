@@ -64,7 +64,7 @@ impl Engine {
             let body = match run.next(inner.clock.now()) {
                 Todo::Over => return Ok(skipped("the step was not reached")),
                 Todo::Abort(_) => continue,
-                Todo::Wait(_) => return Ok(skipped("the step waits; run its plan to see it go on")),
+                Todo::Wait(_) | Todo::LastLook(_) => return Ok(skipped("the step waits; run its plan to see it go on")),
                 Todo::Record(EventBody::Skipped { path }) if path == target => return Ok(skipped("the step's \"if\" is false")),
                 Todo::Record(EventBody::BodyFailed { path, error, .. }) if path == target => return Ok(failed(error)),
                 Todo::Record(body) => body,

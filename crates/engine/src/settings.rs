@@ -13,6 +13,8 @@ pub struct Settings {
     /// `run.environment`.
     pub environment: String,
     pub retention: Retention,
+    /// The address under which callers reach the program, without a slash at its end: addresses that steps open begin with it.
+    pub public_url: String,
     /// The most entries of one run's journal.
     pub most_entries: u32,
     /// What this process serves of what plans and steps ask for (`tag`); everything when `None`.
@@ -27,6 +29,7 @@ impl Default for Settings {
             max_live: 2_048,
             environment: "development".to_owned(),
             retention: Retention::default(),
+            public_url: "http://127.0.0.1:5000".to_owned(),
             most_entries: MAX_ENTRIES,
             tags: None,
             poll: Duration::from_secs(1),

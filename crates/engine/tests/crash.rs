@@ -18,6 +18,7 @@ pub fn at_every_event(text: &str, whole: &Life) {
     for events in 0..whole.history.len() {
         let history = whole.history[..events].to_vec();
         let mut life = Life::resumed(plan.clone(), header.clone(), history, Default::default());
+        life.signals.clone_from(&whole.signals);
         life.live(usize::MAX);
         if open_once(&whole.history[..events]) {
             assert!(life.render().contains("= needs_decision"), "{}", life.render());

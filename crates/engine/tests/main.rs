@@ -10,4 +10,5 @@ mod loops;
 mod retries;
 mod simulation;
 mod tags;
+mod waits;
 mod world;

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
-use mainspring_engine::run::{Call, Run, RunKeys, Todo, Tried, path};
-use mainspring_model::action::{Action, ActionResult, ActionSpec, Context, Effect, Outcome, Output, Port};
+use mainspring_engine::run::{Awaiting, Call, Run, RunKeys, Todo, Tried, path};
+use mainspring_model::action::{Action, ActionResult, ActionSpec, Context, Effect, Outcome, Output, ParamKind, Port};
 use mainspring_model::catalog::{BuiltIns, Provider};
 use mainspring_model::event::{Event, EventBody};
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::plan::{self, Format, Plan};
 use mainspring_model::run::RunHeader;
+use mainspring_model::store::SignalRecord;
+use mainspring_model::wait::{Wait, WaitKind, event_topic};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,6 +48,13 @@ fn action(name: &str, effect: Effect, computes: bool, ports: Vec<Port>) -> Arc<d
     Arc::new(Scripted(spec, ports))
 }
 
+/// `await{type, where, timeout}`: what `logic.wait_for_event` is.
+fn waiting() -> Arc<dyn Action> {
+    let ports = vec![Port::main("success"), Port::side("timeout")];
+    let spec = action("await", Effect::Read, false, ports.clone()).spec().clone();
+    Arc::new(Scripted(ActionSpec { param_kinds: [("where".to_owned(), ParamKind::PerEvent)].into(), ..spec }, ports))
+}
+
 pub fn catalog() -> BuiltIns {
     let ok = || vec![Port::main("success")];
     let provider = Provider {
@@ -65,6 +74,7 @@ pub fn catalog() -> BuiltIns {
             action("sleep", Effect::Read, false, ok()),
             action("stop", Effect::Read, true, ok()),
             action("call", Effect::Read, false, ok()),
+            waiting(),
         ],
         aliases: Default::default(),
     };
@@ -126,6 +136,13 @@ pub fn answer(call: &Call) -> ActionResult {
     match call.action.as_str() {
         "sleep" => Ok(Outcome::SleepUntil(params.get("until").and_then(Value::as_i64).unwrap_or(0))),
         "stop" => Ok(Outcome::Stop(params.get("output").cloned())),
+        "await" => Ok(Outcome::Wait(Wait {
+            kind: WaitKind::Event,
+            topic: event_topic(params["type"].as_str().unwrap_or_default()),
+            since: params.get("since").and_then(Value::as_i64),
+            until: params.get("until").and_then(Value::as_i64),
+            detail: Value::Null,
+        })),
         "call" => Ok(Outcome::Call { plan: "child".into(), inputs: json!({}), wait: true }),
         "choose" => Ok(Outcome::Done(Output::new(Value::Null).port(if params.get("yes") == Some(&json!(true)) { "yes" } else { "no" }))),
         _ => Ok(Outcome::Done(Output::new(params.get("out").cloned().unwrap_or_else(|| json!(call.path))))),
@@ -142,20 +159,31 @@ pub struct Life {
     flying: Vec<Call>,
     /// What somebody does to the run at a moment.
     pub at: Vec<(i64, EventBody)>,
+    /// What happens outside, by `received_at`.
+    pub signals: Vec<SignalRecord>,
     pub max_flying: usize,
 }
 
 impl Life {
     pub fn new(plan: Arc<Plan>, header: Arc<RunHeader>) -> Life {
         let run = Run::new(plan, header, keys()).unwrap_or_else(|fault| panic!("{fault}"));
-        Life { run, history: Vec::new(), ledger: Arc::default(), now: 0, flying: Vec::new(), at: Vec::new(), max_flying: 0 }
+        Life {
+            run,
+            history: Vec::new(),
+            ledger: Arc::default(),
+            now: 0,
+            flying: Vec::new(),
+            at: Vec::new(),
+            signals: Vec::new(),
+            max_flying: 0,
+        }
     }
 
     /// A life that goes on from a journal.
     pub fn resumed(plan: Arc<Plan>, header: Arc<RunHeader>, history: Vec<Event>, ledger: Arc<Mutex<HashMap<String, u32>>>) -> Life {
         let now = history.last().map_or(0, |event| event.at);
         let run = Run::replay(plan, header, keys(), history.clone()).unwrap_or_else(|illegal| panic!("{illegal}\n{history:#?}"));
-        Life { run, history, ledger, now, flying: Vec::new(), at: Vec::new(), max_flying: 0 }
+        Life { run, history, ledger, now, flying: Vec::new(), at: Vec::new(), signals: Vec::new(), max_flying: 0 }
     }
 
     fn record(&mut self, body: EventBody) {
@@ -190,13 +218,31 @@ impl Life {
                         self.max_flying = self.max_flying.max(self.flying.len());
                     }
                 }
+                Todo::LastLook(over) => {
+                    let body = self.fitting(&over).or_else(|| self.run.timed_out(&over)).expect("the unit is there");
+                    self.record(body);
+                }
                 Todo::Wait(until) => self.pass_time(until),
             }
         }
         panic!("the run does not end: {:#?}", &self.history[..self.history.len().min(50)]);
     }
 
+    /// The end of a wait, by what has come so far.
+    fn fitting(&self, awaiting: &Awaiting) -> Option<EventBody> {
+        let since = awaiting.wait.since.unwrap_or(0);
+        let come =
+            |signal: &&SignalRecord| signal.topic == awaiting.wait.topic && signal.received_at >= since && signal.received_at <= self.now;
+        let come: Vec<SignalRecord> = self.signals.iter().filter(come).cloned().collect();
+        self.run.first_fitting(awaiting, &come)
+    }
+
     fn pass_time(&mut self, until: Option<i64>) {
+        if let Some(body) = self.run.awaiting().iter().find_map(|awaiting| self.fitting(awaiting)) {
+            return self.record(body);
+        }
+        let come = self.signals.iter().map(|signal| signal.received_at).filter(|at| *at > self.now).min();
+        let until = until.into_iter().chain(come).min();
         if let Some(place) = self.at.iter().position(|(at, _)| *at <= self.now) {
             let (_, body) = self.at.remove(place);
             return self.record(body);

@@ -15,6 +15,7 @@ use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::id::{Owner, RunId};
 use crate::trace::Tracing;
+use crate::wait::Wait;
 
 /// What repeating an attempt can do to the outside world; decides what is retried by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +44,8 @@ pub enum ParamKind {
     PerItem,
     /// A template that the action evaluates per item: `map.value`.
     PerItemTemplate,
+    /// An expression that is evaluated per event, with `event` in scope: `wait_for_event.where`.
+    PerEvent,
 }
 
 /// A named way for a step to end, beside `error` and `skipped`.
@@ -171,6 +174,15 @@ pub enum Outcome<T = Value> {
         inputs: Value,
         wait: bool,
     },
+    /// `logic.wait_for_event` and its kin: end with the first signal that fits.
+    Wait(Wait),
+    /// `logic.emit`: tell every plan of the organization that something happened, once per step path.
+    Emit {
+        event_type: String,
+        data: Value,
+    },
+    /// `logic.open_callback`: make an address that anybody who knows it can answer once.
+    OpenCallback,
     /// `logic.respond`: the answer for the waiting webhook caller. The step ends in success with the object as output.
     Respond {
         status: u16,
@@ -266,6 +278,11 @@ pub trait PerItem: Send + Sync {
 
     /// The labels of an object param in written order.
     fn labels(&self, param: &str) -> Vec<String>;
+
+    /// What the param's condition demands of `local` for certain: see [`crate::expr::Expr::demand`].
+    fn demand(&self, _param: &str, _local: &str) -> Option<(String, Value)> {
+        None
+    }
 }
 
 /// A step without per-item params.

@@ -7,6 +7,7 @@ use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::id::RunId;
 use crate::run::Ending;
+use crate::wait::Wait;
 
 /// One journal row: `seq` counts from 1 without gaps within a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub enum EventBody {
     Waiting { path: String, attempt: u32, until: Millis },
     /// The step waits for a child run.
     Called { path: String, attempt: u32, child: RunId },
+    /// The step waits for something that happens outside: see [`Wait`].
+    Awaited { path: String, attempt: u32, wait: Wait },
     /// A body failed and begins again, or a step without an action failed for good before any attempt.
     BodyFailed { path: String, attempt: u32, error: Fault, retry_at: Option<Millis> },
     /// A body outlived its `timeout`; its attempts in flight are aborted.
@@ -164,6 +167,7 @@ impl EventBody {
             EventBody::Opened { .. } => "opened",
             EventBody::Waiting { .. } => "waiting",
             EventBody::Called { .. } => "called",
+            EventBody::Awaited { .. } => "awaited",
             EventBody::BodyFailed { .. } => "body_failed",
             EventBody::BodyTimedOut { .. } => "body_timed_out",
             EventBody::Pass { .. } => "pass",

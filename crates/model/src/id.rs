@@ -86,6 +86,10 @@ id!(
     /// A login of a user that goes on.
     SessionId
 );
+id!(
+    /// Something that happened and that runs may wait for. Whoever tells of it may choose the id: told twice, it is one.
+    SignalId
+);
 
 id!(
     /// A message on its way out: a mail or a webhook.

@@ -26,6 +26,7 @@ pub mod secret_reference;
 pub mod store;
 pub mod trace;
 pub mod value;
+pub mod wait;
 
 pub use fault::{Class, Code, Effected, Fault};
 pub use problem::Problem;

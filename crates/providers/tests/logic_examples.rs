@@ -66,6 +66,14 @@ fn expected(name: &str) -> Value {
         "transform.base64_encode" => json!("R3LDvMOfZQ=="),
         "transform.base64_decode" => json!("Grüße"),
         "transform.hash" => json!("b5fc85e55755f9e0d030a10ab4429b6b2944855f9a0d60077fe832becbc41d72"),
+        "logic.wait_for_event" => json!({"wait": {"kind": "event", "topic": "event:invoice.paid", "until": NOW + 14 * 86_400_000}}),
+        "logic.wait_for_callback" => {
+            json!({"wait": {"kind": "callback", "topic": "callback:${steps.open.output.id}", "until": NOW + 86_400_000}})
+        }
+        "logic.approval" => json!({"wait": {"kind": "approval", "topic": "approval:key", "until": NOW + 2 * 86_400_000,
+            "detail": {"message": "Refund 120 € to Ada?", "to": [], "form": {}}}}),
+        "logic.emit" => json!({"emit": "invoice.paid", "data": {"number": "R-7"}}),
+        "logic.open_callback" => json!("open_callback"),
         other => panic!("say what the example of {other} gives"),
     }
 }
@@ -75,6 +83,9 @@ fn shown(outcome: Result<Outcome, mainspring_model::Fault>) -> Value {
     match outcome {
         Ok(Outcome::Done(output)) => output.value,
         Ok(Outcome::SleepUntil(wake)) => json!({"sleep_until": wake}),
+        Ok(Outcome::Wait(wait)) => json!({"wait": wait}),
+        Ok(Outcome::Emit { event_type, data }) => json!({"emit": event_type, "data": data}),
+        Ok(Outcome::OpenCallback) => json!("open_callback"),
         Ok(Outcome::Call { plan, inputs, wait }) => json!({"call": plan, "inputs": inputs, "wait": wait}),
         Ok(Outcome::Respond { status, headers, body }) => json!({"status": status, "headers": headers, "body": body}),
         Ok(Outcome::Stop(output)) => json!({"stop": output}),
@@ -93,7 +104,7 @@ fn every_example_runs() {
             assert!(wrong.is_empty(), "{name}: the example does not fit its schema: {wrong:?}");
 
             let fields = spec.example.as_object().unwrap().clone();
-            let per_item = |kind| matches!(kind, ParamKind::PerItem | ParamKind::PerItemTemplate);
+            let per_item = |kind| matches!(kind, ParamKind::PerItem | ParamKind::PerItemTemplate | ParamKind::PerEvent);
             let given: Map<_, _> = fields.into_iter().filter(|(param, _)| !per_item(spec.param_kind(param))).collect();
             let got = outcome_of(&name, Value::Object(given), meaning(&name));
             let checked = matches!(got, Ok(Outcome::Done(_) | Outcome::Respond { .. }));

@@ -117,6 +117,10 @@ impl Driver {
         match signal {
             Signal::Cancel { by } => self.record(EventBody::CancelRequested { by }).await,
             Signal::Child => self.look_at_children().await.map(|_| ()),
+            Signal::Arrived => {
+                self.look_at = 0;
+                Ok(())
+            }
             Signal::Shutdown => {
                 self.shutdown = true;
                 self.queue.clear();

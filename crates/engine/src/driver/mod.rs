@@ -3,6 +3,7 @@
 mod commit;
 mod flight;
 mod record;
+mod waits;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub enum Signal {
     },
     /// A child run ended.
     Child,
+    /// Something came that the run waits for.
+    Arrived,
     /// Start nothing more; the run goes on in the next process.
     Shutdown,
     /// Give up what is in flight too: it is repeated later.
@@ -100,6 +103,8 @@ pub(crate) struct Driver {
     /// The crash mark is set: a step is in flight.
     marked: bool,
     shutdown: bool,
+    /// When signals are looked at next, while a step waits for some.
+    look_at: Millis,
 }
 
 /// Why a drive stopped before the run's end.
@@ -139,6 +144,7 @@ impl Driver {
             alone,
             marked: false,
             shutdown: false,
+            look_at: 0,
         }
     }
 
@@ -176,6 +182,10 @@ impl Driver {
                 self.commit(Standing::Running).await?;
                 continue;
             }
+            let looked = if self.shutdown { None } else { self.look_at_signals().await? };
+            if looked == Some(true) {
+                continue;
+            }
             if self.flying.is_empty() && self.queue.is_empty() {
                 if self.shutdown {
                     return self.hand_back().await;
@@ -188,7 +198,8 @@ impl Driver {
                     continue;
                 }
             }
-            self.wait_for_something(wait).await?;
+            let again = looked.map(|_| self.look_at);
+            self.wait_for_something(wait.into_iter().chain(again).min()).await?;
         }
     }
 
@@ -214,6 +225,7 @@ impl Driver {
                 Todo::Call(_) if self.shutdown => {}
                 Todo::Call(call) => self.queue.push_back(call),
                 Todo::Abort(addr) => self.abort(addr).await?,
+                Todo::LastLook(over) => self.last_look(&over).await?,
                 Todo::Wait(until) => return Ok(until),
                 Todo::Over => return Ok(None),
             }

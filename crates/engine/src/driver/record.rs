@@ -120,6 +120,9 @@ impl Driver {
         };
         let status = report.ending.status;
         self.commit(Standing::Ended(stored)).await?;
+        if self.run.has_awaited() {
+            self.forget_waits(None).await;
+        }
         self.inner.meter.ended(status);
         self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
         if let Some((parent, _)) = &self.run.header().parent {

@@ -64,6 +64,11 @@ impl Run {
             }
             EventBody::Waiting { path, until, .. } => self.wait(&path, UnitState::Sleeping(until), Some(until))?,
             EventBody::Called { path, child, .. } => self.wait(&path, UnitState::Calling(child), None)?,
+            EventBody::Awaited { path, wait, .. } => {
+                let until = wait.until;
+                self.has_awaited = true;
+                self.wait(&path, UnitState::Awaiting(Box::new(wait)), until)?;
+            }
             EventBody::BodyFailed { path, attempt, error, retry_at } => self.body_failed(&path, attempt, error, retry_at)?,
             EventBody::BodyTimedOut { path, .. } => self.body_timed_out(&path)?,
             EventBody::CancelRequested { .. } => {

@@ -39,8 +39,7 @@ impl Run {
         let StepKind::Action(action) = &step.kind else { return Err(Fault::internal("the step has no action")) };
         let scope = self.scope_of(addr, now);
         let params = action.params.eval(&scope, &mut Fuel::default())?;
-        let per_item: Arc<dyn PerItem> =
-            if action.per_item.is_empty() { Arc::new(NoPerItem) } else { Arc::new(StepPerItem::of(action, &scope)) };
+        let per_item = per_item(action, &scope);
         Ok(Call {
             addr,
             path: scope.path.clone(),
@@ -55,6 +54,20 @@ impl Run {
             after: self.seq,
         })
     }
+}
+
+impl Run {
+    /// The per-item params of a unit that is under way.
+    pub(super) fn per_item_of(&self, addr: Addr) -> Arc<dyn PerItem> {
+        match self.step_ix(addr).map(|ix| &self.plan.step(ix).kind) {
+            Some(StepKind::Action(action)) => per_item(action, &self.scope_of(addr, self.last_at)),
+            _ => Arc::new(NoPerItem),
+        }
+    }
+}
+
+fn per_item(action: &ActionStep, scope: &super::scope::RunScope<'_>) -> Arc<dyn PerItem> {
+    if action.per_item.is_empty() { Arc::new(NoPerItem) } else { Arc::new(StepPerItem::of(action, scope)) }
 }
 
 /// A step's per-item params with what they read.
@@ -108,5 +121,13 @@ impl PerItem for StepPerItem {
                 _ => None,
             })
             .unwrap_or_default()
+    }
+
+    fn demand(&self, param: &str, local: &str) -> Option<(String, Value)> {
+        let scope = ItemScope { captured: &self.captured, locals: &[] };
+        self.params.iter().find_map(|known| match known {
+            PerItemParam::Expr { name, expr } if name == param => expr.demand(local, &scope),
+            _ => None,
+        })
     }
 }

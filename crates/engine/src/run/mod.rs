@@ -22,6 +22,7 @@ mod stops;
 mod tags;
 mod units;
 pub mod view;
+mod waits;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -42,6 +43,7 @@ pub(crate) use scope::rfc3339;
 pub use state::{Addr, Failure};
 use state::{Ended, Frame, FrameIx, FrameOwner};
 pub use tags::{Tags, serves};
+pub use waits::Awaiting;
 
 /// What the run cannot work out by itself: keyed hashes under the organization's key.
 pub trait RunKeys: Send + Sync {
@@ -144,6 +146,8 @@ pub struct Run {
     /// The event that is being applied.
     applying: (u32, &'static str),
     responded: Option<Value>,
+    /// Some step has waited for a signal, and another may.
+    has_awaited: bool,
     finished: bool,
 }
 
@@ -202,6 +206,7 @@ impl Run {
             replay_ahead: HashMap::new(),
             applying: (0, "new"),
             responded: None,
+            has_awaited: false,
             finished: false,
             most_entries: MAX_ENTRIES,
             tags: None,
@@ -270,6 +275,11 @@ impl Run {
     /// What `logic.respond` said, `{status, headers, body}`.
     pub fn responded(&self) -> Option<&Value> {
         self.responded.as_ref()
+    }
+
+    /// Whether a step has ever waited for a signal: as long as none has, nobody needs to look for any.
+    pub fn has_awaited(&self) -> bool {
+        self.has_awaited
     }
 
     pub fn has_been_cancelled(&self) -> bool {

@@ -10,7 +10,7 @@ use mainspring_model::run::RunStatus;
 use serde_json::Value;
 
 use super::state::{Active, Addr, UnitState};
-use super::{Call, Phase, Run, Task, Timer, addr_of};
+use super::{Awaiting, Call, Phase, Run, Task, Timer, addr_of};
 
 /// The most items a `for_each` may have.
 pub const MAX_ITEMS: usize = 100_000;
@@ -26,6 +26,8 @@ pub enum Todo {
     Call(Box<Call>),
     /// Drop the attempt in flight of this unit and record it as cancelled.
     Abort(Addr),
+    /// This wait is over: look once more for a signal that came in time, then record that none did ([`Run::timed_out`]).
+    LastLook(Box<Awaiting>),
     /// Nothing, until an attempt ends or this moment comes.
     Wait(Option<Millis>),
     /// The run has ended.
@@ -166,6 +168,9 @@ impl Run {
                     && repeat.between
                 {
                     return self.next_pass(addr, now);
+                }
+                if let Some(over) = self.wait_over(addr, now) {
+                    return Some(Todo::LastLook(Box::new(over)));
                 }
                 let unit = self.active_mut(addr)?.unit_mut(addr.index)?;
                 match unit.state {

@@ -9,7 +9,7 @@ use mainspring_model::plan::{Loop, OnError, OnItemError, Step};
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::{Value, json};
 
-use super::state::{Active, Addr, UnitState};
+use super::state::{Addr, UnitState};
 use super::{Run, retry};
 
 /// One attempt as it ended.
@@ -41,6 +41,14 @@ impl Run {
                 attempted.output = json!({"run_id": tried.child, "plan": plan});
                 attempted.message = format!("started \"{plan}\"");
             }
+            Ok(Outcome::Wait(mut wait)) => {
+                wait.since.get_or_insert(self.header.created_at);
+                return Some(EventBody::Awaited { path: attempted.path, attempt, wait });
+            }
+            // The engine did what these ask for before it came here, and made plain results of them.
+            Ok(Outcome::Emit { .. } | Outcome::OpenCallback) => {
+                return Some(self.failed(addr, attempted, Fault::internal("the step's request was not carried out"), tried.effect, now));
+            }
             Ok(Outcome::SleepUntil(_)) => attempted.message = "the moment had passed".to_owned(),
             Ok(Outcome::Done(output)) => {
                 attempted.port = output.port;
@@ -62,7 +70,7 @@ impl Run {
         Some(EventBody::Attempted(Box::new(attempted)))
     }
 
-    fn failed(
+    pub(super) fn failed(
         &self,
         addr: Addr,
         mut attempted: mainspring_model::event::Attempted,
@@ -103,28 +111,11 @@ impl Run {
     /// Child runs that steps of this run wait for.
     pub fn children(&self) -> Vec<(Addr, u32, RunId)> {
         let mut found = Vec::new();
-        for (ix, frame) in self.frames.iter().enumerate() {
-            let Some(frame) = frame else { continue };
-            for (place, step) in frame.steps.iter().enumerate() {
-                let super::state::StepState::Active(active) = step else { continue };
-                let addr = |index| Addr {
-                    frame: u32::try_from(ix).expect("fewer than 2^32 frames"),
-                    place: u32::try_from(place).expect("at most 1,000 steps"),
-                    index,
-                };
-                let mut see = |index, unit: &super::state::Unit| {
-                    if let UnitState::Calling(child) = unit.state {
-                        found.push((addr(index), unit.attempt, child));
-                    }
-                };
-                match &**active {
-                    Active::Single(unit) => see(None, unit),
-                    Active::Each(each) => each.units.iter().for_each(|(index, unit)| see(Some(*index), unit)),
-                    Active::Repeat(repeat) => see(Some(repeat.index), &repeat.unit),
-                    Active::Handling { .. } => {}
-                }
+        self.each_unit(|addr, unit| {
+            if let UnitState::Calling(child) = unit.state {
+                found.push((addr, unit.attempt, child));
             }
-        }
+        });
         found.sort_unstable_by_key(|(addr, ..)| (addr.frame, addr.place, addr.index));
         found
     }

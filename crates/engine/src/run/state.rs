@@ -5,6 +5,7 @@ use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::plan::{ListId, Plan, StepIx};
 use mainspring_model::run::StepStatus;
+use mainspring_model::wait::Wait;
 use serde_json::{Map, Value, json};
 
 /// A frame's place in the run: one execution of one list. Never used again within a run.
@@ -90,6 +91,8 @@ pub enum UnitState {
     RetryAt(Millis),
     Sleeping(Millis),
     Calling(RunId),
+    /// Signals of this topic are looked at.
+    Awaiting(Box<Wait>),
     Body(FrameIx),
     /// The body failed; whether it begins again is to be decided.
     BodyFailed(Failure),
@@ -189,9 +192,9 @@ pub enum UnitEnd {
 }
 
 impl Unit {
-    /// Held by a moment or by a child run, not by an attempt.
+    /// Held by a moment, a child run or a signal, not by an attempt.
     pub fn waits(&self) -> bool {
-        matches!(self.state, UnitState::RetryAt(_) | UnitState::Sleeping(_) | UnitState::Calling(_))
+        matches!(self.state, UnitState::RetryAt(_) | UnitState::Sleeping(_) | UnitState::Calling(_) | UnitState::Awaiting(_))
     }
 
     pub fn ready() -> Unit {

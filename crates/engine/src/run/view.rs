@@ -75,6 +75,7 @@ pub fn steps(plan: &Arc<Plan>, header: &Arc<RunHeader>, keys: Arc<dyn RunKeys>, 
             EventBody::Attempted(attempted) => &attempted.path,
             EventBody::Waiting { path, .. }
             | EventBody::Called { path, .. }
+            | EventBody::Awaited { path, .. }
             | EventBody::Skipped { path }
             | EventBody::BodyFailed { path, .. } => path,
             _ => continue,
@@ -126,6 +127,12 @@ fn note(view: &mut StepView, event: &Event, is_top: bool) {
             }
         }
         EventBody::Called { .. } if !is_top => view.status = StepStatus::Waiting,
+        EventBody::Awaited { wait, .. } => {
+            view.until = wait.until;
+            if !is_top {
+                view.status = StepStatus::Waiting;
+            }
+        }
         EventBody::Skipped { .. } if !is_top => view.status = StepStatus::Skipped,
         EventBody::BodyFailed { error, retry_at, .. } if !is_top => {
             view.error = Some(error.clone());

@@ -8,7 +8,7 @@ use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
     ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
-    SessionId, UserId,
+    SessionId, SignalId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -17,11 +17,11 @@ use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
     Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore, FlagRecord, FlagStore, Health,
     IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
-    LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NotificationRecord,
+    LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
     ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore,
-    Sharing, StoreError, UserRecord, VariableRecord, VariableStore, WebhookRoute,
+    Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -306,4 +306,14 @@ not_kept!(Health {
         Vec::new()
     }
     async fn close(&self) {}
+});
+
+not_kept!(SignalStore {
+    fn put_wait(&WaitRecord) -> ();
+    fn delete_waits(OrgId, RunId, Option<&str>) -> ();
+    fn list_waits(OrgId, &str, u32) -> Vec<WaitRecord>;
+    fn wait_for(OrgId, &str) -> Option<WaitRecord>;
+    fn put_signal(&NewSignal) -> Told;
+    fn signals(OrgId, &str, Millis, Option<SignalId>, u32) -> Vec<SignalRecord>;
+    fn prune_signals(Millis) -> u64;
 });

@@ -5,6 +5,7 @@
 //! table in `function`.
 
 mod access;
+mod demand;
 mod eval;
 mod field;
 mod fuel;

@@ -60,6 +60,11 @@ impl Expr {
         Expr { source: value.to_string(), node: Node::Const(value), references: Vec::new(), ambient: false }
     }
 
+    /// A part of another expression.
+    pub(super) fn of_node(node: Node) -> Expr {
+        Expr { source: String::new(), node, references: Vec::new(), ambient: false }
+    }
+
     /// The text that was parsed.
     pub fn source(&self) -> &str {
         &self.source

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::code;
 use super::near::{meant, nearest};
-use super::problems::{MAX_LISTED, Problems};
+use super::problems::{MAX_LISTED, Origins, Problems};
 use super::schema_error;
 use crate::Problem;
 use crate::value::{pointer_join, type_name};
@@ -56,6 +56,16 @@ impl InputSpec {
                 Problem { expected: misfit.expected, fix: misfit.fix, ..problem }
             })
             .collect())
+    }
+
+    /// Fields that are declared outside of a plan document, in the form of its inputs.
+    ///
+    /// # Errors
+    /// What is wrong with a declaration, at `/inputs/<name>…`.
+    pub fn of(fields: &Map<String, Value>) -> Result<InputSpec, Vec<Problem>> {
+        let mut problems = Problems::new(None, Origins::default());
+        let spec = declare(fields, &mut problems);
+        problems.settle(spec)
     }
 
     /// The declared names.

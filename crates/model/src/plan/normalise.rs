@@ -72,6 +72,7 @@ impl Walk<'_> {
             match kinds.get(name).copied().unwrap_or_default() {
                 ParamKind::Literal => {}
                 ParamKind::Template => template(value, &inside),
+                ParamKind::PerEvent => template(value, &with(&inside, ["event"])),
                 ParamKind::PerItem | ParamKind::PerItemTemplate => template(value, &with(&inside, ["item", "index"])),
             }
         }

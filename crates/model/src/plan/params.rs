@@ -12,7 +12,7 @@ use super::compile::Compiler;
 use super::compiled::PerItemParam;
 use super::inputs;
 use super::problems::Problems;
-use super::references::PER_ITEM;
+use super::references::{PER_EVENT, PER_ITEM};
 use super::schema_error;
 use super::surroundings::Site;
 use crate::Problem;
@@ -43,6 +43,10 @@ pub(crate) fn compile(
             ParamKind::Template => drop(plain.insert(name, value.clone())),
             ParamKind::Literal => drop(plain.insert(name, escaped(value))),
             ParamKind::PerItem => per_item.extend(labelled_or_expr(name, value, &at, site, compiler, problems)),
+            ParamKind::PerEvent => {
+                let expr = compiler.expr(value, &at, site, PER_EVENT, problems);
+                per_item.extend(expr.map(|expr| PerItemParam::Expr { name, expr }));
+            }
             ParamKind::PerItemTemplate => {
                 let template = compiler.template(value, &at, site, PER_ITEM, problems);
                 per_item.extend(template.map(|template| PerItemParam::Template { name, template }));

@@ -16,6 +16,9 @@ use crate::expr::{PathPart, Reference, ReferenceKind, StepField, StepKey};
 /// The names that an action's per-item params see beside those of their step.
 pub(crate) const PER_ITEM: &[&str] = &["item", "index"];
 
+/// What an expression per event sees besides.
+pub(crate) const PER_EVENT: &[&str] = &["event"];
+
 const RUN: &[&str] = &["id", "plan_id", "url", "started_at", "previous", "environment", "status"];
 const LOOP: &[&str] = &["index", "value", "output"];
 

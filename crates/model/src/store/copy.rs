@@ -90,6 +90,8 @@ pub const TABLES: &[Table] = &[
     table!("notifications": id Id, user_id Id, event Text, title Text, body Text, data Json, created_at Moment, read_at Moment),
     table!("outbox": id Id, channel Text, message_key Text, rule_id Id, subject_id Id, state Text, held_by Id, slot_at Moment,
         due_at Moment, attempts Whole, sealed Bytes, reason Text, created_at Moment, ended_at Moment),
+    table!("signals": id Id, topic Text, sole Flag, data Json, received_at Moment),
+    table!("waits": run_id Id, path Text, topic Text, key_pointer Text, key_value Text, detail Json, created_at Moment),
     table!("blobs": sha256 Text, bytes Bytes),
     table!("runs": id Id, plan_id Id, user_id Id, status Text, signalled Flag, crashes Whole, crashes_alone Whole,
         plan_version Whole, created_ms Whole, due_at Moment, started_at Moment, finished_at Moment, slot_schedule Id,

@@ -24,6 +24,7 @@ mod sealed;
 mod secrets;
 mod sessions;
 mod shares;
+mod signals;
 mod variables;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
@@ -47,6 +48,7 @@ pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};
 pub use shares::{ShareStore, Sharing};
+pub use signals::{NewSignal, SignalRecord, SignalStore, Told, WaitKey, WaitRecord};
 pub use variables::{VariableRecord, VariableStore, VariableValue};
 
 use std::time::Duration;
@@ -77,6 +79,7 @@ pub trait Store:
     + ScheduleStore
     + SecretStore
     + SealedStore
+    + SignalStore
     + AccessStore
     + PeopleStore
     + SessionStore
@@ -104,6 +107,8 @@ impl<T> Store for T where
         + ScheduleStore
         + SecretStore
         + SealedStore
+        + SignalStore
+        + SignalStore
         + AccessStore
         + PeopleStore
         + OrganizationStore

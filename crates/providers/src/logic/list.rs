@@ -74,6 +74,13 @@ pub(crate) fn add_param(schema: &mut Value, name: &str, param: Value, required: 
     }
 }
 
+/// Declares a condition on `event` that need not be given.
+pub(crate) fn per_event(mut spec: ActionSpec, name: &str, schema: Value) -> ActionSpec {
+    add_param(&mut spec.params, name, schema, false);
+    spec.param_kinds.insert(name.to_owned(), ParamKind::PerEvent);
+    spec
+}
+
 /// Declares a param that is evaluated per item: in the schema and among the kinds. Every such param must be given.
 pub(crate) fn per_item(mut spec: ActionSpec, name: &str, kind: ParamKind, schema: Value) -> ActionSpec {
     add_param(&mut spec.params, name, schema, true);

@@ -2,11 +2,13 @@
 
 mod aggregate;
 mod aggregate_op;
+mod approval;
 pub(crate) mod bounds;
 mod call;
 mod compare;
 mod condition;
 mod each;
+mod emit;
 mod fail;
 mod filter;
 mod group;
@@ -16,7 +18,10 @@ pub(crate) mod list;
 mod map;
 mod merge;
 mod merge_join;
+mod moment;
+mod open_callback;
 pub(crate) mod path;
+mod patience;
 pub(crate) mod pure;
 mod respond;
 mod set;
@@ -26,6 +31,8 @@ mod stop;
 mod switch;
 mod transform;
 mod unique;
+mod wait_for_callback;
+mod wait_for_event;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,6 +68,11 @@ pub fn provider() -> Provider {
             over_items(limit::Limit),
             pure(merge::Merge),
             erase(sleep::Sleep),
+            erase(wait_for_event::WaitForEvent),
+            erase(emit::Emit),
+            erase(open_callback::OpenCallback),
+            erase(wait_for_callback::WaitForCallback),
+            erase(approval::Approval),
             erase(call::Call),
             erase(respond::Respond),
             erase(stop::Stop),

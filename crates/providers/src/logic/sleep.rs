@@ -2,7 +2,6 @@
 
 use std::future::{Future, ready};
 
-use jiff::Timestamp;
 use mainspring_model::Fault;
 use mainspring_model::action::{ActionResult, ActionSpec, Context, Effect, Outcome, Output, TypedAction};
 use mainspring_model::clock::Millis;
@@ -11,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::bounds::kind;
+use super::moment::moment;
 
 pub(super) struct Sleep;
 
@@ -51,7 +50,7 @@ fn wake(params: &Params, now: Millis) -> Result<Millis, Fault> {
     match (&params.length, &params.until) {
         (Value::Null, Value::Null) => Err(Fault::invalid_params("sleep needs \"for\" (such as 5m) or \"until\" (a moment)")),
         (length, Value::Null) => after(length, now),
-        (Value::Null, until) => moment(until),
+        (Value::Null, until) => moment("until", until),
         _ => Err(Fault::invalid_params("sleep takes \"for\" or \"until\", not both")),
     }
 }
@@ -60,18 +59,4 @@ fn after(length: &Value, now: Millis) -> Result<Millis, Fault> {
     let length = duration::parse(length).map_err(|error| Fault::invalid_params(format!("\"for\": {error}")))?;
     // A duration is at most 100 years, so that neither can overflow.
     Ok(now.saturating_add(Millis::try_from(length.as_millis()).unwrap_or(Millis::MAX)))
-}
-
-fn moment(until: &Value) -> Result<Millis, Fault> {
-    let Value::String(text) = until else {
-        return Err(Fault::invalid_params(format!("\"until\" must be text such as 2026-03-01T09:00:00Z; it is {}", kind(until))));
-    };
-    let moment: Timestamp = text.parse().map_err(|_| {
-        Fault::invalid_params(format!(
-            "\"until\" is \"{text}\", not a moment with its offset such as 2026-03-01T09:00:00Z or …T09:00:00+01:00"
-        ))
-    })?;
-    // Never early: a part of a millisecond counts as a whole one.
-    let whole = moment.as_millisecond();
-    Ok(if moment.subsec_nanosecond() % 1_000_000 > 0 { whole + 1 } else { whole })
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod api_key;
+mod approval;
 mod audit;
 mod backup;
 mod bench;
@@ -14,6 +15,7 @@ mod document;
 mod earlier_rows;
 mod egress;
 mod environment;
+mod event;
 mod events;
 pub(crate) mod exit;
 mod explain;
@@ -119,6 +121,12 @@ pub(crate) enum Command {
     /// See what is due when.
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
+    /// See what runs ask people, and answer it.
+    #[command(subcommand)]
+    Approval(approval::ApprovalCommand),
+    /// Tell runs that something happened.
+    #[command(subcommand)]
+    Event(event::EventCommand),
     /// See which outside hosts are held back, and let calls to them out again.
     #[command(subcommand)]
     Hosts(hosts::HostsCommand),
@@ -214,6 +222,8 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Provider(command) => provider::run(cx, &command).await,
         Command::Schedule(command) => schedule::run(cx, &command).await,
         Command::Egress(command) => egress::run(cx, &command).await,
+        Command::Approval(command) => approval::run(cx, &command).await,
+        Command::Event(command) => event::run(cx, &command).await,
         Command::Hosts(command) => hosts::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,

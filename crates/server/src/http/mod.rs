@@ -1,6 +1,7 @@
 //! The HTTP interface: a file per resource, handlers as plain functions beside their types, and here the one list of all routes.
 
 mod api;
+mod approvals;
 mod audit;
 mod audit_log;
 mod auth;
@@ -64,6 +65,7 @@ mod schemas;
 mod secret_references;
 mod server;
 pub(crate) mod shape;
+mod signals;
 mod socket;
 mod step;
 mod step_plan;
@@ -128,6 +130,10 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
+        .routes(routes!(signals::post_event))
+        .routes(routes!(signals::answer_callback))
+        .routes(routes!(approvals::list_approvals))
+        .routes(routes!(approvals::answer_approval))
         .routes(routes!(events::stream_events))
         .routes(routes!(live::stream_live))
         .routes(routes!(socket::open_socket))

@@ -1,7 +1,7 @@
 //! The two values that every answer shows: ids, and moments as RFC 3339 text in UTC.
 
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{CredentialId, IntegrationId, MessageId, NotificationRuleId, PlanId, RunId, ScheduleId, UserId};
+use mainspring_model::id::{CredentialId, IntegrationId, MessageId, NotificationRuleId, PlanId, RunId, ScheduleId, SignalId, UserId};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ macro_rules! from_ids {
     )*};
 }
 
-from_ids!(PlanId, RunId, ScheduleId, CredentialId, IntegrationId, UserId, MessageId, NotificationRuleId);
+from_ids!(PlanId, RunId, ScheduleId, CredentialId, IntegrationId, UserId, MessageId, NotificationRuleId, SignalId);
 
 /// A moment; RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]

@@ -53,6 +53,11 @@ impl Called {
             .into_seen(trigger)
     }
 
+    /// What the run sees of the answer to an address that it opened.
+    pub fn into_answer(self) -> Value {
+        json!({"method": self.method, "headers": self.headers, "query": self.query, "body": self.body})
+    }
+
     /// The trigger root for the only one.
     pub fn into_seen(self, trigger: &str) -> Value {
         let mut seen = Map::with_capacity(7);

@@ -73,10 +73,7 @@ impl App {
 
     /// Where people reach this server, without a slash at the end.
     pub fn public_url(&self) -> String {
-        match &self.identity.terms.public_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.mode.listen),
-        }
+        self.engine.public_url().to_owned()
     }
 
     /// Sends somebody a link, as the operator has mail set up; without a mail server the mail's text is in the log.

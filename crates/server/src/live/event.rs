@@ -157,6 +157,9 @@ fn told(body: &EventBody) -> Option<(&'static str, &'static str, Map<String, Val
         EventBody::Called { path, attempt, child } => {
             step("step.waiting", json!({"path": path, "attempt": attempt, "child": Id::from(*child)}))
         }
+        EventBody::Awaited { path, attempt, wait } => {
+            step("step.waiting", json!({"path": path, "attempt": attempt, "for": wait.kind, "until": wait.until.map(Time)}))
+        }
         EventBody::BodyFailed { path, attempt, error, retry_at } => {
             let (kind, status) = if retry_at.is_some() { ("step.retrying", "retrying") } else { ("step.finished", "error") };
             step(

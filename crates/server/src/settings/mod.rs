@@ -120,6 +120,16 @@ pub struct Settings {
     pub sources: Sources,
 }
 
+impl Settings {
+    /// Where people and services reach the program, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        match &self.identity.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {

@@ -33,6 +33,7 @@ mod schedules;
 mod secret_references;
 mod serving;
 mod steps;
+mod waiting;
 mod webhook_answers;
 mod webhooks;
 pub mod world;

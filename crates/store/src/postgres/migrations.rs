@@ -32,6 +32,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0011_notifications", text: include_str!("../../migrations/postgres/0011_notifications.sql") },
     Migration { name: "0012_organizations", text: include_str!("../../migrations/postgres/0012_organizations.sql") },
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
+    Migration { name: "0014_signals", text: include_str!("../../migrations/postgres/0014_signals.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -73,9 +74,11 @@ pub(super) const REQUIRED: &[&str] = &[
     "schema_rights",
     "second_factors",
     "sessions",
+    "signals",
     "store_state",
     "users",
     "variables",
+    "waits",
     "webhook_routes",
 ];
 

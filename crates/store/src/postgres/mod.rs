@@ -52,6 +52,7 @@ mod secrets;
 mod session;
 mod sessions;
 mod shares;
+mod signals;
 mod snapshot;
 mod sweep;
 mod trust;

@@ -258,6 +258,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("users", "select count(*) from users"),
         ("organizations", "select count(*) from organizations"),
         ("audit_log", "select count(*) from audit_log"),
+        ("signals", "select count(*) from signals"),
     ];
     let mut found = Vec::new();
     for (name, sql) in counts {

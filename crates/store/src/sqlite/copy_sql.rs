@@ -84,6 +84,10 @@ pub(super) fn select(table: &str) -> &'static str {
             "select org_id, id, channel, message_key, rule_id, subject_id, state, held_by, slot_at, due_at, attempts, sealed, reason, \
              created_at, ended_at from outbox where org_id = ?1 order by no"
         }
+        "signals" => "select org_id, id, topic, sole, data, received_at from signals where org_id = ?1 order by received_at, id",
+        "waits" => {
+            "select org_id, run_id, path, topic, key_pointer, key_value, detail, created_at from waits where org_id = ?1 order by run_id, path"
+        }
         // Without their bytes, which are files.
         "blobs" => {
             "select distinct b.sha256 from organization_totals as o join runs as r on r.org_no = o.no join run_blobs as b \
@@ -190,6 +194,11 @@ pub(super) fn insert(table: &str) -> &'static str {
             "insert into outbox (org_id, id, channel, message_key, rule_id, subject_id, state, held_by, slot_at, due_at, attempts, \
              sealed, reason, created_at, ended_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         }
+        "signals" => "insert into signals (org_id, id, topic, sole, data, received_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        "waits" => {
+            "insert into waits (org_id, run_id, path, topic, key_pointer, key_value, detail, created_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
         "runs" => {
             "insert into runs (org_no, id, plan_no, user_id, status, epoch, signalled, crashes, crashes_alone, plan_version, created_at, \
              due_at, started_at, finished_at, slot_schedule, slot_due, parent_id, parent_path, cancel_by, idempotency_key, seed, plan_name, \
@@ -217,7 +226,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from feature_flags union select org_id from notification_rules \
      union select org_id from notifications union select org_id from outbox \
      union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from hidden_fields union select org_id from egress_rules union select zeroblob(16) from users order by org_id";
+     union select org_id from signals union select org_id from waits union select org_id from hidden_fields union select org_id from egress_rules union select zeroblob(16) from users order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

@@ -29,6 +29,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0009_notifications", text: include_str!("../../migrations/sqlite/0009_notifications.sql") },
     Migration { name: "0010_organizations", text: include_str!("../../migrations/sqlite/0010_organizations.sql") },
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
+    Migration { name: "0012_signals", text: include_str!("../../migrations/sqlite/0012_signals.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -67,9 +68,11 @@ const REQUIRED: &[&str] = &[
     "schema_migrations",
     "second_factors",
     "sessions",
+    "signals",
     "store_state",
     "users",
     "variables",
+    "waits",
     "webhook_routes",
 ];
 

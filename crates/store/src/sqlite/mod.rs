@@ -42,6 +42,7 @@ mod sealed;
 mod secrets;
 mod sessions;
 mod shares;
+mod signals;
 mod values;
 mod variables;
 mod writer;

@@ -6,15 +6,16 @@ use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
 use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, UserId, VariableId,
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, RunId, SignalId, UserId,
+    VariableId,
 };
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SecondFactor, Standing, Throttle,
-    UserRecord, VariableRecord, VariableValue, WebhookRoute,
+    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SecondFactor, Standing,
+    Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -106,6 +107,7 @@ async fn of(n: u128, who: Owner, world: &World) {
     plans(n, who, world).await;
     runs(n, who, world).await;
     organization(n, who, world).await;
+    signals(who, world).await;
 }
 
 async fn organization(n: u128, who: Owner, world: &World) {
@@ -155,6 +157,20 @@ async fn organization(n: u128, who: Owner, world: &World) {
     let with = BTreeMap::from([(who.user, false), (UserId(world.uuid()), true)]);
     store.set_sharing(who.org, plan_id(n + 1), true, &with).await.unwrap();
     store.set_erasure(who.org, Some(now + 86_400_000)).await.unwrap();
+}
+
+async fn signals(who: Owner, world: &World) {
+    for sole in [false, true] {
+        let id = SignalId(world.uuid());
+        let signal = NewSignal { org: who.org, id, topic: HOSTILE.to_owned(), data: json!({ HOSTILE: HOSTILE }), sole };
+        world.store.put_signal(&signal).await.unwrap();
+    }
+    for key in [None, Some(WaitKey { pointer: "/a".to_owned(), value: HOSTILE.to_owned() })] {
+        let path = format!("step_{}", key.is_some());
+        let (topic, detail) = (HOSTILE.to_owned(), json!({ "message": HOSTILE }));
+        let wait = WaitRecord { org: who.org, run: RunId(world.uuid()), path, topic, key, detail, created_at: world.now() };
+        world.store.put_wait(&wait).await.unwrap();
+    }
 }
 
 async fn people(n: u128, who: Owner, world: &World) {

@@ -34,6 +34,7 @@ const SQLITE: &[(&str, &str)] = &[
          alter table plans drop column private; drop index organizations_to_erase; alter table organizations drop column erase_at",
     ),
     ("0011_privacy", "drop table hidden_fields"),
+    ("0012_signals", "drop table signals; drop table waits"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -64,6 +65,7 @@ const POSTGRES: &[(&str, &str)] = &[
          alter table organizations drop column erase_at; delete from schema_rights",
     ),
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
+    ("0014_signals", "drop table signals, waits; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
@@ -85,6 +87,8 @@ const NEW: &[&str] = &[
     "second_factors",
     "recovery_codes",
     "outside_identities",
+    "signals",
+    "waits",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.

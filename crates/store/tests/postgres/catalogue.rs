@@ -136,8 +136,10 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "runs: cancel_asked crashes! crashes_alone! due_at! epoch! finished_at id org_id parent_id plan_id plan_version signalled! \
          slot_due slot_schedule started_at! status! tag!",
         "schedules: expression id last_due misfire next_due org_id plan_id plan_name timezone trigger_id user_id",
+        "signals: org_id received_at",
         "users: org_id",
         "variables: name org_id",
+        "waits: org_id",
         "webhook_routes: exclusive method org_id path path_key plan_id position trigger_id",
     ];
     assert_eq!(rights, expected);

@@ -4,16 +4,17 @@ use mainspring_model::event::AttemptStatus;
 use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, SessionId, UserId, VariableId,
+    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, RunId, SessionId, SignalId, UserId,
+    VariableId,
 };
 use mainspring_model::lockout::Rule;
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
-    IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NotificationRecord,
+    IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord, Standing, UserRecord,
-    VariableRecord, VariableValue, WebhookRoute,
+    VariableRecord, VariableValue, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -170,6 +171,11 @@ async fn telling(world: &World, who: Owner, name: &str) {
     let (event, title, data) = (text(), text(), json!(name));
     let notification = NotificationRecord { id, owner: who, event, title, text: text(), data, created_at: now, read_at: None };
     world.store.put_notification(&notification).await.unwrap();
+    let signal = NewSignal { org: who.org, id: SignalId(world.uuid()), topic: text(), data: json!(name), sole: false };
+    world.store.put_signal(&signal).await.unwrap();
+    let detail = json!(name);
+    let wait = WaitRecord { org: who.org, run: RunId(world.uuid()), path: text(), topic: text(), key: None, detail, created_at: now };
+    world.store.put_wait(&wait).await.unwrap();
 }
 
 /// How somebody is logged in, under the installation.

@@ -65,7 +65,7 @@ pub(super) fn params(step: &mut Map<String, Value>, work: &Work<'_>, visit: &mut
     for (name, value) in params {
         match spec.as_ref().map_or(ParamKind::Template, |action| action.spec().param_kind(name)) {
             ParamKind::Literal => {}
-            ParamKind::PerItem => values(value, Kind::Expression, visit),
+            ParamKind::PerItem | ParamKind::PerEvent => values(value, Kind::Expression, visit),
             ParamKind::Template | ParamKind::PerItemTemplate => values(value, Kind::Template, visit),
         }
     }

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody, TimeLimit};
 use mainspring_model::fault::Fault;
+use mainspring_model::wait::WaitKind;
 
 use super::line::{Line, Mark};
 use super::update::Update;
@@ -130,6 +131,16 @@ impl Progress {
             EventBody::Called { path, child, .. } => {
                 self.running.shift_remove(path);
                 vec![Line::of(Mark::Waiting, path, &format!("waits for run {child}"))]
+            }
+            EventBody::Awaited { path, wait, .. } => {
+                self.running.shift_remove(path);
+                let until = wait.until.map(|until| format!(", until {} at the latest", moment(until))).unwrap_or_default();
+                let what = match wait.kind {
+                    WaitKind::Event => format!("waits for the event \"{}\"", wait.topic.trim_start_matches("event:")),
+                    WaitKind::Callback => "waits for its callback".to_owned(),
+                    WaitKind::Approval => format!("waits for approval {}", wait.topic.trim_start_matches("approval:")),
+                };
+                vec![Line::of(Mark::Waiting, path, &plain(&format!("{what}{until}")))]
             }
             EventBody::BodyFailed { path, error, retry_at, .. } => match retry_at {
                 Some(retry_at) => {

@@ -10,7 +10,7 @@ use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
     ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
-    SessionId, UserId,
+    SessionId, SignalId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -20,11 +20,11 @@ use mainspring_model::store::{
     CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore,
     FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
     InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage,
-    NewPlan, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore,
-    OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed,
-    Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor,
-    SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, Standing, Store, StoreError, UserRecord, VariableRecord, VariableStore,
-    WebhookRoute,
+    NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore,
+    OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
+    Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable,
+    SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, Store, StoreError,
+    Told, UserRecord, VariableRecord, VariableStore, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -363,4 +363,14 @@ delegate!(Health {
 delegate!(Blobs {
     fn put_blob(org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError>;
     fn get_blob(org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError>;
+});
+
+delegate!(SignalStore {
+    fn put_wait(wait: &WaitRecord) -> Result<(), StoreError>;
+    fn delete_waits(org: OrgId, run: RunId, path: Option<&str>) -> Result<(), StoreError>;
+    fn list_waits(org: OrgId, topics: &str, limit: u32) -> Result<Vec<WaitRecord>, StoreError>;
+    fn wait_for(org: OrgId, topic: &str) -> Result<Option<WaitRecord>, StoreError>;
+    fn put_signal(signal: &NewSignal) -> Result<Told, StoreError>;
+    fn signals(org: OrgId, topic: &str, since: Millis, after: Option<SignalId>, limit: u32) -> Result<Vec<SignalRecord>, StoreError>;
+    fn prune_signals(before: Millis) -> Result<u64, StoreError>;
 });

@@ -20,6 +20,7 @@ const NO_WRITE: &[(&str, &str)] = &[
     ("call_webhook_post", "the run tells of itself"),
     ("call_webhook_patch", "the run tells of itself"),
     ("call_webhook_delete", "the run tells of itself"),
+    ("answer_callback", "the run tells of itself, and nobody is known who calls"),
 ];
 
 /// Whom an operation is for, where it is not the organization's owner.

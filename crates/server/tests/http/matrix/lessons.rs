@@ -21,6 +21,7 @@ pub enum Named {
     Credential,
     ApiKey,
     Session,
+    Approval,
     /// Of an allow-list.
     Host,
     /// The same for everybody.
@@ -47,6 +48,7 @@ impl Named {
             Named::Credential => tenant.credential.clone(),
             Named::ApiKey => tenant.api_key.clone(),
             Named::Session => tenant.session.clone(),
+            Named::Approval => tenant.approval.clone(),
             Named::Host => tenant.host(),
             Named::Common(text) => text.to_owned(),
         }
@@ -66,6 +68,8 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "id") if path.starts_with("/api/notification-rules/") => Named::NotificationRule,
         (path, "id") if path.starts_with("/api/notifications/") => Named::Notification,
         (path, "id") if path.starts_with("/api/credentials/") => Named::Credential,
+        (path, "id") if path.starts_with("/api/approvals/") => Named::Approval,
+        (path, "id") if path.starts_with("/api/callbacks/") => Named::Common("nothing"),
         (path, "id") if path.starts_with("/api/auth/api-keys/") => Named::ApiKey,
         (path, "id") if path.starts_with("/api/auth/sessions/") => Named::Session,
         (path, "host") if path.starts_with("/api/organization/egress/") => Named::Host,
@@ -130,6 +134,8 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "create_api_key" => json!({"name": "second"}),
         "set_hidden_fields" => json!({"fields": [{"field": "email", "least": "admin"}]}),
         "read_notification" | "read_all_notifications" | "rotate_notification_secret" => json!({}),
+        "post_event" => json!({"type": "matrix.called", "data": {"n": 1}}),
+        "answer_approval" => json!({"approved": true}),
         "put_variable" => json!({"value": "eu"}),
         "update_sharing" => json!({"visibility": "private"}),
         _ => return None,

@@ -35,6 +35,8 @@ pub struct Tenant {
     /// The owner's, as are the next two.
     pub api_key: String,
     pub session: String,
+    /// A question of a run.
+    pub approval: String,
 }
 
 impl Tenant {
@@ -69,6 +71,7 @@ impl Tenant {
             credential: String::new(),
             api_key: String::new(),
             session: String::new(),
+            approval: String::new(),
         };
         tenant.fill(world).await;
         tenant
@@ -85,6 +88,16 @@ impl Tenant {
         let wanted = json!({"plan_id": waiting["plan"]["id"], "wait": false});
         let executed = self.does(world, Method::POST, "/api/execute", wanted).await;
         self.run = text(&executed["execution"]["id"]);
+        let steps = json!([{"id": "ask", "action": "logic.approval", "params": {"message": "Go on?"}}]);
+        let asking = self.does(world, Method::POST, "/api/plans", json!({"name": "Asking", "steps": steps})).await;
+        self.does(world, Method::POST, "/api/execute", json!({"plan_id": asking["plan"]["id"], "wait": false})).await;
+        self.approval = loop {
+            let listed = self.does(world, Method::GET, "/api/approvals", json!(null)).await;
+            if let Some(id) = listed["approvals"][0]["id"].as_str() {
+                break id.to_owned();
+            }
+            tokio::task::yield_now().await;
+        };
         let definition = json!({"name": "shop", "base_url": "http://127.0.0.1:1", "auth_type": "api_key"});
         let integration = self.does(world, Method::POST, "/api/custom-integrations", definition).await;
         self.integration = text(&integration["integration"]["id"]);

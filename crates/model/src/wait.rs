@@ -1,0 +1,53 @@
+//! What a step waits for: a signal of a topic, which a caller, a person or another plan gives.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Millis;
+
+/// Who gives the signal, and so what the step ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitKind {
+    /// Any event of a type; `where` chooses among them.
+    Event,
+    /// Whoever knows the address.
+    Callback,
+    /// A person who says yes or no.
+    Approval,
+}
+
+/// A wait as it is journalled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    pub kind: WaitKind,
+    /// `event:<type>`, `callback:<id>`, `approval:<id>`.
+    pub topic: String,
+    /// Signals from this moment on count; from the start of the run when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+    /// The step then ends in port `timeout`. Without it the step waits for as long as the run may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
+    /// What people who decide are shown: `{message, to, form}`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub detail: Value,
+}
+
+/// The port of a wait that nobody ended in time.
+pub const TIMEOUT_PORT: &str = "timeout";
+
+/// The topic of events of a type.
+pub fn event_topic(event_type: &str) -> String {
+    format!("event:{event_type}")
+}
+
+/// The topic of the answer to an opened address.
+pub fn callback_topic(id: &str) -> String {
+    format!("callback:{id}")
+}
+
+/// The topic of a decision.
+pub fn approval_topic(id: &str) -> String {
+    format!("approval:{id}")
+}
