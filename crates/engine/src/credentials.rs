@@ -20,6 +20,7 @@ use thiserror::Error;
 use crate::driver::HOLD;
 use crate::inner::passes;
 use crate::oauth::OAuth;
+use crate::references::References;
 
 /// Why a credential could not be sealed or opened.
 #[derive(Debug, Error)]
@@ -39,13 +40,14 @@ pub struct Credentials {
     /// Values in use; the log sink redacts them too.
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) oauth: Arc<OAuth>,
+    pub(crate) references: Arc<References>,
 }
 
 const TABLE: &str = SealedTable::Credentials.name();
 
 impl Credentials {
     pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>, clock: Arc<dyn Clock>, redactor: Arc<Redactor>) -> Credentials {
-        Credentials { store, vault, clock, redactor, oauth: Arc::default() }
+        Credentials { store, vault, clock, redactor, oauth: Arc::default(), references: Arc::default() }
     }
 
     /// Loads every organization's data key; a wrong key ring shows here.
@@ -173,7 +175,7 @@ impl Credentials {
         }
     }
 
-    /// Opens a stored credential's fields. A value that a newer data key sealed makes this node load the keys.
+    /// Opens a stored credential's fields, references as they are. A value that a newer data key sealed makes this node load the keys.
     ///
     /// # Errors
     /// The vault's, and the store's while the keys are loaded.
@@ -241,7 +243,7 @@ impl Credentials {
     /// One that was found, for one attempt.
     ///
     /// # Errors
-    /// `MISSING_CREDENTIALS` when it has expired or does not open; `NEEDS_RECONNECT` and `TOKEN_REFRESH_FAILED` of an OAuth credential.
+    /// `MISSING_CREDENTIALS` when it has expired or does not open; `SECRET_REFERENCE`; `NEEDS_RECONNECT` and `TOKEN_REFRESH_FAILED` of an OAuth credential.
     pub async fn open_this(&self, provider: &Provider, record: &CredentialRecord) -> Result<Credential, Fault> {
         self.open_chosen(provider, record, None).await
     }
@@ -251,7 +253,7 @@ impl Credentials {
             let message = format!("the credential \"{}\" of {} has expired; store a new one", record.name, provider.id);
             return Err(Fault::new(Code::MISSING_CREDENTIALS, message));
         }
-        let opened = self.open_patiently(record).await?;
+        let opened = self.resolved(record, self.open_patiently(record).await?).await?;
         let mut credential = self.with_token(provider, record, opened, refused).await?;
         if record.hosts.is_none() {
             credential.hosts = default_hosts(provider, &credential);
@@ -334,7 +336,7 @@ impl Credentials {
 }
 
 /// Fields that are addresses and names, which outputs may repeat: redacting a base URL would only garble them.
-fn is_plain(field: &str) -> bool {
+pub(crate) fn is_plain(field: &str) -> bool {
     matches!(field, "base_url" | "username" | "header_name" | "query_name" | "organization" | "region" | "host" | "hosts" | "port")
 }
 

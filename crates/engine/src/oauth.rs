@@ -151,6 +151,7 @@ impl Credentials {
             let now = self.clock.now();
             let (current, credential) = self.again(&record).await?;
             self.judge(&current, &credential)?;
+            let credential = self.resolved(&current, credential).await?;
             let standing = oauth::standing(&credential, refused, now);
             if standing == Standing::Good || !oauth::can_renew(&credential) {
                 return Ok(credential);
@@ -255,7 +256,7 @@ impl Credentials {
         }
     }
 
-    /// The credential as it is now.
+    /// The credential as it is now, references as they are: what a service gave is written down even when their keeper is away.
     async fn again(&self, record: &CredentialRecord) -> Result<(CredentialRecord, Credential), Fault> {
         let found = loop {
             match self.store.list_credentials(&record.owner, Some(&record.provider)).await {

@@ -6,6 +6,8 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::{oauth, secret_reference};
+
 /// A secret text: zeroed when dropped, neither serialised nor printed.
 #[derive(Clone)]
 pub struct Secret(SecretString);
@@ -56,6 +58,11 @@ impl Credential {
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(Secret::expose).filter(|text| !text.is_empty())
     }
+}
+
+/// A note of the program among the fields of a stored credential, and no field of its owner.
+pub fn is_note(field: &str) -> bool {
+    oauth::is_note(field) || secret_reference::is_note(field)
 }
 
 /// The host of a URL, with its port when one is written, as [`Credential::hosts`] has it.

@@ -38,6 +38,7 @@ codes!(
     CREDENTIAL_HOST,
     NEEDS_RECONNECT,
     TOKEN_REFRESH_FAILED,
+    SECRET_REFERENCE,
     CIRCUIT_OPEN,
     PAYLOAD_TOO_LARGE,
     BAD_RESPONSE,
@@ -198,9 +199,13 @@ fn defaults(code: &Code) -> (Class, bool) {
         "TIMEOUT" | "CONNECTION_FAILED" | "CIRCUIT_OPEN" => (Class::Transient, true),
         "RATE_LIMITED" => (Class::Limit, true),
         "PAYLOAD_TOO_LARGE" | "LIMIT_EXCEEDED" | "BUDGET_EXCEEDED" => (Class::Limit, false),
-        "MISSING_CREDENTIALS" | "CREDENTIAL_HOST" | "NEEDS_RECONNECT" | "TOKEN_REFRESH_FAILED" | "HTTP_401" | "HTTP_403" => {
-            (Class::Auth, false)
-        }
+        "MISSING_CREDENTIALS"
+        | "CREDENTIAL_HOST"
+        | "NEEDS_RECONNECT"
+        | "TOKEN_REFRESH_FAILED"
+        | "SECRET_REFERENCE"
+        | "HTTP_401"
+        | "HTTP_403" => (Class::Auth, false),
         "HTTP_408" | "HTTP_425" => (Class::Transient, true),
         "BAD_RESPONSE" | "PROVIDER_ERROR" | "TLS_FAILED" | "QUARANTINED" => (Class::Transient, false),
         "CANCELLED" | "RUN_FAILED" => (Class::User, false),

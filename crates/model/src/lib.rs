@@ -22,6 +22,7 @@ pub mod problem;
 pub mod role;
 pub mod run;
 pub mod scope;
+pub mod secret_reference;
 pub mod store;
 pub mod trace;
 pub mod value;

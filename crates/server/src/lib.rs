@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod notify;
 pub mod outbox;
 pub mod plans;
+pub mod references;
 pub mod reports;
 pub mod roles;
 pub mod serve;

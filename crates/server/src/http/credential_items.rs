@@ -23,6 +23,7 @@ use super::problem::{Problem, Refusable};
 use super::providers;
 use super::query::Query;
 use super::reply::Reply;
+use super::secret_references::{noted, noted_changes};
 use super::shape::Time;
 
 /// Whose a credential is.
@@ -139,11 +140,12 @@ pub async fn create_credential(State(api): Shared, write: Write<CredentialCreate
             want_hosts(&provider, hosts.as_deref(), &mut findings);
         }
         let entry = checked(&provider, CredentialWrite { credentials, name, expires_at }, saving.clock.now(), findings)?;
+        let fields = noted(&saving, &caller, entry.fields)?;
         let user = if scope == Scope::Organization { UserId::NOBODY } else { caller.owner.user };
         let owner = Owner { org: caller.owner.org, user };
         let id = CredentialId(saving.engine.new_id());
         let credentials = saving.engine.credentials();
-        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, entry.fields, entry.expires_at, hosts).await?;
+        let stored = credentials.put_bound(id, owner, &provider.id, &entry.name, fields, entry.expires_at, hosts).await?;
         saving.audit(&caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
         let answer = CredentialAnswer { credential: item(&saving, &caller, &stored).await };
         Ok(Reply::json(StatusCode::CREATED, &answer).location(&format!("/api/credentials/{}", stored.id)))
@@ -224,6 +226,7 @@ pub async fn update_credential(State(api): Shared, PathId(id): PathId<Credential
     if !findings.is_empty() {
         return Err(Problem::invalid_all(findings));
     }
+    let given = noted_changes(&api, &caller, given)?;
     let change = CredentialChange { name, fields: None, expires_at: expires, hosts, shared_with };
     let changed = api.engine.credentials().change(&record, given, change).await?.ok_or_else(|| missing(id))?;
     api.audit(&caller, "", Target::new("credential", id), Some(told(&record)), Some(told(&changed)));

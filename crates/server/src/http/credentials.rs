@@ -7,10 +7,11 @@ use http::StatusCode;
 use mainspring_model::Problem as Finding;
 use mainspring_model::catalog::Provider;
 use mainspring_model::clock::Millis;
-use mainspring_model::credential::{CredentialField, Secret};
+use mainspring_model::credential::{Credential, CredentialField, Secret, is_note};
 use mainspring_model::id::CredentialId;
 use mainspring_model::oauth;
 use mainspring_model::problem::nearest;
+use mainspring_model::secret_reference::{self, Reference};
 use mainspring_model::store::{CredentialRecord, DEFAULT_NAME};
 use mainspring_model::value::pointer_join;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ use super::problem::{Problem, Refusable};
 use super::providers;
 use super::query::Query;
 use super::reply::Reply;
+use super::secret_references::noted;
 use super::shape::Time;
 
 /// A stored credential without its values.
@@ -37,6 +39,8 @@ pub struct CredentialBody {
     name: String,
     /// Names of the fields that it has; values are never returned.
     fields: Vec<String>,
+    /// Fields whose values are kept elsewhere, each with where: `env`, `file` or `vault`.
+    references: BTreeMap<String, &'static str>,
     expires_at: Option<Time>,
     last_used_at: Option<Time>,
     /// Not expired, not to be connected again, and it opens with the server's key.
@@ -59,12 +63,18 @@ pub(super) async fn body_of(api: &Api, record: &CredentialRecord) -> CredentialB
     let since = opened.as_ref().ok().and_then(|credential| credential.field(oauth::NEEDS_RECONNECT)?.parse::<i64>().ok());
     CredentialBody {
         name: record.name.clone(),
-        fields: record.fields.keys().filter(|field| !oauth::is_note(field)).cloned().collect(),
+        fields: record.fields.keys().filter(|field| !is_note(field)).cloned().collect(),
+        references: opened.as_ref().map(kinds).unwrap_or_default(),
         expires_at: record.expires_at.map(Time),
         last_used_at: record.last_used_at.map(Time),
         valid: !expired && since.is_none() && opened.is_ok(),
         needs_reconnect: since.map(|seconds| Time(seconds.saturating_mul(1_000))),
     }
+}
+
+fn kinds(credential: &Credential) -> BTreeMap<String, &'static str> {
+    let read = |(field, text): (&str, &str)| Some((field.to_owned(), Reference::parse(text).ok()?.kind()));
+    secret_reference::noted(&credential.fields).filter_map(read).collect()
 }
 
 /// A provider's credentials, without values
@@ -73,7 +83,7 @@ pub async fn get_credentials(State(api): Shared, caller: Caller, PathName(provid
     let provider = providers::find(&api, &caller, &provider)?;
     let records = api.store.list_credentials(&caller.owner, Some(&provider.id)).await?;
     let mut credential_types: Vec<String> = records.iter().flat_map(|record| record.fields.keys().cloned()).collect();
-    credential_types.retain(|field| !oauth::is_note(field));
+    credential_types.retain(|field| !is_note(field));
     credential_types.sort_unstable();
     credential_types.dedup();
     let mut credentials = Vec::with_capacity(records.len());
@@ -149,6 +159,7 @@ pub(super) fn checked(provider: &Provider, wanted: CredentialWrite, now: Millis,
 /// Checks a credential against its provider and seals it.
 pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: CredentialWrite) -> Refusable<CredentialRecord> {
     let Entry { name, fields, expires_at } = checked(provider, wanted, api.clock.now(), Vec::new())?;
+    let fields = noted(api, caller, fields)?;
     let id = CredentialId(api.engine.new_id());
     let stored = api.engine.credentials().put(id, caller.owner, &provider.id, &name, fields, expires_at).await?;
     api.audit(caller, "", Target::new("credential", stored.id), None, Some(told(&stored)));
@@ -157,8 +168,9 @@ pub async fn store(api: &Api, caller: &Caller, provider: &Provider, wanted: Cred
 
 /// What the audit log says of a credential: everything but its values.
 pub(super) fn told(record: &CredentialRecord) -> Value {
+    let fields: Vec<&String> = record.fields.keys().filter(|field| !is_note(field)).collect();
     json!({
-        "provider": record.provider, "name": record.name, "fields": record.fields.keys().collect::<Vec<_>>(), "hosts": record.hosts,
+        "provider": record.provider, "name": record.name, "fields": fields, "hosts": record.hosts,
         "scope": if record.is_organizations() { "organization" } else { "personal" }, "shared_with": record.shared_with,
         "expires_at": record.expires_at.map(|at| Time(at).text()),
     })

@@ -62,6 +62,7 @@ mod resting;
 mod runs;
 mod schedules;
 mod schemas;
+mod secret_references;
 mod server;
 pub(crate) mod shape;
 mod signals;

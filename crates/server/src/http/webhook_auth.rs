@@ -60,7 +60,15 @@ async fn credential(api: &Api, hook: &Hook) -> Refusable<Option<Credential>> {
         if record.expires_at.is_some_and(|at| at <= api.clock.now()) {
             continue;
         }
-        return api.engine.credentials().open_record(&record).await.map(Some).map_err(Problem::internal);
+        let credentials = api.engine.credentials();
+        let opened = credentials.open_record(&record).await.map_err(Problem::internal)?;
+        return match credentials.resolved(&record, opened).await {
+            Ok(credential) => Ok(Some(credential)),
+            Err(fault) => {
+                tracing::warn!(plan = %hook.plan.id, %fault, "a webhook's credential is kept elsewhere and was not got");
+                Ok(None)
+            }
+        };
     }
     Ok(None)
 }

@@ -3,6 +3,7 @@
 mod file;
 mod page;
 mod read;
+mod secrets;
 mod seeing;
 mod setting;
 mod source;
@@ -22,6 +23,7 @@ use crate::identity;
 use crate::limits;
 use crate::live;
 use crate::mail;
+use crate::references;
 use crate::roles::Roles;
 use crate::tags::Tags;
 use crate::traces::Terms as TraceTerms;
@@ -108,6 +110,8 @@ pub struct Settings {
     pub issuers: Vec<identity::outside::Issuer>,
     /// The list as it was written: there are secrets in it.
     pub oidc: Option<Secret>,
+    /// Which secrets, kept elsewhere, credentials may name.
+    pub references: references::Terms,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
     /// Its lines are JSON; `None` leaves it to the environment.
@@ -166,6 +170,7 @@ impl Default for Settings {
             identity: identity::Terms::default(),
             issuers: Vec::new(),
             oidc: None,
+            references: references::Terms::default(),
             log: None,
             log_json: None,
             sources: Sources::default(),

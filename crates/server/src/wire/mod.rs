@@ -5,11 +5,13 @@ pub(crate) mod line;
 pub mod log;
 mod marks;
 pub mod postgres;
+mod secret_source;
 mod tokens;
+mod vault_kv;
 mod way;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use mainspring_engine::{CrashMarks, Engine, NoMarks, Parts};
 use mainspring_model::catalog::BuiltIns;
@@ -41,6 +43,8 @@ use crate::webhooks::WebhookRoutes;
 
 pub use clock::SystemClock;
 pub use marks::FileMarks;
+use secret_source::Elsewhere;
+use vault_kv::VaultKv;
 pub use way::{random_id, way_to};
 
 /// Why the parts could not be joined.
@@ -212,6 +216,7 @@ pub async fn join(
         Box::new(move |used| audit.used(used))
     });
     engine.credentials().renew_tokens_by(Arc::new(tokens::Guarded { egress: egress.clone(), clock: clock.clone() }));
+    engine.credentials().read_references_by(elsewhere(settings, &clock)?);
     let mode = Mode {
         dev: settings.dev,
         roles: settings.roles,
@@ -312,6 +317,20 @@ fn crash_marks(data: &Path) -> Arc<dyn CrashMarks> {
             Arc::new(NoMarks)
         }
     }
+}
+
+/// The way to secrets that are kept elsewhere, as far as the operator opened it.
+fn elsewhere(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Arc<Elsewhere>, OpenError> {
+    let terms = settings.references.clone();
+    let vault = match (&terms.vault_url, &terms.vault_token) {
+        (Some(url), Some(token)) => {
+            let egress = way_to(url.host_str().unwrap_or_default(), settings.listen)
+                .map_err(|reason| OpenError::Setting(format!("{}: {reason}", settings.source("secrets.vault_url"))))?;
+            Some(VaultKv { egress, clock: clock.clone(), url: url.clone(), token: token.clone(), kept: Mutex::default() })
+        }
+        _ => None,
+    };
+    Ok(Arc::new(Elsewhere { terms, vault }))
 }
 
 /// The way to the issuers of logins: that of plans, unless the operator's own stand in a private network; then to those by name.

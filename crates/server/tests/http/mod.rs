@@ -30,6 +30,7 @@ mod private_plans;
 mod proofs;
 mod roles;
 mod schedules;
+mod secret_references;
 mod serving;
 mod steps;
 mod waiting;
