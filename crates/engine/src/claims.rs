@@ -19,6 +19,8 @@ use crate::suspects::{Alone, is_suspect};
 
 /// Runs taken up in one go.
 const BATCH: usize = 256;
+/// Runs that are taken up before others have a turn.
+const TURN: usize = 8;
 /// How long a full process waits for room for a whole batch, in milliseconds.
 const ROOM_PATIENCE: i64 = 20;
 
@@ -105,8 +107,12 @@ impl Engine {
         let (suspects, rest): (Vec<Claimed>, Vec<Claimed>) = claimed.into_iter().partition(is_suspect);
         // First, while the process is still quiet.
         self.take_up_suspects(suspects).await;
-        for run in rest {
+        for (at, run) in rest.into_iter().enumerate() {
             self.take_up(run, None).await;
+            if at % TURN == TURN - 1 {
+                // Somebody's start that comes meanwhile is not to wait until the whole batch has had its first turn.
+                tokio::task::yield_now().await;
+            }
         }
         for (run, by) in self.0.store.cancel_requests().await? {
             self.0.pass_cancel(run, &by, false);

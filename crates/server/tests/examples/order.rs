@@ -47,7 +47,7 @@ async fn it_ships_what_was_paid_and_agreed_to() {
     assert_eq!(pays(&world, 8).await, 0, "another order's payment wakes nobody");
     assert_eq!(pays(&world, 7).await, 1);
     answers(&world, true).await;
-    let run = world.finished(handle.id).await;
+    let run = world.ended(handle.id).await;
     let expected = [("paid", Success), ("ask", Success), ("shipped", Success), ("kept_back", NotReached), ("never_paid", NotReached)];
     assert_eq!(run.statuses(), expected);
     assert_eq!(run.step("ask").message, "approved by ada@example.com");
@@ -64,7 +64,7 @@ async fn what_is_turned_down_is_kept_back() {
     let handle = started(&world).await;
     assert_eq!(pays(&world, 7).await, 1);
     answers(&world, false).await;
-    assert_eq!(world.finished(handle.id).await.output(), &json!({"order": 7, "state": "kept back"}));
+    assert_eq!(world.ended(handle.id).await.output(), &json!({"order": 7, "state": "kept back"}));
 }
 
 #[tokio::test]
@@ -73,6 +73,6 @@ async fn one_that_nobody_pays_ends_after_two_weeks() {
     let world = World::at(clock.clone()).await;
     let handle = started(&world).await;
     world.go_on_at(&clock, clock.now() + 14 * DAY).await;
-    let run = world.finished(handle.id).await;
+    let run = world.ended(handle.id).await;
     assert_eq!((run.output(), run.step("paid").output.clone()), (&json!({"order": 7, "state": "never paid"}), Value::Null));
 }

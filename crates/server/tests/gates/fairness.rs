@@ -53,7 +53,8 @@ async fn starts(app: &App, owner: Owner, plan: &LoadedPlan) -> Vec<Duration> {
     times
 }
 
-/// As many runs as a process takes up from the queue, none of them queued: each that ends is followed by another.
+/// As many runs as a process takes up from the queue, none of them queued. They begin together and end together, round after round,
+/// as those of a queue do that fills a process: what is compared is to have the processor in the same rhythm.
 async fn beside_a_full_process(
     app: &Arc<App>,
     many: Owner,
@@ -61,18 +62,20 @@ async fn beside_a_full_process(
     measured: impl Future<Output = Vec<Duration>>,
 ) -> Vec<Duration> {
     let going = Arc::new(AtomicBool::new(true));
-    let mut clients = JoinSet::new();
-    for _ in 0..BUSY {
-        let (app, plan, going) = (app.clone(), plan.clone(), going.clone());
-        clients.spawn(async move {
-            while going.load(Ordering::Acquire) {
-                app.engine.start(Start::manual(many, plan.clone(), json!({}))).await.unwrap().settled().await;
+    let (app, plan, goes_on) = (app.clone(), plan.clone(), going.clone());
+    let rounds = tokio::spawn(async move {
+        while goes_on.load(Ordering::Acquire) {
+            let mut round = JoinSet::new();
+            for _ in 0..BUSY {
+                let (app, plan) = (app.clone(), plan.clone());
+                round.spawn(async move { app.engine.start(Start::manual(many, plan, json!({}))).await.unwrap().settled().await });
             }
-        });
-    }
+            round.join_all().await;
+        }
+    });
     let times = measured.await;
     going.store(false, Ordering::Release);
-    clients.join_all().await;
+    rounds.await.unwrap();
     times
 }
 

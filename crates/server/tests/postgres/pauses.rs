@@ -84,7 +84,9 @@ fn until(what: &str, enough: impl Fn() -> bool) {
 #[test]
 fn a_node_that_was_stopped_for_twice_its_lease_begins_nothing_and_writes_nothing() {
     let (database, (service, url)) = (Database::make(), Service::start());
-    let first = Node::start(&database, "all");
+    // The service fails on purpose and its host is not to be held back: who asks whom is what is looked at.
+    let all = || Node::start_in(&database, "all", &[], &[("MAINSPRING_BREAKER_AFTER", "0")]);
+    let first = all();
     let get = |path: &str| {
         json!({"id": "get", "action": "http.get", "params": {"url": format!("{url}{path}")},
         "retry": {"max_attempts": 100, "delay": "900ms", "factor": 1, "jitter": false}})
@@ -101,7 +103,7 @@ fn a_node_that_was_stopped_for_twice_its_lease_begins_nothing_and_writes_nothing
     runs.push(start(&first, &held, 0));
     // Each has failed once and is about to try again, whose grounds are on disk; one has its request out.
     service.until("every run has asked", |seen| seen.len() == RUNS + 1);
-    let second = Node::start(&database, "all");
+    let second = all();
 
     let stopped = now();
     first.send("STOP");
