@@ -5,6 +5,7 @@
 pub mod action;
 pub mod catalog;
 pub mod clock;
+pub mod context;
 pub mod credential;
 pub mod cron;
 pub mod date_form;

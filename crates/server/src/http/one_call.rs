@@ -1,11 +1,10 @@
 //! One call of an action outside of any run: for tests of integrations and credentials.
 
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use mainspring_model::action::{Action, Context, NoPerItem, Outcome, Output};
+use mainspring_model::action::{Action, Context, Outcome, Output};
 use mainspring_model::credential::Credential;
 use mainspring_model::fault::{Code, Effected, Fault};
 use mainspring_model::id::Owner;
@@ -29,17 +28,10 @@ pub async fn call_once(
 ) -> Result<Output, Fault> {
     let deadline = api.clock.now() + WITHIN;
     let cx = Context {
-        owner,
-        run: None,
-        step: "test".to_owned(),
-        attempt: 1,
         idempotency_key: api.engine.new_id().to_string(),
         credential: credential.clone(),
-        per_item: Arc::new(NoPerItem),
-        clock: api.clock.clone(),
         deadline,
-        sent: Arc::new(AtomicBool::new(false)),
-        tracing: None,
+        ..Context::apart(owner, "test", api.clock.clone(), Duration::ZERO)
     };
     let result = match select(pin!(action.call(params, &cx)), pin!(api.clock.sleep_until(deadline))).await {
         Either::Left((result, _)) => result,

@@ -1,12 +1,10 @@
 //! Handing a notification over: by mail, as a signed webhook through the egress guard, or into a person's list.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use mainspring_model::action::{Context, NoPerItem};
+use mainspring_model::action::Context;
 use mainspring_model::id::Owner;
 use mainspring_model::store::{Message, NotificationRecord, NotificationRuleRecord};
 use mainspring_providers::egress::Request;
@@ -101,17 +99,9 @@ async fn webhook(app: &App, message: &Message, record: &NotificationRuleRecord, 
     }
     request.body = Some(Bytes::from(body));
     let cx = Context {
-        owner: record.owner,
-        run: None,
-        step: String::new(),
         attempt: message.attempts,
         idempotency_key: id,
-        credential: None,
-        per_item: Arc::new(NoPerItem),
-        clock: app.clock.clone(),
-        deadline: now + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
-        sent: Arc::new(AtomicBool::new(false)),
-        tracing: None,
+        ..Context::apart(record.owner, "notification", app.clock.clone(), PATIENCE)
     };
     let answer = app.egress.send(request, &cx).await.map_err(|fault| Failure::passing(format!("{}: {}", fault.code, fault.message)))?;
     match answer.status {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use mainspring_model::action::{Context, NoPerItem};
+use mainspring_model::action::Context;
 use mainspring_model::clock::Clock;
 use mainspring_model::id::Owner;
 use mainspring_providers::egress::{Egress, Request};
@@ -136,19 +136,7 @@ async fn ask(egress: &Egress, dsn: &Dsn, clock: &Arc<dyn Clock>, envelope: Strin
     request.max_bytes = Some(64 << 10);
     // What the operator named gets the key, and nobody whom that names.
     request.follow_redirects = false;
-    let cx = Context {
-        owner: Owner::LOCAL,
-        run: None,
-        step: "reports".to_owned(),
-        attempt: 1,
-        idempotency_key: String::new(),
-        credential: None,
-        per_item: Arc::new(NoPerItem),
-        clock: clock.clone(),
-        deadline: clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(10_000),
-        sent: Arc::new(AtomicBool::new(false)),
-        tracing: None,
-    };
+    let cx = Context::apart(Owner::LOCAL, "reports", clock.clone(), PATIENCE);
     let answer = egress.send(request, &cx).await.map_err(|fault| fault.to_string())?;
     let rest = answer.headers.get(header::RETRY_AFTER).and_then(|rest| rest.to_str().ok()?.parse::<i64>().ok());
     Ok((answer.status, rest.map(|seconds| seconds.saturating_mul(1_000))))

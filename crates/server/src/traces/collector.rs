@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mainspring_model::action::{Context, NoPerItem};
+use mainspring_model::action::Context;
 use mainspring_model::clock::Clock;
 use mainspring_model::id::Owner;
 use mainspring_providers::egress::{Egress, Request};
@@ -63,20 +63,8 @@ async fn send(egress: &Egress, clock: Arc<dyn Clock>, request: http::Request<Byt
     outgoing.max_bytes = Some(1 << 20);
     // What the operator named gets the headers, and nobody whom that names.
     outgoing.follow_redirects = false;
-    let cx = Context {
-        owner: Owner::LOCAL,
-        run: None,
-        step: "traces".to_owned(),
-        attempt: 1,
-        idempotency_key: String::new(),
-        credential: None,
-        per_item: Arc::new(NoPerItem),
-        deadline: clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(10_000),
-        clock,
-        sent: Arc::new(AtomicBool::new(false)),
-        // A span about spans would never end.
-        tracing: None,
-    };
+    // Itself not traced: a span about spans would never end.
+    let cx = Context::apart(Owner::LOCAL, "traces", clock, PATIENCE);
     let mut answer = egress.send(outgoing, &cx).await.map_err(|fault| fault.to_string())?;
     let bytes = answer.bytes().await.map_err(|fault| fault.to_string())?;
     let mut response = http::Response::new(bytes);

@@ -1,7 +1,6 @@
 //! The way to token endpoints through the guard, and who hears of a credential that has to be connected again.
 
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use mainspring_engine::{TokenEndpoint, TokenRequest};
-use mainspring_model::action::{Context, NoPerItem};
+use mainspring_model::action::Context;
 use mainspring_model::clock::Clock;
 use mainspring_model::credential::Secret;
 use mainspring_model::fault::{Code, Fault};
@@ -50,19 +49,7 @@ impl TokenEndpoint for Guarded {
             request.secret_header("authorization", authorization.expose())?;
         }
         request.body = Some(Bytes::from(encoded(&wanted.form)));
-        let cx = Context {
-            owner: wanted.record.owner,
-            run: None,
-            step: String::new(),
-            attempt: 1,
-            idempotency_key: String::new(),
-            credential: None,
-            per_item: Arc::new(NoPerItem),
-            clock: self.clock.clone(),
-            deadline: self.clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
-            sent: Arc::new(AtomicBool::new(false)),
-            tracing: None,
-        };
+        let cx = Context::apart(wanted.record.owner, "token", self.clock.clone(), PATIENCE);
         let mut answer = self.egress.send(request, &cx).await?;
         let body = answer.bytes().await?;
         Ok((answer.status.as_u16(), body.to_vec()))

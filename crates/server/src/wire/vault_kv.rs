@@ -1,13 +1,12 @@
 //! Reads secrets of key-value stores (version 2) of a HashiCorp Vault, and remembers each for half a minute.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
 use mainspring_engine::Unread;
-use mainspring_model::action::{Context, NoPerItem};
+use mainspring_model::action::Context;
 use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::credential::Secret;
 use mainspring_model::fault::Fault;
@@ -94,19 +93,7 @@ impl VaultKv {
         request.timeout = Some(PATIENCE);
         request.max_bytes = Some(MOST_BYTES);
         request.secret_header("x-vault-token", self.token.expose())?;
-        let cx = Context {
-            owner,
-            run: None,
-            step: String::new(),
-            attempt: 1,
-            idempotency_key: String::new(),
-            credential: None,
-            per_item: Arc::new(NoPerItem),
-            clock: self.clock.clone(),
-            deadline: self.clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(i64::MAX),
-            sent: Arc::new(AtomicBool::new(false)),
-            tracing: None,
-        };
+        let cx = Context::apart(owner, "vault", self.clock.clone(), PATIENCE);
         let mut answer = self.egress.send(request, &cx).await?;
         Ok((answer.status.as_u16(), answer.bytes().await?.to_vec()))
     }

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use mainspring_model::action::{Context, NoPerItem};
+use mainspring_model::action::Context;
 use mainspring_model::clock::Clock;
 use mainspring_model::id::Owner;
 use mainspring_providers::egress::{Egress, Request};
@@ -121,19 +120,7 @@ async fn send(egress: &Egress, clock: &Arc<dyn Clock>, mut request: Request) -> 
     request.max_bytes = Some(LARGEST);
     // What the operator named is asked, and nobody whom that names in turn.
     request.follow_redirects = false;
-    let cx = Context {
-        owner: Owner::LOCAL,
-        run: None,
-        step: "login".to_owned(),
-        attempt: 1,
-        idempotency_key: String::new(),
-        credential: None,
-        per_item: Arc::new(NoPerItem),
-        clock: clock.clone(),
-        deadline: clock.now() + i64::try_from(PATIENCE.as_millis()).unwrap_or(10_000),
-        sent: Arc::new(AtomicBool::new(false)),
-        tracing: None,
-    };
+    let cx = Context::apart(Owner::LOCAL, "login", clock.clone(), PATIENCE);
     let unreachable = |fault: mainspring_model::Fault| OutsideError::Unreachable(fault.to_string());
     let mut answer = egress.send(request, &cx).await.map_err(unreachable)?;
     if answer.status != StatusCode::OK {
