@@ -37,6 +37,20 @@ pub struct Wait {
 /// The port of a wait that nobody ended in time.
 pub const TIMEOUT_PORT: &str = "timeout";
 
+/// The longest name of a type of event, in bytes.
+pub const LONGEST_TYPE: usize = 200;
+
+/// Whether a type of event may have this name.
+///
+/// # Errors
+/// What a name must be, for people.
+pub fn check_event_type(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.len() > LONGEST_TYPE || name.chars().any(char::is_control) {
+        return Err(format!("a type of event is a name such as invoice.paid, of at most {LONGEST_TYPE} bytes"));
+    }
+    Ok(())
+}
+
 /// The topic of events of a type.
 pub fn event_topic(event_type: &str) -> String {
     format!("event:{event_type}")

@@ -3,6 +3,7 @@
 use mainspring_model::action::Effect;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
+use mainspring_model::expr::holds;
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::store::SignalRecord;
 use mainspring_model::wait::{TIMEOUT_PORT, Wait, WaitKind};
@@ -51,14 +52,9 @@ impl Run {
             if awaiting.wait.kind != WaitKind::Event || !per_item.has("where") {
                 return self.answered(awaiting, signal);
             }
-            match per_item.eval("where", &[("event", &shown(signal))]) {
-                Ok(Value::Bool(false) | Value::Null) => {}
-                Ok(Value::String(_)) => {
-                    let message = "\"where\" gave text; it must be a condition, such as event.data.id == inputs.id";
-                    return self.wait_failed(awaiting, Fault::new(Code::EXPRESSION_FAILED, message));
-                }
-                Ok(Value::Number(number)) if number.as_f64() == Some(0.0) => {}
-                Ok(_) => return self.answered(awaiting, signal),
+            match per_item.eval("where", &[("event", &shown(signal))]).and_then(|value| holds(&value)) {
+                Ok(false) => {}
+                Ok(true) => return self.answered(awaiting, signal),
                 Err(fault) if fault.code == Code::UNRESOLVED_REFERENCE => {}
                 Err(mut fault) => {
                     fault.message = format!("\"where\" failed on event {}: {}", signal.id, fault.message);

@@ -54,16 +54,7 @@ impl Expr {
     /// As `eval`; a text is `EXPRESSION_FAILED`, because "false" and "no" would hold.
     pub fn truthy(&self, scope: &dyn Scope, fuel: &mut Fuel) -> Result<bool, Fault> {
         let value = self.run(scope, fuel).map_err(Stop::fault)?;
-        match &*value {
-            Value::String(text) => {
-                let shown = words::shorten(text, 40);
-                let message = format!(
-                    "the condition gives the text {shown:?}, which is neither true nor false; compare it, such as `x == 'yes'` or `x != ''`"
-                );
-                Err(Stop::failed(message).fault())
-            }
-            value => Ok(truthy(value)),
-        }
+        holds(&value)
     }
 
     pub(super) fn run<'e>(&'e self, scope: &'e dyn Scope, fuel: &mut Fuel) -> Out<'e> {
@@ -71,8 +62,25 @@ impl Expr {
     }
 }
 
+/// Whether what a condition gave holds.
+///
+/// # Errors
+/// A text is `EXPRESSION_FAILED`, because "false" and "no" would hold.
+pub fn holds(value: &Value) -> Result<bool, Fault> {
+    match value {
+        Value::String(text) => {
+            let shown = words::shorten(text, 40);
+            let message = format!(
+                "the condition gives the text {shown:?}, which is neither true nor false; compare it, such as `x == 'yes'` or `x != ''`"
+            );
+            Err(Stop::failed(message).fault())
+        }
+        value => Ok(truthy(value)),
+    }
+}
+
 /// JavaScript's truthiness.
-pub(crate) fn truthy(value: &Value) -> bool {
+pub fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(value) => *value,

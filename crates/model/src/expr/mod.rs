@@ -30,6 +30,7 @@ mod token;
 mod tree;
 mod words;
 
+pub use eval::{holds, truthy};
 pub use field::field;
 pub use fuel::{Fuel, MAX_BYTES, MAX_DEPTH};
 pub use function::{FunctionDoc, functions};

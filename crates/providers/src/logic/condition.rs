@@ -1,18 +1,9 @@
 //! What counts as true: truthiness as in JavaScript, except that a condition refuses text.
 
 use mainspring_model::Fault;
+use mainspring_model::expr::truthy;
 use mainspring_model::value::preview;
 use serde_json::Value;
-
-pub(crate) fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64().is_none_or(|number| number != 0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
-}
 
 /// Whether a condition holds. Text is refused: `"false"` is truthy, and a condition that was meant as an expression but
 /// written without `${}` arrives as text.

@@ -4,10 +4,8 @@ use mainspring_model::Fault;
 use mainspring_model::action::Context;
 use mainspring_model::clock::Millis;
 use mainspring_model::duration;
+use mainspring_model::wait::check_event_type;
 use serde_json::Value;
-
-/// The longest name of a type of event, in bytes.
-const LONGEST: usize = 200;
 
 /// When a wait with this `timeout` is over; `None` when there is none.
 pub(super) fn until(timeout: &Value, cx: &Context) -> Result<Option<Millis>, Fault> {
@@ -21,9 +19,5 @@ pub(super) fn until(timeout: &Value, cx: &Context) -> Result<Option<Millis>, Fau
 
 /// The name of a type of event, checked.
 pub(super) fn event_type(name: &str) -> Result<&str, Fault> {
-    if name.trim().is_empty() || name.len() > LONGEST || name.chars().any(char::is_control) {
-        let message = format!("\"type\" must be the name of a type of event, such as invoice.paid, of at most {LONGEST} bytes");
-        return Err(Fault::invalid_params(message));
-    }
-    Ok(name)
+    check_event_type(name).map(|()| name).map_err(|said| Fault::invalid_params(format!("\"type\": {said}")))
 }

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::condition::truthy;
 use super::list::per_item;
+use mainspring_model::expr::truthy;
 
 pub(super) struct Switch;
 

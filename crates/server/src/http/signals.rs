@@ -5,7 +5,7 @@ use http::StatusCode;
 use mainspring_engine::run_of_callback;
 use mainspring_model::Problem as Finding;
 use mainspring_model::id::SignalId;
-use mainspring_model::wait::callback_topic;
+use mainspring_model::wait::{callback_topic, check_event_type};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,9 +17,6 @@ use super::problem::{Problem, Refusable};
 use super::reply::Reply;
 use super::shape::{Id, Time};
 use super::webhook_request::Called;
-
-/// The longest name of a type of event, in bytes.
-const LONGEST: usize = 200;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,10 +52,7 @@ pub struct EventAccepted {
 #[utoipa::path(post, path = "/api/events", tag = "events", request_body = EventWrite, responses((status = 202, body = EventAccepted)))]
 pub async fn post_event(State(api): Shared, write: Write<EventWrite>) -> Refusable<Reply> {
     let EventWrite { event_type, data, id } = write.body;
-    if event_type.trim().is_empty() || event_type.len() > LONGEST || event_type.chars().any(char::is_control) {
-        let message = format!("a type is a name such as invoice.paid, of at most {LONGEST} bytes");
-        return Err(Problem::invalid(Finding::new("INVALID_VALUE", "/type", message)));
-    }
+    check_event_type(&event_type).map_err(|said| Problem::invalid(Finding::new("INVALID_VALUE", "/type", said)))?;
     let id = id.unwrap_or_else(|| SignalId(api.engine.new_id()));
     let told = api.engine.tell_event(write.caller.owner.org, id, &event_type, data).await?;
     let accepted = EventAccepted {
