@@ -56,6 +56,7 @@ mod problem;
 mod providers;
 mod query;
 mod reach;
+mod replays;
 mod reply;
 mod request_id;
 mod resting;
@@ -130,6 +131,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
+        .routes(routes!(replays::retry_run))
+        .routes(routes!(replays::replay_run))
+        .routes(routes!(replays::resume_run))
         .routes(routes!(signals::post_event))
         .routes(routes!(signals::answer_callback))
         .routes(routes!(approvals::list_approvals))

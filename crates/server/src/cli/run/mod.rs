@@ -1,5 +1,6 @@
 //! `mainspring run`: runs a plan file, goes on with a run, and shows, lists and cancels runs.
 
+mod again;
 mod cancel;
 mod drive;
 mod follow;
@@ -75,6 +76,27 @@ Examples:
 Example:
   mainspring run cancel last")]
     Cancel(Named),
+    /// Run again what failed in a run; what ended well is taken over.
+    #[command(after_help = "\
+Examples:
+  mainspring run retry last
+  mainspring run list --status error -o json | jq -r '.runs[].id' | xargs -n1 mainspring run retry
+
+A run is retried once: a second call shows the same new run. Each item of a loop and each step of a body that ended well is kept.")]
+    Retry(again::Retry),
+    /// Run a run again, as a whole or from a step, with other inputs or the newest version of its plan.
+    #[command(after_help = "\
+Examples:
+  mainspring run replay last
+  mainspring run replay last --from send
+  mainspring run replay last --from send --latest -i to=ada@example.org")]
+    Replay(again::Replay),
+    /// Say what became of a step that must not run twice, and go on: for runs in `needs_decision`.
+    #[command(after_help = "\
+Examples:
+  mainspring run decide last --repeat
+  mainspring run decide last --done --output '{\"id\": \"ch_123\"}'")]
+    Decide(again::Decide),
 }
 
 /// A run by name.
@@ -95,6 +117,9 @@ pub(crate) async fn run(cx: &mut Cx, run: &Run) -> Result<Exit, Failure> {
         Some(RunCommand::Show(named)) => show::run(cx, named).await,
         Some(RunCommand::Logs(logs)) => logs::run(cx, logs).await,
         Some(RunCommand::Cancel(named)) => cancel::run(cx, named).await,
+        Some(RunCommand::Retry(retry)) => again::retry(cx, retry).await,
+        Some(RunCommand::Replay(replay)) => again::replay(cx, replay).await,
+        Some(RunCommand::Decide(decide)) => again::decide(cx, decide).await,
     }
 }
 
