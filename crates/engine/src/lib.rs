@@ -48,7 +48,7 @@ pub use plans::LoadedPlan;
 pub use pulse::Loop;
 pub use references::{SecretSource, Unread};
 pub use rehearse::StepResult;
-pub use replay::{Replay, ReplayError};
+pub use replay::{Replay, ReplayError, Replayed};
 pub use rotation::{DataKeysRotated, RingRotated};
 pub use settings::Settings;
 pub use signals::run_of_callback;

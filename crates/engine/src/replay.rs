@@ -40,6 +40,14 @@ pub struct Replay {
     pub key: Option<String>,
 }
 
+/// The run that a replay led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    pub run: RunId,
+    /// `false`: an earlier call with the same key made it.
+    pub new: bool,
+}
+
 /// Why a replay was not made.
 #[derive(Debug, Error)]
 pub enum ReplayError {
@@ -77,7 +85,7 @@ impl Engine {
     ///
     /// # Errors
     /// See [`ReplayError`].
-    pub async fn replay(&self, replay: Replay) -> Result<RunId, ReplayError> {
+    pub async fn replay(&self, replay: Replay) -> Result<Replayed, ReplayError> {
         let inner = &self.0;
         let kept = keep(&replay.was.plan, &replay.events, &replay.again, &replay.decided)?;
         let trigger = traced(&replay.of, &kept);
@@ -98,7 +106,8 @@ impl Engine {
         let new = Arc::new(NewRun { header: header.clone(), slot: None, key });
         inner.enqueue(header.id, new, rows, tag, progress).await;
         let mut handle = RunHandle { id: header.id, leaves: false, progress: watching };
-        Ok(handle.accepted().await?)
+        let run = handle.accepted().await?;
+        Ok(Replayed { run, new: run == header.id })
     }
 }
 

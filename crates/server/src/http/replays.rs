@@ -41,12 +41,12 @@ pub struct ReplayAnswer {
     (status = 202, description = "The new run, at `Location`.", body = ReplayAnswer, headers(("Location" = String)))))]
 pub async fn retry_run(State(api): Shared, PathId(id): PathId<RunId>, write: BareWrite) -> Refusable<Reply> {
     let seen = history::load(&api, &write.caller, id).await?;
-    let made = retry(&api, &write.caller, &seen).await?;
+    let (made, _) = retry(&api, &write.caller, &seen).await?;
     answer(&api, &write.caller, made).await
 }
 
-/// Makes the retry of a run that ended, and did not end well.
-pub async fn retry(api: &Api, caller: &Caller, seen: &Seen) -> Refusable<RunId> {
+/// Makes the retry of a run that ended, and did not end well; `false` when it was made before.
+pub async fn retry(api: &Api, caller: &Caller, seen: &Seen) -> Refusable<(RunId, bool)> {
     ended(seen)?;
     if seen.status() == RunStatus::Success {
         return Err(Problem::conflict("the run ended well, so there is nothing to retry; `replay` runs it again, or from a step"));
@@ -88,7 +88,7 @@ async fn replay(api: &Arc<Api>, caller: &Caller, id: RunId, body: ReplayWrite, k
     let again = body.from_step.map_or(Again::All, Again::From);
     let key = key.map(|key| key.for_run());
     let wanted = Wanted { key, inputs: body.inputs, latest: body.latest, ..Wanted::of(caller.owner, again) };
-    let made = make(api, caller, &seen, wanted, "replay_run").await?;
+    let (made, _) = make(api, caller, &seen, wanted, "replay_run").await?;
     answer(api, caller, made).await
 }
 
@@ -133,7 +133,7 @@ pub async fn resume_run(State(api): Shared, PathId(id): PathId<RunId>, write: Wr
     for step in mainspring_engine::run::undecided(&seen.events) {
         wanted.decided.insert(step, output.clone());
     }
-    let made = make(&api, &caller, &seen, wanted, "resume_run").await?;
+    let (made, _) = make(&api, &caller, &seen, wanted, "resume_run").await?;
     answer(&api, &caller, made).await
 }
 
@@ -152,7 +152,7 @@ impl Wanted {
     }
 }
 
-async fn make(api: &Api, caller: &Caller, seen: &Seen, wanted: Wanted, action: &str) -> Refusable<RunId> {
+async fn make(api: &Api, caller: &Caller, seen: &Seen, wanted: Wanted, action: &str) -> Refusable<(RunId, bool)> {
     let header = &seen.header;
     let known = plans::find(api, caller, header.plan_id).await?;
     let was = api.engine.plan(&header.owner, header.plan_id, header.plan_version).await?;
@@ -168,8 +168,8 @@ async fn make(api: &Api, caller: &Caller, seen: &Seen, wanted: Wanted, action: &
     let Wanted { owner, again, decided, key, .. } = wanted;
     let replay = Replay { owner, of: header.clone(), events: seen.events.clone(), was, plan, inputs, again, decided, key };
     let made = api.engine.replay(replay).await.map_err(refused)?;
-    api.audit(caller, action, Target::new("run", header.id), None, Some(json!({ "run": made })));
-    Ok(made)
+    api.audit(caller, action, Target::new("run", header.id), None, Some(json!({ "run": made.run, "new": made.new })));
+    Ok((made.run, made.new))
 }
 
 fn refused(error: ReplayError) -> Box<Problem> {

@@ -226,3 +226,52 @@ async fn died_in(world: &World, plan: PlanId, step: &str) -> String {
 async fn ended_status(world: &World, run: &str) -> String {
     world.get(&format!("/api/runs/{run}")).await.body["run"]["status"].as_str().unwrap().to_owned()
 }
+
+#[tokio::test]
+async fn failed_runs_are_grouped_and_retried_together() {
+    let world = World::dev().await.driving().await;
+    let steps = json!([{"id": "no", "action": "logic.fail", "params": {"code": "USER_NO", "message": "order ${inputs.n} is refused"}}]);
+    let plan = world.plan(json!({"name": "Orders", "inputs": {"n": {"type": "integer"}}, "steps": steps})).await;
+    let other = json!([{"id": "gone", "action": "logic.fail", "params": {"code": "USER_GONE", "message": "gone"}}]);
+    let other = world.plan(json!({"name": "Others", "steps": other})).await;
+    for n in 0..3 {
+        world.post("/api/execute", json!({"plan_id": plan, "inputs": {"n": n}})).await;
+    }
+    world.post("/api/execute", json!({"plan_id": other})).await;
+    let groups = world.get("/api/runs/failures").await.body;
+    let told = |place: usize| {
+        let group = &groups["failures"][place];
+        (
+            group["plan_name"].as_str().unwrap(),
+            group["step"].as_str().unwrap(),
+            group["code"].as_str().unwrap(),
+            group["count"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!((told(0), told(1)), (("Orders", "no", "USER_NO", 3), ("Others", "gone", "USER_GONE", 1)), "{groups}");
+    assert_eq!((&groups["incomplete"], &groups["failures"][0]["message"]), (&json!(false), &json!("order 2 is refused")));
+    let wanted = json!({"fingerprint": groups["failures"][0]["fingerprint"], "limit": 2});
+    let bulk = async |verb: &str, body: &Value| {
+        let answer = world.send(json_request(Method::POST, &format!("/api/runs/{verb}"), body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    };
+    let first = bulk("retry", &wanted).await;
+    assert_eq!((first["retried"].as_array().unwrap().len(), &first["earlier"], &first["more"]), (2, &json!(0), &json!(true)), "{first}");
+    for retried in first["retried"].as_array().unwrap() {
+        assert_eq!(ended(&world, retried["run_id"].as_str().unwrap()).await["replay_of"], retried["of"]);
+    }
+    let rest = bulk("retry", &json!({"plan_id": plan})).await;
+    // The third, and the two retries that failed too.
+    assert_eq!((rest["retried"].as_array().unwrap().len(), &rest["earlier"], &rest["refused"]), (3, &json!(2), &json!([])), "{rest}");
+    let sleeping = world.plan(json!({"name": "Sleeps", "steps": [{"id": "s", "action": "logic.sleep", "params": {"for": "1h"}}]})).await;
+    for _ in 0..2 {
+        world.post("/api/execute", json!({"plan_id": sleeping})).await;
+    }
+    let cancelled = bulk("cancel", &json!({"plan_id": sleeping, "status": "waiting"})).await;
+    assert_eq!((cancelled["cancelled"].as_array().unwrap().len(), &cancelled["more"]), (2, &json!(false)));
+    for body in [json!({"limit": 0}), json!({"limit": 101}), json!({"status": "success"}), json!({"since": "yesterday"})] {
+        let answer = world.send(json_request(Method::POST, "/api/runs/retry", &body)).await;
+        assert!(answer.status == 422 || answer.status == 400, "{body}: {}", answer.text);
+    }
+}

@@ -6,6 +6,7 @@ use mainspring_model::id::RunId;
 use mainspring_model::value::from_json;
 use serde_json::{Map, Value, json};
 
+use super::failures::{self, Many};
 use super::resolve;
 use super::start::{finish, go_on_with};
 use crate::cli::document::Stdin;
@@ -18,8 +19,10 @@ use crate::cli::{inputs, place};
 #[derive(Args, Debug)]
 pub(super) struct Retry {
     /// The run's id, or `last` for the newest.
-    #[arg(value_name = "RUN")]
-    run: String,
+    #[arg(value_name = "RUN", required_unless_present = "all", conflicts_with = "all")]
+    run: Option<String>,
+    #[command(flatten)]
+    many: Many,
 }
 
 #[derive(Args, Debug)]
@@ -56,7 +59,10 @@ pub(super) struct Decide {
 }
 
 pub(super) async fn retry(cx: &Cx, retry: &Retry) -> Result<Exit, Failure> {
-    again(cx, &retry.run, "retry", async |_, _| Ok(json!({}))).await
+    match &retry.run {
+        Some(run) => again(cx, run, "retry", async |_, _| Ok(json!({}))).await,
+        None => failures::each(cx, &retry.many, "retry").await,
+    }
 }
 
 pub(super) async fn replay(cx: &Cx, replay: &Replay) -> Result<Exit, Failure> {

@@ -119,6 +119,8 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "put_credential" => json!({"credentials": {"api_key": "sk-matrix"}}),
         "cancel_run"
         | "retry_run"
+        | "retry_runs"
+        | "cancel_runs"
         | "replay_run"
         | "resend_invitation"
         | "unschedule_plan"
