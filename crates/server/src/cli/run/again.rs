@@ -42,13 +42,12 @@ pub(super) struct Replay {
 }
 
 #[derive(Args, Debug)]
-#[group(id = "decision", required = true, multiple = false, args = ["done", "repeat"])]
 pub(super) struct Decide {
     /// The run's id, or `last` for the newest.
     #[arg(value_name = "RUN")]
     run: String,
     /// The step did its work: go on behind it.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "repeat", conflicts_with = "repeat")]
     done: bool,
     /// What the step gave, as JSON.
     #[arg(long, value_name = "JSON", conflicts_with = "repeat")]

@@ -68,12 +68,16 @@ async fn plan_id(api: &Api, name: &str) -> Result<String, Failure> {
 pub(super) async fn each(cx: &Cx, many: &Many, verb: &str) -> Result<Exit, Failure> {
     let api = place::api(cx).await?;
     let done = until_done(&api, many, verb).await;
+    let is_here = api.app().is_some();
     api.close().await;
     let (done, refused) = done?;
     let word = if verb == "retry" { "retried" } else { "cancelled" };
+    if is_here && !done.is_empty() {
+        cx.note("a server goes on with them: `mainspring serve`; or `mainspring run --resume RUN` with one");
+    }
     let exit = cx.show(&json!({ word: done, "refused": refused }), |style, _| {
-        let mut text =
-            format!("{} {} runs {}\n", style.green("✓"), done.len(), if verb == "retry" { "are retried" } else { "were asked to end" });
+        let runs = if done.len() == 1 { "1 run".to_owned() } else { format!("{} runs", done.len()) };
+        let mut text = format!("{} {word}: {runs}\n", style.green("✓"));
         for one in &refused {
             let (run, detail) = (one["run_id"].as_str().unwrap_or_default(), one["detail"].as_str().unwrap_or_default());
             text += &format!("{} {run}: {detail}\n", style.red("✗"));
