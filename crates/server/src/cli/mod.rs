@@ -22,6 +22,7 @@ mod explain;
 pub(crate) mod failure;
 mod flag;
 mod global;
+mod graph;
 mod hosts;
 mod inputs;
 mod invitation;

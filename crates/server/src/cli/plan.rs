@@ -9,6 +9,7 @@ use super::api::Api;
 use super::document::Stdin;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::graph::{self, Graph};
 use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
 use super::table::Rows;
@@ -44,6 +45,13 @@ Examples:
 Example:
   mainspring plan delete Payments")]
     Delete(Named),
+    /// Draw a plan file: its steps, edges, loops and error lists.
+    #[command(after_help = "\
+Examples:
+  mainspring plan graph plans/order.yaml
+  mainspring plan graph plans/order.yaml --as mermaid >> README.md
+  mainspring plan graph plans/order.yaml --as svg > order.svg")]
+    Graph(Graph),
 }
 
 #[derive(Args, Debug)]
@@ -71,6 +79,9 @@ pub(crate) struct Save {
 const LOOK_THROUGH: usize = 10_000;
 
 pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure> {
+    if let PlanCommand::Graph(drawn) = command {
+        return graph::run(cx, drawn).await;
+    }
     // A file that cannot be read is no reason to open anything.
     let document = match command {
         PlanCommand::Save(save) => Some(Stdin::default().read(&save.file, "FILE")?),
@@ -82,6 +93,7 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
         (PlanCommand::List(list), _) => self::list(cx, &api, list).await,
         (PlanCommand::Show(named), _) => show(cx, &api, named).await,
         (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
+        (PlanCommand::Graph(_), _) => unreachable!("drawn above"),
     };
     api.close().await;
     done
