@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use crate::confine::{self, Isolation};
 use crate::frame::{self, Cause, Failure, Kind, Terms};
 use crate::script::Fresh;
+use crate::view;
 
 /// The first argument of a process that is to be a child. It is no command for people, and reads nothing else of the command line.
 pub const ASKED: &str = "code-child";
@@ -18,6 +21,11 @@ pub fn is_asked(arguments: &[OsString]) -> bool {
 
 /// Is a child until the parent is gone. `arguments` as they were given: `program code-child <isolation> <most memory>`.
 pub fn run(arguments: &[OsString]) -> ExitCode {
+    if arguments.get(2).is_some_and(|language| language == PYTHON) {
+        let failure = Failure { cause: Cause::Thrown, message: become_python(&arguments[3..]), line: None, column: None };
+        drop(say_failed(&failure));
+        return ExitCode::FAILURE;
+    }
     let text = |at: usize| arguments.get(at).and_then(|argument| argument.to_str()).unwrap_or_default();
     let (Ok(isolation), Ok(most)) = (text(2).parse(), text(3).parse()) else {
         return ExitCode::from(2);
@@ -29,6 +37,27 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The second argument of a child that is to become Python: `<interpreter> <memory>` follow.
+pub(crate) const PYTHON: &str = "python";
+
+/// Gives up what Python does not need, and becomes it. Returns only with what went wrong.
+fn become_python(arguments: &[OsString]) -> String {
+    let [interpreter, memory] = arguments else { return "no interpreter is named".to_owned() };
+    let interpreter = Path::new(interpreter);
+    let Some(memory) = memory.to_str().and_then(|text| text.parse().ok()) else { return "no memory is named".to_owned() };
+    let ready = view::of_interpreter(interpreter).and_then(|kept| confine::of_python(&kept, memory));
+    if let Err(reason) = ready {
+        return reason;
+    }
+    let mut command = Command::new(interpreter);
+    // Isolated: no variables, no folder of the user, nothing of the folder it starts in. `-B`: it can write nowhere.
+    command.args(["-I", "-B", "-X", "utf8", "-c", include_str!("bootstrap.py")]);
+    for one in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
+        command.env(one, "1");
+    }
+    format!("{}: {}", interpreter.display(), command.exec())
 }
 
 /// Gives up everything. Afterwards this process can read its input, write its output and take memory.

@@ -12,6 +12,7 @@ use nix::unistd;
 
 use crate::filter;
 use crate::sabotage::{Switch, is_on};
+use crate::view;
 
 /// How much has to hold before a child takes code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,35 @@ pub(crate) fn leave(isolation: Isolation) -> Result<(), String> {
         Err(reason) if isolation == Isolation::Full => Err(reason),
         _ => Ok(()),
     }
+}
+
+/// Both halves for an interpreter that reads files: `kept` is all it sees. There is no weaker form of it.
+///
+/// # Errors
+/// What the kernel refused.
+pub(crate) fn of_python(kept: &[std::path::PathBuf], memory: u64) -> Result<(), String> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| format!("cannot be bound to its parent: {error}"))?;
+    if is_on(Switch::CodeUnconfined) {
+        return Ok(());
+    }
+    close_the_rest().map_err(|error| format!("descriptors cannot be listed: {error}"))?;
+    namespaces()?;
+    view::enter(kept)?;
+    // The interpreter's own data is about half of what is left over.
+    let data = memory.saturating_add(16 << 20);
+    let limits = [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_NPROC, 0),
+        (Resource::RLIMIT_FSIZE, 0),
+        (Resource::RLIMIT_MEMLOCK, 0),
+        (Resource::RLIMIT_MSGQUEUE, 0),
+        (Resource::RLIMIT_NOFILE, 64),
+        (Resource::RLIMIT_DATA, data),
+    ];
+    for (resource, most) in limits {
+        setrlimit(resource, most, most).map_err(|error| format!("{resource:?} cannot be set: {error}"))?;
+    }
+    filter::of_python().map_err(|error| format!("the filter of system calls: {error}"))
 }
 
 /// The second half, when all that will ever be needed was touched once. `most` bytes is what any call can be given.

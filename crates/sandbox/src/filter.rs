@@ -18,6 +18,7 @@ const FREE: &[i64] = &[
     libc::SYS_clock_gettime,
     libc::SYS_gettimeofday,
     libc::SYS_getrandom,
+    libc::SYS_getcpu,
     libc::SYS_sched_yield,
     libc::SYS_sigaltstack,
     libc::SYS_rt_sigprocmask,
@@ -46,10 +47,101 @@ pub(crate) fn of_javascript() -> io::Result<()> {
             libc::SYS_mmap,
             vec![SeccompRule::new(vec![masked(2, libc::PROT_EXEC, 0)?, masked(3, libc::MAP_ANONYMOUS, anonymous)?])?],
         );
+        // The server's allocator gives its memory a name.
+        let naming = u64::from(libc::PR_SET_VMA.unsigned_abs());
+        rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![is(0, naming)?])?]);
         rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![masked(2, libc::PROT_EXEC, 0)?])?]);
         Ok(rules)
     };
     apply(build().map_err(io::Error::other)?, SeccompAction::KillProcess)
+}
+
+/// What Python needs besides, to read its libraries and to wait. No network, no other process, no signal, no mount.
+const PYTHON: &[i64] = &[
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_readv,
+    libc::SYS_writev,
+    libc::SYS_pread64,
+    libc::SYS_lseek,
+    libc::SYS_close,
+    libc::SYS_openat,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_getdents64,
+    libc::SYS_getcwd,
+    libc::SYS_fcntl,
+    libc::SYS_ioctl,
+    libc::SYS_dup,
+    libc::SYS_dup3,
+    libc::SYS_pipe2,
+    libc::SYS_ppoll,
+    libc::SYS_pselect6,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2,
+    libc::SYS_mmap,
+    libc::SYS_mprotect,
+    libc::SYS_rt_sigaction,
+    libc::SYS_set_tid_address,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_gettid,
+    libc::SYS_getpid,
+    libc::SYS_getppid,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
+    libc::SYS_uname,
+    libc::SYS_sysinfo,
+    libc::SYS_getrusage,
+    libc::SYS_prlimit64,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    // The filter is in force before the interpreter begins. What could be begun later has the same filter.
+    libc::SYS_execve,
+];
+
+/// The same by the names that only this machine's kernel still has.
+#[cfg(target_arch = "x86_64")]
+const OLDER: &[i64] = &[
+    libc::SYS_open,
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_access,
+    libc::SYS_readlink,
+    libc::SYS_poll,
+    libc::SYS_select,
+    libc::SYS_dup2,
+    libc::SYS_epoll_wait,
+    libc::SYS_arch_prctl,
+    libc::SYS_time,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER: &[i64] = &[];
+
+/// Binds a process that is to become Python. What is not listed fails as not permitted, which Python's libraries take for an answer.
+///
+/// # Errors
+/// As [`of_javascript`].
+pub(crate) fn of_python() -> io::Result<()> {
+    let mut rules: Rules = FREE.iter().chain(PYTHON).chain(OLDER).map(|call| (*call, Vec::new())).collect();
+    let local = u64::from(libc::AF_UNIX.unsigned_abs());
+    let build = || -> Result<SeccompRule, seccompiler::BackendError> {
+        SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, local)?])
+    };
+    // A pair of sockets joined to each other and to nothing else: loops of events wake themselves by it.
+    rules.insert(libc::SYS_socketpair, vec![build().map_err(io::Error::other)?]);
+    apply(rules, SeccompAction::Errno(libc::EPERM.unsigned_abs()))
 }
 
 /// Puts the filter in force: `otherwise` is what every call that is not listed gets.

@@ -12,11 +12,14 @@ mod filter;
 mod frame;
 mod javascript;
 mod limits;
+mod params;
 mod pool;
+mod python;
 mod sabotage;
 mod script;
 mod spawner;
 mod verdict;
+mod view;
 mod watch;
 mod worker;
 

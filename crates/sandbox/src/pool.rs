@@ -1,13 +1,14 @@
 //! The pool: a few children kept warm, one call each at a time, and never one organization's after another's.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::id::OrgId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::child::PYTHON;
 use crate::confine::Isolation;
 use crate::limits::{LEAST_MEMORY, Limits};
 use crate::spawner::{Spawner, Start};
@@ -25,6 +26,14 @@ pub struct Settings {
     /// The most that a step may ask for, bytes.
     pub most_memory: u64,
     pub isolation: Isolation,
+    /// The interpreter of `code.python`, which is not there without one: `prefix/bin/python3`.
+    pub python: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::standard()
+    }
 }
 
 impl Settings {
@@ -37,6 +46,7 @@ impl Settings {
             limits: Limits::default(),
             most_memory: 256 << 20,
             isolation: Isolation::Full,
+            python: None,
         }
     }
 }
@@ -95,6 +105,34 @@ impl Sandbox {
         Ok(answer)
     }
 
+    /// Runs Python for an organization, in a process of its own. Dropping the future ends it.
+    ///
+    /// # Errors
+    /// It could not be started, with what the kernel or the interpreter said.
+    pub(crate) async fn call_python(&self, org: OrgId, code: &str, input: &[u8], limits: Limits) -> Result<Answer, Fault> {
+        let _places = self.places(org).await?;
+        let mut worker = self.start_python(limits.memory).await.map_err(refused)?;
+        Ok(worker.call(code, input, limits).await)
+    }
+
+    /// The operator's interpreter.
+    pub fn python(&self) -> Option<&Path> {
+        self.settings.python.as_deref()
+    }
+
+    /// Starts the interpreter and lets it go.
+    ///
+    /// # Errors
+    /// What the kernel or the interpreter said.
+    pub async fn probe_python(&self) -> Result<(), String> {
+        self.start_python(self.settings.limits.memory).await.map(drop)
+    }
+
+    async fn start_python(&self, memory: u64) -> Result<Worker, String> {
+        let interpreter = self.settings.python.as_deref().unwrap_or(Path::new("python3")).display().to_string();
+        self.started(vec![PYTHON.to_owned(), interpreter, memory.to_string()]).await
+    }
+
     /// Starts a child and lets it go: whether code could run here, and if not, what is missing.
     ///
     /// # Errors
@@ -134,10 +172,7 @@ impl Sandbox {
                 return Ok(worker);
             }
         }
-        let started = self.start().await;
-        let mut worker = started.map_err(|reason| {
-            Fault::new(Code::CODE_FAILED, format!("no code can be run here: {reason}; the operator finds more with \"mainspring doctor\""))
-        })?;
+        let mut worker = self.start().await.map_err(refused)?;
         worker.org = Some(org);
         Ok(worker)
     }
@@ -154,8 +189,11 @@ impl Sandbox {
     }
 
     async fn start(&self) -> Result<Worker, String> {
+        self.started(vec![self.settings.isolation.as_str().to_owned(), self.settings.most_memory.to_string()]).await
+    }
+
+    async fn started(&self, arguments: Vec<String>) -> Result<Worker, String> {
         let spawner = self.spawner().map_err(|error| format!("no thread for children: {error}"))?;
-        let arguments = vec![self.settings.isolation.as_str().to_owned(), self.settings.most_memory.to_string()];
         let process = spawner.start(Start { program: self.settings.program.clone(), arguments }).await;
         let process = process.map_err(|error| format!("{}: {error}", self.settings.program.display()))?;
         Worker::take(process).await.map_err(|error| error.to_string())
@@ -197,4 +235,8 @@ impl Sandbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn refused(reason: String) -> Fault {
+    Fault::new(Code::CODE_FAILED, format!("no code can be run here: {reason}; the operator finds more with \"mainspring doctor\""))
 }

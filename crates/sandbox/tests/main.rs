@@ -5,5 +5,6 @@
 mod bench;
 mod javascript;
 mod pool;
+mod python;
 mod s10;
 mod sandbox;

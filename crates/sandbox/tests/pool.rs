@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mainspring_model::id::OrgId;
-use mainspring_sandbox::{Isolation, Sandbox, Settings};
+use mainspring_sandbox::{Sandbox, Settings};
 use serde_json::json;
 
 use crate::s10::eye::{children, children_of};
@@ -60,7 +60,7 @@ async fn one_organization_does_not_take_every_child() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_calls_than_children_all_get_their_turn() {
-    let sandbox = Sandbox::new(Settings { children: 2, isolation: Isolation::Filter, ..settings() });
+    let sandbox = Sandbox::new(Settings { children: 2, ..settings() });
     let calls: Vec<_> = (0..40)
         .map(|number| {
             let sandbox = sandbox.clone();

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 /// Runs code without an end, until it is killed.
 fn parent() -> ExitCode {
-    let settings = Settings { program: std::env::current_exe().unwrap_or_default(), ..Settings::standard() };
+    let settings = Settings { program: std::env::current_exe().unwrap_or_default(), isolation: Isolation::Filter, ..Settings::standard() };
     let provider = provider(Sandbox::new(settings));
     let (Some(action), Ok(runtime)) = (provider.action("javascript"), tokio::runtime::Builder::new_current_thread().enable_all().build())
     else {
@@ -52,7 +52,7 @@ fn parent() -> ExitCode {
 /// Ends well when the kernel only said no: a filter ends the process instead.
 fn probe(name: &str) -> ExitCode {
     let parent = getppid();
-    if let Err(reason) = child::confined(Isolation::Full, 64 << 20) {
+    if let Err(reason) = child::confined(Isolation::Filter, 64 << 20) {
         eprintln!("{reason}");
         return ExitCode::from(3);
     }

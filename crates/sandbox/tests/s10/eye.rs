@@ -54,7 +54,11 @@ pub(crate) fn children_of(process: &str) -> Vec<u32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
     let lists = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
     let ids: Vec<u32> = lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect();
-    ids.into_iter().filter(|id| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "code-child")).collect()
+    ids.into_iter()
+        .filter(|id| {
+            fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "code-child" || name.starts_with("python"))
+        })
+        .collect()
 }
 
 /// A line of a process's status.

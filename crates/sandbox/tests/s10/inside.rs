@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::eye::{children, status};
-use crate::sandbox::{run, sandbox};
+use crate::sandbox::{has_namespaces, run, sandbox};
 
 #[tokio::test]
 async fn a_child_has_no_files_no_network_no_environment_and_no_way_back() {
@@ -30,6 +30,9 @@ async fn a_child_has_no_files_no_network_no_environment_and_no_way_back() {
         fs::read_dir(format!("/proc/{id}/fd")).unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok()).collect();
     open.sort_unstable();
     assert_eq!(open, [0, 1, 2], "no descriptor of its parent");
+    if !has_namespaces().await {
+        return;
+    }
     for space in ["user", "net", "mnt", "ipc", "uts", "cgroup"] {
         let of = |who: &str| fs::read_link(format!("/proc/{who}/ns/{space}")).unwrap();
         assert_ne!(of(&id.to_string()), of("self"), "{space}");
@@ -52,7 +55,7 @@ async fn an_organization_never_gets_the_child_of_another() {
     for turn in 0..12 {
         let who = [0, 1, 0, 2, 2, 1][turn % 6];
         let before: BTreeMap<u32, u64> = children().into_iter().filter_map(|id| Some((id, times(id)?))).collect();
-        run_for(&sandbox, orgs[who], json!({"code": "const end = Date.now() + 80; while (Date.now() < end);"})).await.unwrap();
+        run_for(&sandbox, orgs[who], json!({"code": "let sum = 0; for (let n = 0; n < 4e6; n++) sum += n; return sum"})).await.unwrap();
         for id in children() {
             // Whoever worked meanwhile worked for this one: a spare takes next to nothing.
             if times(id).is_some_and(|now| before.get(&id).is_some_and(|then| now >= then + 4)) {
