@@ -59,7 +59,8 @@ fn probe(name: &str) -> ExitCode {
     match name {
         "nothing" => {}
         "open a file" => drop(std::fs::read("/etc/hostname")),
-        "write a file" => drop(std::fs::write("/tmp/mainspring-probe", "x")),
+        // Nothing here may do harm when it is let through: a sabotaged build lets it.
+        "write a file" => drop(std::fs::write("/nowhere/probe", "x")),
         "list a folder" => drop(std::fs::read_dir("/")),
         "read the environment of the parent" => drop(std::fs::read(format!("/proc/{parent}/environ"))),
         "connect" => drop(TcpStream::connect("127.0.0.1:1")),
@@ -70,7 +71,7 @@ fn probe(name: &str) -> ExitCode {
         "start a thread" => drop(std::thread::Builder::new().spawn(|| ())),
         "raise its limits" => _ = setrlimit(Resource::RLIMIT_NOFILE, 64, 64),
         "become another user" => _ = setuid(Uid::from_raw(0)),
-        "mount a folder" => _ = mount(None::<&str>, "/", Some("tmpfs"), MsFlags::empty(), None::<&str>),
+        "mount a folder" => _ = mount(None::<&str>, "/nowhere", Some("tmpfs"), MsFlags::empty(), None::<&str>),
         "signal the parent" => _ = kill(parent, Signal::SIGURG),
         "leave the namespaces" => _ = unshare(CloneFlags::CLONE_NEWUSER),
         "trace itself" => _ = ptrace::traceme(),
