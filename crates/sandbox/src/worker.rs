@@ -16,7 +16,7 @@ use crate::sabotage::{Switch, is_on};
 use crate::watch;
 
 /// How often the memory of a child that takes its time is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The longest that a child may take to give everything up.
 const START: Duration = Duration::from_secs(20);
@@ -125,7 +125,7 @@ impl Worker {
             Err(_) => over(Cause::Time),
             Ok(Err(Some(cause))) => over(cause),
             // An interpreter that finds no memory for its own needs gives itself up.
-            Ok(Err(None)) if seen >= self.base.saturating_add(limits.memory / 2) => over(Cause::Memory),
+            Ok(Err(None)) if seen >= self.base.saturating_add(limits.memory / 4) => over(Cause::Memory),
             Ok(Err(None)) => Verdict::Died(self.end().await),
             Ok(Ok(Verdict::Failed(mut failure))) if failure.cause == Cause::Vague => {
                 let peak = id.and_then(watch::peak).unwrap_or(0);
