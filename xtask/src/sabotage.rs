@@ -20,6 +20,7 @@ struct Sabotage {
 
 const SERVER: &str = "mainspring-server";
 const PROVIDERS: &str = "mainspring-providers";
+const SANDBOX: &str = "mainspring-sandbox";
 
 const ALL: &[Sabotage] = &[
     Sabotage {
@@ -93,6 +94,18 @@ const ALL: &[Sabotage] = &[
         package: SERVER,
         test: "gates::s8::bombs_cost_little",
         found_as: &["was taken in", "MiB more"],
+    },
+    Sabotage {
+        switch: "code-unconfined",
+        package: SANDBOX,
+        test: "s10::probes::whatever_asks_the_kernel_for_more_is_ended",
+        found_as: &["not ended by the filter"],
+    },
+    Sabotage {
+        switch: "code-memory-unchecked",
+        package: SANDBOX,
+        test: "s10::nothing_gets_out_and_no_limit_is_overshot",
+        found_as: &["a child held"],
     },
 ];
 

@@ -19,6 +19,7 @@ mod fields;
 mod graph;
 mod grow;
 mod inputs;
+mod javascript;
 mod join;
 mod json_text;
 mod layout;

@@ -11,6 +11,7 @@ use super::code;
 use super::compile::Compiler;
 use super::compiled::PerItemParam;
 use super::inputs;
+use super::javascript;
 use super::problems::Problems;
 use super::references::{PER_EVENT, PER_ITEM};
 use super::schema_error;
@@ -109,6 +110,7 @@ pub(crate) fn validate(
     validators: &mut Validators,
     problems: &mut Problems<'_>,
 ) {
+    code_reads(params, action, spec, pointer, problems);
     let Some(validator) = validators.of(action, spec) else { return };
     let instance = Value::Object(params.clone());
     for error in validator.iter_errors(&instance) {
@@ -137,6 +139,20 @@ pub(crate) fn validate(
             } else {
                 problems.push(problem);
             }
+        }
+    }
+}
+
+/// User code that no run could ever read, at its line.
+fn code_reads(params: &Map<String, Value>, action: &str, spec: &ActionSpec, pointer: &str, problems: &mut Problems<'_>) {
+    for (name, value) in params {
+        let media_type = &spec.params["properties"][name]["contentMediaType"];
+        if spec.param_kind(name) != ParamKind::Literal || media_type != javascript::MEDIA_TYPE {
+            continue;
+        }
+        if let Some((line, column, why)) = value.as_str().and_then(javascript::misfit) {
+            let message = format!("{action}: line {line} of \"{name}\", column {column}: {why}");
+            problems.push_within(Problem::new(code::INVALID_PARAMS, pointer_join(pointer, name), message), line, column);
         }
     }
 }

@@ -128,7 +128,11 @@ pub fn catalog() -> BuiltIns {
     }));
     let mut sql = action("sql", object(json!({"sql": {"type": "string"}, "args": {}}), &["sql"]));
     sql.spec.param_kinds = kinds([("sql", ParamKind::Literal)]);
+    let code = json!({"code": {"type": "string", "contentMediaType": "text/javascript"}, "input": {}});
+    let mut javascript = action("javascript", object(code, &["code"]));
+    javascript.spec.param_kinds = kinds([("code", ParamKind::Literal)]);
     BuiltIns::new([
+        provider("code", [javascript]),
         provider("http", [request]),
         provider("logic", [branch, switch, set, filter, map]),
         provider("test", [read, sql, action("write", any()), action("fail", any())]),

@@ -32,6 +32,27 @@ fn written_values_fit_the_schema() {
 }
 
 #[test]
+fn code_that_no_run_could_read_is_told_at_its_line() {
+    good(
+        "name: A\nsteps:\n  - action: code.javascript\n    params:\n      code: |\n        // ${never} scanned\n        return await `${input.a}`\n",
+    );
+    all(&[
+        (
+            "name: A\nsteps:\n  - action: code.javascript\n    params:\n      code: |\n        const a = 1;\n        return a +;\n",
+            "7:19 /steps/0/params/code INVALID_PARAMS: code.javascript: line 2 of \"code\", column 11: this cannot stand here",
+        ),
+        (
+            "name: A\nsteps: [{action: code.javascript, params: {code: 'return 1 })(); (function () {'}}]\n",
+            "2:65 /steps/0/params/code INVALID_PARAMS: code.javascript: line 1 of \"code\", column 15: the function ends before its body does",
+        ),
+        (
+            "name: A\nsteps: [{action: code.javascript, params: {code: 5}}]\n",
+            "2:50 /steps/0/params/code INVALID_PARAMS: code.javascript: the param \"code\" must be text, found the number 5",
+        ),
+    ]);
+}
+
+#[test]
 fn what_hangs_on_an_expression_is_left_to_the_run() {
     good(
         "name: A\nsteps: [{action: http.request, params: {url: \"${inputs.u}\", method: \"${inputs.m}\", timeout: \"${inputs.t}\", tags: [\"${inputs.a}\"], headers: {a: \"x${inputs.b}\"}}}]\n",

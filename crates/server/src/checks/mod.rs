@@ -1,5 +1,6 @@
 //! What has to hold before the server opens its port: named checks, each critical or not, shared by the start and `doctor`.
 
+mod code;
 mod database;
 mod exposure;
 mod fix;
@@ -43,6 +44,7 @@ pub const NAMES: &[(&str, bool, &str)] = &[
     ("clock", true, "the machine's time can be true, agrees with the database's, and is not before the newest run"),
     ("providers", true, "every provider has its actions, and each its schema"),
     ("plan files", false, "every file of the plan folder would load; one that would not keeps its last good version"),
+    ("code", false, "a process for users' code starts and is held back as `code.isolation` says; if not, what is missing"),
     ("redis", false, "the configured Redis answers; without it live updates of other nodes take about a second"),
     ("smtp", false, "the configured mail server lets itself be greeted and logged in to; without one mails stay in the log, or wait"),
     ("sentry", false, "the DSN for error reports is one; without one errors stand in the log"),
@@ -142,6 +144,7 @@ pub(crate) async fn of_parts(settings: &Settings, app: &App) -> Vec<Check> {
     checks.push(database::clock(app).await);
     checks.push(machine::providers(&*app.catalog));
     checks.push(plans::readable(settings.plans.as_deref(), &*app.catalog));
+    checks.push(code::runs(settings).await);
     checks.push(redis::answers(settings).await);
     checks.push(smtp::answers(settings).await);
     checks.push(sentry::reads(settings));
@@ -185,6 +188,7 @@ pub(crate) async fn all(settings: &Settings, catalog: impl AsyncFnOnce() -> Arc<
     checks.push(machine::providers(&*catalog));
     checks.push(machine::port(settings));
     checks.push(plans::readable(folder, &*catalog));
+    checks.push(code::runs(settings).await);
     checks.push(redis::answers(settings).await);
     checks.push(smtp::answers(settings).await);
     checks.push(sentry::reads(settings));

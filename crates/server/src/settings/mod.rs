@@ -1,5 +1,6 @@
 //! The program's settings in one typed place: flag, else variable, else file, else default, and where each came from.
 
+pub mod code;
 mod file;
 mod page;
 mod read;
@@ -28,6 +29,7 @@ use crate::roles::Roles;
 use crate::tags::Tags;
 use crate::traces::Terms as TraceTerms;
 
+pub use code::Code;
 pub use file::{File, find};
 pub use page::page;
 pub use read::{Flag, default_data, read};
@@ -112,6 +114,8 @@ pub struct Settings {
     pub oidc: Option<Secret>,
     /// Which secrets, kept elsewhere, credentials may name.
     pub references: references::Terms,
+    /// How users' code is run.
+    pub code: Code,
     /// The log's filter; `None` leaves it to the command.
     pub log: Option<String>,
     /// Its lines are JSON; `None` leaves it to the environment.
@@ -171,6 +175,7 @@ impl Default for Settings {
             issuers: Vec::new(),
             oidc: None,
             references: references::Terms::default(),
+            code: Code::default(),
             log: None,
             log_json: None,
             sources: Sources::default(),

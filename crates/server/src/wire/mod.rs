@@ -20,6 +20,7 @@ use mainspring_model::id::OrgId;
 use mainspring_model::store::copy::Head;
 use mainspring_model::store::{Store, StoreError};
 use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy};
+use mainspring_sandbox::Sandbox;
 use mainspring_store::{OpenOptions, SqliteStore};
 use mainspring_vault::{Cost, KeyRing, OsEntropy, Redactor, SigningKeys, Vault, VaultError};
 use thiserror::Error;
@@ -162,7 +163,8 @@ pub async fn join(
     let outside =
         Outside::new(settings.issuers.clone(), egress_for_issuers(settings, &egress)?, clock.clone(), settings.identity.private_issuers);
     let identity = Identity::new(signing, settings.identity.clone(), outside, Cost::STANDARD);
-    let built_ins = BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress: egress.clone() }));
+    let sandbox = Sandbox::new(settings.code.terms(settings));
+    let built_ins = built_ins(egress.clone(), sandbox);
     let catalog = Arc::new(ServerCatalog::new(built_ins, egress.clone()));
     catalog.reload(&*store).await?;
     egress_rules::reload(&egress, &*store).await?;
@@ -254,6 +256,13 @@ pub async fn join(
     });
     tokens::tell_of_reconnects(&app);
     Ok(app)
+}
+
+/// Every provider that is there without a user's doing.
+pub fn built_ins(egress: Arc<Egress>, sandbox: Arc<Sandbox>) -> BuiltIns {
+    let mut providers = mainspring_providers::built_ins(&mainspring_providers::Parts { egress });
+    providers.push(mainspring_sandbox::provider(sandbox));
+    BuiltIns::new(providers)
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

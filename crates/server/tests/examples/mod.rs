@@ -1,5 +1,6 @@
 //! The example plans of `plans/`: each is loaded, run against local servers, and looked at from both ends.
 
+mod basket_totals;
 mod daily_digest;
 mod fallback;
 mod fan_out;
@@ -17,7 +18,8 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 11] = [
+const TESTED: [&str; 12] = [
+    basket_totals::PLAN,
     daily_digest::PLAN,
     fallback::PLAN,
     fan_out::PLAN,

@@ -9,13 +9,13 @@ use mainspring_engine::run::view::{self, StepView};
 use mainspring_engine::{LoadedPlan, NoMarks, RunHandle, Start};
 use mainspring_model::clock::{Clock, FakeClock, Millis};
 use mainspring_model::credential::Secret;
-use mainspring_model::event::{BlobRef, Event, EventBody};
+use mainspring_model::event::{Attempted, BlobRef, Event, EventBody};
 use mainspring_model::id::{CredentialId, Owner, RunId};
 use mainspring_model::plan::{self, Checked, Format};
 use mainspring_model::run::{Ending, RunStatus, StepStatus};
 use mainspring_model::store::PlanSource;
 use mainspring_server::app::App;
-use mainspring_server::settings::{EgressMode, Settings};
+use mainspring_server::settings::{Code, EgressMode, Settings};
 use mainspring_server::{plans, wire};
 use mainspring_store::{OpenOptions, SqliteStore};
 use mainspring_vault::{KeyRing, OsEntropy};
@@ -45,7 +45,13 @@ pub fn folder() -> PathBuf {
 }
 
 fn settings(data: &TempDir) -> Settings {
-    Settings { data: data.path().to_owned(), dev: true, egress: EgressMode::Dev, ..Settings::default() }
+    Settings {
+        data: data.path().to_owned(),
+        dev: true,
+        egress: EgressMode::Dev,
+        code: Code::default().with_program(env!("CARGO_BIN_EXE_mainspring")),
+        ..Settings::default()
+    }
 }
 
 impl World {
@@ -186,6 +192,15 @@ impl Finished {
 
     fn ids(&self) -> Vec<&str> {
         self.steps.iter().map(|step| step.id.as_str()).collect()
+    }
+
+    /// The last attempt of a step, as the journal has it.
+    pub fn attempted(&self, path: &str) -> &Attempted {
+        let of_step = |event: &'_ Event| matches!(&event.body, EventBody::Attempted(attempted) if attempted.path == path);
+        match self.events.iter().rev().find(|event| of_step(event)).map(|event| &event.body) {
+            Some(EventBody::Attempted(attempted)) => attempted,
+            _ => panic!("{path} was not attempted"),
+        }
     }
 
     /// How many journal rows of this kind there are.
