@@ -13,6 +13,7 @@ use super::inputs::InputSpec;
 use super::near::{meant, nearest};
 use super::policy;
 use super::problems::Problems;
+use super::signature;
 use super::surroundings::Site;
 use super::trigger::{Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
 use crate::Problem;
@@ -72,6 +73,12 @@ fn trigger(
         });
         each.collect()
     });
+    let dedupe = match &doc.kind {
+        TriggerKindDoc::Webhook { dedupe: Some(value), .. } => {
+            compiler.template(value, &format!("{pointer}/dedupe"), Site::Trigger, &[], problems)
+        }
+        _ => None,
+    };
     Trigger {
         id: doc.id.clone().unwrap_or_else(|| format!("trigger_{}", place + 1)),
         kind: kind(doc, pointer, problems),
@@ -79,6 +86,7 @@ fn trigger(
         inputs: given,
         key,
         credential: doc.credential.clone(),
+        dedupe,
     }
 }
 
@@ -105,16 +113,21 @@ fn kind(doc: &TriggerDoc, pointer: &str, problems: &mut Problems<'_>) -> Trigger
             Some(every) => TriggerKind::Interval { every },
             None => TriggerKind::Manual,
         },
-        TriggerKindDoc::Webhook { path, methods, auth, respond } => {
+        TriggerKindDoc::Webhook { path, methods, auth, signature, respond, dedupe: _ } => {
             let auth = auth.unwrap_or_default();
             if auth != WebhookAuth::None && doc.credential.is_none() {
                 let message = "\"auth\" needs a \"credential\" to compare the caller's with";
+                problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
+            }
+            if signature.is_some() && doc.credential.is_none() {
+                let message = "\"signature\" needs a \"credential\" with the secret that deliveries are signed by";
                 problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
             }
             TriggerKind::Webhook(Webhook {
                 path: webhook_path(path, &format!("{pointer}/path"), problems),
                 methods: webhook_methods(methods.as_deref(), &format!("{pointer}/methods"), problems),
                 auth,
+                signature: signature.as_ref().and_then(|value| signature::read(value, &format!("{pointer}/signature"), problems)),
                 respond: respond.unwrap_or_default(),
             })
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::document_value::{Duration, Expression, Template};
+use super::signature::SignatureSchema;
 use super::trigger::{Respond, WebhookAuth};
 use crate::cron::Misfire;
 
@@ -26,7 +27,7 @@ pub struct TriggerDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Template>")]
     pub key: Option<Value>,
-    /// The name of the stored credential that `auth` compares with.
+    /// The name of the stored credential that `auth` compares with and that `signature` is checked by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// Input name → template. Without it the plan's inputs are taken by name from the body.
@@ -68,10 +69,19 @@ pub enum TriggerKindDoc {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<AuthName>")]
         auth: Option<WebhookAuth>,
+        /// How each delivery is signed; checked over the bytes as they came.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<SignatureSchema>")]
+        signature: Option<Value>,
         /// What answers the caller; `immediately` unless written.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<RespondName>")]
         respond: Option<Respond>,
+        /// What a delivery is known by: a second one of the same gets the answer of the first and starts no run. The message's own id
+        /// for a service that sends one, unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Template>")]
+        dedupe: Option<Value>,
     },
 }
 

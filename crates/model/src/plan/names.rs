@@ -57,6 +57,7 @@ pub(crate) enum Noun {
     Plan,
     Step,
     Trigger,
+    Signature,
     Repeat,
     Retry,
     Delay,
@@ -68,6 +69,7 @@ impl Noun {
             Noun::Plan => "a plan",
             Noun::Step => "a step",
             Noun::Trigger => "a trigger",
+            Noun::Signature => "signature",
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
@@ -89,7 +91,6 @@ impl Noun {
                 ("cache", "reusing a result"),
                 ("pinned", "using a fixed output instead of calling"),
             ],
-            Noun::Trigger => &[("signature", "checking a webhook's signature"), ("dedupe", "dropping repeated deliveries")],
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -145,6 +146,10 @@ impl Noun {
             Noun::Repeat => match name {
                 "while" => ("until", "the opposite condition"),
                 "max_iterations" | "limit" => ("max", ""),
+                _ => return None,
+            },
+            Noun::Signature => match name {
+                "algo" | "hash" => ("algorithm", ""),
                 _ => return None,
             },
             Noun::Delay => return None,

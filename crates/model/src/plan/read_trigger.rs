@@ -64,7 +64,7 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
             let every = needed(fields, "every", "how long from one run to the next", problems).cloned();
             (TriggerKindDoc::Interval { every: every.unwrap_or_default() }, &["every"])
         }
-        "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "respond"]),
+        "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "signature", "respond", "dedupe"]),
         other => {
             let pointer = fields.at("type");
             match names::LATER_TRIGGERS.iter().find(|(later, _)| *later == other) {
@@ -107,7 +107,10 @@ fn webhook(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
         path: fields.text("path", problems).unwrap_or_default(),
         methods: fields.texts("methods", problems),
         auth: fields.word("auth", &AUTH, problems),
+        // One that is empty would leave open what its author meant to close.
+        signature: fields.filled("signature", problems).cloned(),
         respond: fields.word("respond", &RESPOND, problems),
+        dedupe: fields.filled("dedupe", problems).cloned(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::signature::Signature;
 use crate::cron::{Cron, Misfire};
 use crate::expr::{Expr, Template};
 
@@ -17,6 +18,8 @@ pub struct Trigger {
     pub inputs: Option<Vec<(String, Template)>>,
     pub key: Option<Template>,
     pub credential: Option<String>,
+    /// Gives what a delivery is known by: a second one of the same starts no run.
+    pub dedupe: Option<Template>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct Webhook {
     /// Upper case; `POST` unless written.
     pub methods: Vec<String>,
     pub auth: WebhookAuth,
+    /// What each delivery must be signed by.
+    pub signature: Option<Signature>,
     pub respond: Respond,
 }
 

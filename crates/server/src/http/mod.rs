@@ -75,7 +75,9 @@ mod versions;
 mod webhook;
 mod webhook_answer;
 mod webhook_auth;
+mod webhook_challenge;
 mod webhook_request;
+mod webhook_signature;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};

@@ -13,11 +13,12 @@ mod orders_data;
 mod orders_report;
 mod poll_until_ready;
 mod serving;
+mod stripe_payments;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 11] = [
+const TESTED: [&str; 12] = [
     daily_digest::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
@@ -28,5 +29,6 @@ const TESTED: [&str; 11] = [
     order::PLAN,
     orders_report::PLAN,
     poll_until_ready::PLAN,
+    stripe_payments::PLAN,
     welcome_team::PLAN,
 ];

@@ -22,6 +22,7 @@ mod promptness;
 mod r1;
 mod s13;
 mod s6;
+mod s7;
 mod s8;
 mod sealed;
 mod slots;

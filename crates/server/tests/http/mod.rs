@@ -35,5 +35,6 @@ mod serving;
 mod steps;
 mod waiting;
 mod webhook_answers;
+mod webhook_signatures;
 mod webhooks;
 pub mod world;
