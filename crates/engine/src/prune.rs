@@ -2,14 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use mainspring_model::store::{SIGNAL_KEPT, StoreError};
+
 use crate::engine::Engine;
 
-/// Runs removed in one transaction.
+/// Runs, or signals, removed in one transaction.
 const BATCH: u32 = 200;
 /// Between two looks, in milliseconds.
 const EVERY: i64 = 60_000;
-/// How long signals are kept, in milliseconds.
-const SIGNALS_KEPT: i64 = 30 * 86_400_000;
 /// Old signals go at every so-manieth look: the first one, and then hourly.
 const SIGNALS_EVERY: u32 = 60;
 
@@ -20,21 +20,25 @@ impl Engine {
         let mut looks: u32 = 0;
         while !inner.draining.load(Ordering::Acquire) {
             inner.clock.sleep_until(inner.clock.now().saturating_add(EVERY)).await;
-            if looks.is_multiple_of(SIGNALS_EVERY)
-                && let Err(error) = inner.store.prune_signals(inner.clock.now().saturating_sub(SIGNALS_KEPT)).await
-            {
-                tracing::error!(%error, "old signals could not be removed; trying again in an hour");
+            if looks.is_multiple_of(SIGNALS_EVERY) {
+                let before = inner.clock.now().saturating_sub(SIGNAL_KEPT);
+                in_batches("signals", || inner.store.prune_signals(before, BATCH)).await;
             }
             looks = looks.wrapping_add(1);
-            loop {
-                match inner.store.prune(&inner.settings.retention, BATCH).await {
-                    Ok(0) => break,
-                    Ok(_) => tokio::task::yield_now().await,
-                    Err(error) => {
-                        tracing::error!(%error, "old runs could not be removed; trying again in a minute");
-                        break;
-                    }
-                }
+            in_batches("runs", || inner.store.prune(&inner.settings.retention, BATCH)).await;
+        }
+    }
+}
+
+/// Until nothing old is left, or the store refuses: the next look tries again.
+async fn in_batches<Gone: Future<Output = Result<u64, StoreError>>>(what: &str, batch: impl Fn() -> Gone) {
+    loop {
+        match batch().await {
+            Ok(0) => return,
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::error!(%error, "old {what} could not be removed; trying again later");
+                return;
             }
         }
     }

@@ -315,5 +315,5 @@ not_kept!(SignalStore {
     fn wait_for(OrgId, &str) -> Option<WaitRecord>;
     fn put_signal(&NewSignal) -> Told;
     fn signals(OrgId, &str, Millis, Option<SignalId>, u32) -> Vec<SignalRecord>;
-    fn prune_signals(Millis) -> u64;
+    fn prune_signals(Millis, u32) -> u64;
 });

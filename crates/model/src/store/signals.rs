@@ -80,6 +80,9 @@ pub struct WaitRecord {
     pub created_at: Millis,
 }
 
+/// How long a signal is kept, in milliseconds; longer while its run has yet to see it.
+pub const SIGNAL_KEPT: Millis = 30 * 86_400_000;
+
 #[async_trait]
 pub trait SignalStore: Send + Sync {
     /// Notes that a step waits, in place of what was noted for its path. Durable when this returns: a signal that comes later
@@ -89,7 +92,8 @@ pub trait SignalStore: Send + Sync {
     /// Forgets the wait of a step, or all of the run; nothing when there is none.
     async fn delete_waits(&self, org: OrgId, run: RunId, path: Option<&str>) -> Result<(), StoreError>;
 
-    /// Waits whose topic begins so, newest first, at most `limit`; of runs that have not ended.
+    /// Waits whose topic begins so, newest first, at most `limit`: of runs that have not ended, and without those that have their
+    /// one answer already.
     async fn list_waits(&self, org: OrgId, topics: &str, limit: u32) -> Result<Vec<WaitRecord>, StoreError>;
 
     /// The wait for this very topic, while its run goes on.
@@ -108,6 +112,7 @@ pub trait SignalStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<SignalRecord>, StoreError>;
 
-    /// Removes signals from before this moment, and waits of runs that have ended. Returns how many signals.
-    async fn prune_signals(&self, before: Millis) -> Result<u64, StoreError>;
+    /// Removes signals from before this moment, and waits of runs that have ended, at most `batch` of each. Returns how many of
+    /// both; 0 when there are no more.
+    async fn prune_signals(&self, before: Millis, batch: u32) -> Result<u64, StoreError>;
 }

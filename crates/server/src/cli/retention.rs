@@ -1,6 +1,7 @@
 //! `mainspring retention`: what is removed by age and number, before it is.
 
 use clap::Args;
+use mainspring_model::store::SIGNAL_KEPT;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cx: &Cx, retention: &Retention) -> Result<Exit, Failure>
                     some => removed += some,
                 }
             }
+            while app.store.prune_signals(app.clock.now() - SIGNAL_KEPT, BATCH).await? > 0 {}
         }
         Ok::<_, Failure>((found, removed))
     };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::api::{Api, Shared};
+use super::api::Shared;
 use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
@@ -86,16 +86,11 @@ pub async fn list_approvals(State(api): Shared, caller: Caller) -> Refusable<Rep
     let reach = Reach::of(&api, &caller).await?;
     let mut approvals = Vec::new();
     for wait in api.store.list_waits(org, &approval_topic(""), MOST).await? {
-        if is_seen(&reach, &wait) && !is_answered(&api, &wait).await? {
+        if is_seen(&reach, &wait) {
             approvals.push(ApprovalEntry::from(wait));
         }
     }
     Ok(Reply::ok(&ApprovalList { total: approvals.len(), approvals }))
-}
-
-/// Between an answer and the moment that its run goes on there is a wait with an answer.
-async fn is_answered(api: &Api, wait: &WaitRecord) -> Refusable<bool> {
-    Ok(!api.store.signals(wait.org, &wait.topic, 0, None, 1).await?.is_empty())
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -39,19 +39,38 @@ pub struct InvitationSeen {
 
 /// A token names an invitation, and none that this caller cannot use is told apart from one that does not exist.
 async fn find(api: &Api, caller: &Caller, token: &str) -> Refusable<InvitationRecord> {
-    let unknown = || Problem::not_found("an invitation with this token");
-    let token = Token::parse(PREFIX, token.trim()).map_err(|_| unknown())?;
-    let record = api.store.invitation_by_hash(&token.hash().0).await?.ok_or_else(unknown)?;
+    let record = known(api, token).await?;
     if let Some(email) = &record.email {
         let user = api.store.user(caller.owner.user).await?;
         if user.is_none_or(|user| email_key(&user.email) != email_key(email)) {
             return Err(denied("this invitation is for another e-mail address; sign in with that one".to_owned()));
         }
     }
+    Ok(record)
+}
+
+async fn known(api: &Api, token: &str) -> Refusable<InvitationRecord> {
+    let unknown = || Problem::not_found("an invitation with this token");
+    let token = Token::parse(PREFIX, token.trim()).map_err(|_| unknown())?;
+    let record = api.store.invitation_by_hash(&token.hash().0).await?.ok_or_else(unknown)?;
     if api.store.erasure_of(record.org).await?.is_some() {
         return Err(unknown());
     }
     Ok(record)
+}
+
+/// Whether an open invitation is for this very address. One for anybody who has the link makes nobody an account: it could make any number.
+///
+/// # Errors
+/// 404 when there is none, 403 when it is for another address, 409 `INVITATION_ENDED`.
+pub async fn names(api: &Api, token: &str, address: &str) -> Refusable<bool> {
+    let record = known(api, token).await?;
+    let Some(email) = &record.email else { return Ok(false) };
+    if email_key(address.trim()) != email_key(email) {
+        return Err(denied("this invitation is for another e-mail address; register with that one".to_owned()));
+    }
+    open(&record, api.clock.now())?;
+    Ok(true)
 }
 
 fn open(record: &InvitationRecord, now: Millis) -> Refusable<()> {

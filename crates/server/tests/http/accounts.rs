@@ -74,6 +74,7 @@ async fn registering_can_be_closed_and_weak_passwords_are_refused() {
     assert_eq!((&me.body["operator"], &me.body["organization"]["slug"]), (&json!(true), &json!("main")));
     let closed = world.post("/api/auth/register", wanted).await;
     assert_eq!((closed.status.as_u16(), &closed.body["code"]), (503, &json!("REGISTRATION_CLOSED")));
+    who_is_invited_is_let_in(&world, &access).await;
 
     let (world, _) = people::world().await;
     for weak in ["short", "password123", "1234567890", "ada@example.org1", "qwertyuiop"] {
@@ -83,6 +84,30 @@ async fn registering_can_be_closed_and_weak_passwords_are_refused() {
     }
     let answer = world.post("/api/auth/register", json!({"email": "not an address", "password": PASSWORD})).await;
     assert_eq!((answer.status.as_u16(), &answer.body["errors"][0]["pointer"]), (422, &json!("/email")));
+}
+
+/// Where registering is closed.
+async fn who_is_invited_is_let_in(world: &World, owner: &str) {
+    let invite = async |body: Value| {
+        let made = post(world, "/api/organizations/main/invitations", owner, body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.body["token"].as_str().unwrap().to_owned()
+    };
+    let register = async |email: &str, token: &str| {
+        let answer = world.post("/api/auth/register", json!({"email": email, "password": PASSWORD, "invitation": token})).await;
+        (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = |status: u16, code: &str| (status, code.to_owned());
+    let to_ada = invite(json!({"role": "member", "email": "Ada@example.org"})).await;
+    let to_anybody = invite(json!({"role": "member"})).await;
+    assert_eq!(register("eve@example.org", &to_anybody).await, refused(503, "REGISTRATION_CLOSED"));
+    assert_eq!(register("eve@example.org", &to_ada).await.0, 403);
+    assert_eq!(register("ada@example.org", "msi_made_up").await, refused(404, "NOT_FOUND"));
+    assert_eq!(register("ada@example.org", &to_ada).await.0, 201);
+    let (access, _) = tokens(world, "ada@example.org").await;
+    let accepted = post(world, "/api/invitations/accept", &access, json!({"token": to_ada})).await;
+    assert_eq!((accepted.status.as_u16(), &accepted.body["slug"]), (200, &json!("main")), "{}", accepted.text);
+    assert_eq!(register("ada@example.org", &to_ada).await, refused(409, "INVITATION_ENDED"));
 }
 
 #[tokio::test]

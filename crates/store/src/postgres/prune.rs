@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
 use mainspring_model::id::OrgId;
-use mainspring_model::store::{Prunable, Retention};
+use mainspring_model::store::{Prunable, Retention, SIGNAL_KEPT};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -57,6 +57,8 @@ impl PostgresStore {
         all.push(prunable("plan_versions", &versions.fetch_one(&mut *session).await?)?);
         let answers = session.query("select count(org_id), min(started_at) from idempotency where started_at <= $1");
         all.push(prunable("remembered_answers", &answers.bind(Stamp(now - ANSWER_KEPT)).fetch_one(&mut *session).await?)?);
+        let signals = session.query("select count(org_id), min(received_at) from signals where received_at < $1");
+        all.push(prunable("signals", &signals.bind(Stamp(now - SIGNAL_KEPT)).fetch_one(&mut *session).await?)?);
         session.end().await?;
         Ok(all)
     }

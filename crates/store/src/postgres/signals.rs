@@ -88,7 +88,7 @@ impl SignalStore for PostgresStore {
         self.within(found).await
     }
 
-    async fn prune_signals(&self, before: Millis) -> Result<u64, StoreError> {
+    async fn prune_signals(&self, before: Millis, batch: u32) -> Result<u64, StoreError> {
         let done = async {
             let mut session = self.write(Scope::Queue).await?;
             let sql = "select distinct org_id from signals where received_at < $1 union select distinct org_id from waits";
@@ -97,12 +97,10 @@ impl SignalStore for PostgresStore {
             for row in rows {
                 let org: Uuid = row.try_get(0)?;
                 session.enter(Scope::Org(OrgId(org))).await?;
-                let sql = "delete from signals as s where s.org_id = $1 and s.received_at < $2 and (not s.sole or not exists \
-                     (select from waits as w where w.org_id = $1 and w.topic = s.topic))";
-                gone += session.query(sql).bind(org).bind(Stamp(before)).execute(&mut *session).await?.rows_affected();
-                let sql = "delete from waits as w where w.org_id = $1 and not exists \
-                     (select from runs as r where r.org_id = $1 and r.id = w.run_id and r.finished_at is null)";
-                session.query(sql).bind(org).execute(&mut *session).await?;
+                let query = session.query(PRUNE_SIGNALS).bind(org).bind(Stamp(before)).bind(i64::from(batch));
+                gone += query.execute(&mut *session).await?.rows_affected();
+                let query = session.query(PRUNE_WAITS).bind(org).bind(i64::from(batch));
+                gone += query.execute(&mut *session).await?.rows_affected();
             }
             session.commit().await?;
             Ok(gone)
@@ -122,13 +120,26 @@ macro_rules! waits_where {
     };
 }
 
-const LIST: &str = waits_where!("starts_with(w.topic, $2) order by w.created_at desc, w.run_id desc, w.path limit $3");
+const LIST: &str = waits_where!(
+    "starts_with(w.topic, $2) and not exists \
+     (select from signals as s where s.org_id = $1 and s.topic = w.topic and s.sole) \
+     order by w.created_at desc, w.run_id desc, w.path limit $3"
+);
 const BY_TOPIC: &str = waits_where!("w.topic = $2 order by w.created_at desc limit 1");
 
 /// The columns that [`signal`] reads, in its order.
 const SIGNALS: &str = "select id, topic, data::text, received_at from signals where org_id = $1 and topic = $2 and received_at >= $3 \
      and ($4::uuid is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = $1 and s.id = $4)) \
      order by received_at, id limit $5";
+
+/// An answer that its run has yet to see stays.
+const PRUNE_SIGNALS: &str = "delete from signals where org_id = $1 and id in (select s.id from signals as s \
+     where s.org_id = $1 and s.received_at < $2 and (not s.sole or not exists \
+     (select from waits as w where w.org_id = $1 and w.topic = s.topic)) limit $3)";
+
+const PRUNE_WAITS: &str = "delete from waits where org_id = $1 and (run_id, path) in (select w.run_id, w.path from waits as w \
+     where w.org_id = $1 and not exists \
+     (select from runs as r where r.org_id = $1 and r.id = w.run_id and r.finished_at is null) limit $2)";
 
 /// Each pointer of a topic once, by steps through the index: there may be a million waits, and few pointers.
 const POINTERS: &str = "with recursive pointers (name) as (select min(key_pointer) from waits where org_id = $1 and topic = $2 union all \

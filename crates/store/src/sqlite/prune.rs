@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mainspring_model::clock::Millis;
-use mainspring_model::store::{Prunable, Retention, StoreError};
+use mainspring_model::store::{Prunable, Retention, SIGNAL_KEPT, StoreError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -63,7 +63,9 @@ impl SqliteStore {
                 all.push(prunable("plan_versions", &versions.fetch_one(&mut *connection).await?)?);
                 let answers =
                     sqlx::query("select count(*), min(started_at) from idempotency where started_at <= ?1").bind(now - ANSWER_KEPT);
-                all.push(prunable("remembered_answers", &answers.fetch_one(connection).await?)?);
+                all.push(prunable("remembered_answers", &answers.fetch_one(&mut *connection).await?)?);
+                let signals = sqlx::query("select count(*), min(received_at) from signals where received_at < ?1").bind(now - SIGNAL_KEPT);
+                all.push(prunable("signals", &signals.fetch_one(connection).await?)?);
                 Ok(all)
             })
         })

@@ -78,13 +78,31 @@ impl SignalStore for SqliteStore {
         .await
     }
 
-    async fn prune_signals(&self, before: Millis) -> Result<u64, StoreError> {
+    async fn prune_signals(&self, before: Millis, batch: u32) -> Result<u64, StoreError> {
+        // Looked for by a reader: there may be a million waits, and the writer has others to serve. A run that has ended stays so.
+        let (signals, waits) = self
+            .read(move |connection| {
+                Box::pin(async move {
+                    let query = sqlx::query_scalar(OLD_SIGNALS).bind(before).bind(i64::from(batch));
+                    let signals: Vec<i64> = query.fetch_all(&mut *connection).await?;
+                    let query = sqlx::query_as(STALE_WAITS).bind(i64::from(batch));
+                    let waits: Vec<(Vec<u8>, Vec<u8>, String)> = query.fetch_all(connection).await?;
+                    Ok((signals, waits))
+                })
+            })
+            .await?;
+        if signals.is_empty() && waits.is_empty() {
+            return Ok(0);
+        }
         self.write(async move |connection| {
-            let sql = "delete from signals where received_at < ?1 and (sole = 0 or not exists \
-                 (select 1 from waits as w where w.org_id = signals.org_id and w.topic = signals.topic))";
-            let gone = sqlx::query(sql).bind(before).execute(&mut *connection).await?.rows_affected();
-            let sql = "delete from waits where not exists (select 1 from runs as r where r.id = waits.run_id and r.finished_at is null)";
-            sqlx::query(sql).execute(connection).await?;
+            let mut gone = 0;
+            for no in &signals {
+                gone += sqlx::query("delete from signals where no = ?1").bind(no).execute(&mut *connection).await?.rows_affected();
+            }
+            for (org, run, path) in &waits {
+                let query = sqlx::query("delete from waits where org_id = ?1 and run_id = ?2 and path = ?3");
+                gone += query.bind(org).bind(run).bind(path).execute(&mut *connection).await?.rows_affected();
+            }
             Ok(gone)
         })
         .await
@@ -102,14 +120,24 @@ macro_rules! waits_where {
     };
 }
 
-const LIST: &str =
-    waits_where!("w.topic >= ?2 and w.topic < ?2 || char(1114111) order by w.created_at desc, w.run_id desc, w.path limit ?3");
+const LIST: &str = waits_where!(
+    "w.topic >= ?2 and w.topic < ?2 || char(1114111) and not exists \
+     (select 1 from signals as s where s.org_id = ?1 and s.topic = w.topic and s.sole = 1) \
+     order by w.created_at desc, w.run_id desc, w.path limit ?3"
+);
 const BY_TOPIC: &str = waits_where!("w.topic = ?2 order by w.created_at desc limit 1");
 
 /// The columns that [`signal`] reads, in its order.
 const SIGNALS: &str = "select id, topic, data, received_at from signals where org_id = ?1 and topic = ?2 and received_at >= ?3 \
      and (?4 is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = ?1 and s.id = ?4)) \
      order by received_at, id limit ?5";
+
+/// An answer that its run has yet to see stays.
+const OLD_SIGNALS: &str = "select no from signals as s where received_at < ?1 and (sole = 0 or not exists \
+     (select 1 from waits as w where w.org_id = s.org_id and w.topic = s.topic)) limit ?2";
+
+const STALE_WAITS: &str = "select org_id, run_id, path from waits as w where not exists \
+     (select 1 from runs as r where r.id = w.run_id and r.finished_at is null) limit ?1";
 
 /// Each pointer of a topic once, by steps through the index: there may be a million waits, and few pointers.
 const POINTERS: &str = "with recursive pointers (name) as (select min(key_pointer) from waits where org_id = ?1 and topic = ?2 union all \

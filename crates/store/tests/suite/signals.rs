@@ -2,7 +2,7 @@
 
 use mainspring_model::id::{OrgId, Owner, RunId, SignalId};
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::{NewSignal, Standing, WaitKey, WaitRecord};
+use mainspring_model::store::{NewSignal, Retention, SIGNAL_KEPT, Standing, WaitKey, WaitRecord};
 use serde_json::{Value, json};
 
 use super::make::{World, ending, owner};
@@ -137,13 +137,22 @@ pub async fn a_wait_goes_with_its_run(world: &World) {
     assert_eq!(listed().await, ["approval:1", "approval:2"]);
     world.store.put_signal(&NewSignal { sole: true, ..signal(world, "approval:2", json!({})) }).await.unwrap();
     world.commit(world.write(run, &[], Standing::Ended(ending(RunStatus::Success)))).await;
-    assert_eq!(listed().await, ["approval:2"], "nobody can answer a run that has ended");
+    assert_eq!(listed().await, [""; 0], "one run has ended, and the other has its answer");
     assert_eq!(world.store.wait_for(org, "callback:1").await.unwrap(), None);
     world.store.put_signal(&signal(world, "event:old", json!({}))).await.unwrap();
     world.pass(10);
-    assert_eq!(world.store.prune_signals(world.now()).await.unwrap(), 1, "the answer that a run has yet to see stays");
-    assert_eq!(world.store.signals(org, "approval:2", 0, None, 9).await.unwrap().len(), 1);
+    let old = async || {
+        let all = world.store.prunable(&Retention::default()).await.unwrap();
+        all.into_iter().find(|one| one.kind == "signals").unwrap().rows
+    };
+    assert_eq!(old().await, 0);
+    world.pass(SIGNAL_KEPT);
+    assert_eq!(old().await, 2);
+    let prune = async || world.store.prune_signals(world.now(), 1).await.unwrap();
+    assert_eq!([prune().await, prune().await, prune().await], [2, 1, 0], "one event and two waits, one of each at a time");
+    let left = world.store.signals(org, "approval:2", 0, None, 9).await.unwrap();
+    assert_eq!(left.len(), 1, "the answer that a run has yet to see stays");
     world.store.delete_waits(org, other, None).await.unwrap();
-    assert_eq!(world.store.prune_signals(world.now()).await.unwrap(), 1);
+    assert_eq!(prune().await, 1);
     assert_eq!(listed().await, [""; 0]);
 }

@@ -15,6 +15,7 @@ use super::public::{PublicWrite, account_key, attempt};
 use crate::http::api::{Api, Shared};
 use crate::http::body::BareWrite;
 use crate::http::caller::{By, Caller};
+use crate::http::invited;
 use crate::http::path::PathName;
 use crate::http::permissions::unfounded;
 use crate::http::problem::{Problem, Refusable};
@@ -34,6 +35,9 @@ pub struct Registration {
     #[schema(value_type = String, format = "password")]
     password: String,
     name: Option<String>,
+    /// Token of an invitation to this very address: lets its person in where registering is closed.
+    #[schema(example = "msi_…")]
+    invitation: Option<String>,
     /// The earlier callers' words for `name`.
     full_name: Option<String>,
     username: Option<String>,
@@ -50,16 +54,22 @@ pub struct Registered {
 
 /// Make an account
 ///
-/// Where the operator lets anybody (`MAINSPRING_ENABLE_REGISTRATION`); `REGISTRATION_CLOSED` otherwise. The account begins with an
-/// organization of its own. A link to prove the address is sent to it.
+/// Where the operator lets anybody (`MAINSPRING_ENABLE_REGISTRATION`), or by an invitation that names this address;
+/// `REGISTRATION_CLOSED` otherwise. The account begins with an organization of its own, and accepts the invitation once it is logged in.
+/// A link to prove the address is sent to it.
 #[utoipa::path(post, path = "/api/auth/register", tag = "accounts", security(()), request_body = Registration, responses((status = 201, body = Registered)))]
 pub async fn register_account(State(api): Shared, write: PublicWrite<Registration>) -> Refusable<Reply> {
     let PublicWrite { body, sender } = write;
     if !api.mode.dev && !api.identity.is_founded(&*api.store).await? {
         return Err(unfounded());
     }
-    if !api.registration_is_open() {
-        let detail = "nobody may make an account here by themselves; ask whoever administers this installation for one";
+    let invited = async || match &body.invitation {
+        Some(token) => invited::names(&api, token, &body.email).await,
+        None => Ok(false),
+    };
+    if !api.registration_is_open() && !invited().await? {
+        let detail = "nobody may make an account here by themselves; ask whoever administers this installation for one, or to be invited \
+                      with your address";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "REGISTRATION_CLOSED", detail));
     }
     attempt(&api, &sender.key("register"), &Rule::REGISTER).await?;

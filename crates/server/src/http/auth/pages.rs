@@ -53,10 +53,17 @@ pub async fn get_reset_page() -> Response {
 /// The page on which an invitation is accepted
 #[utoipa::path(get, path = "/invitations", tag = "accounts", security(()), responses((status = 200, content_type = "text/html", body = String)))]
 pub async fn get_invitation_page() -> Response {
-    let fields = r#"<p>Log in with your account here to accept.</p><label>E-mail<input name="email" type="email" required autocomplete="username"></label>
+    let fields = r#"<p>Log in with your account here to accept. Without one, choose a password of at least 10 characters.</p>
+<label><input name="new" type="checkbox" style="display:inline;width:auto"> I have no account here yet</label><label>E-mail<input name="email" type="email" required autocomplete="username"></label>
 <label>Password<input name="password" type="password" required autocomplete="current-password"></label>
 <label>Code, with a second factor<input name="totp_code" inputmode="numeric" autocomplete="one-time-code"></label>"#;
-    let script = r#"let answer = await send("/api/auth/login", typed);
+    let script = r#"const isNew = typed.new; delete typed.new;
+  if (isNew) {
+    const made = await send("/api/auth/register", { email: typed.email, password: typed.password, invitation: token });
+    if (!made.ok) { said.textContent = (await made.json()).detail; return; }
+    form.elements.new.checked = false;
+  }
+  let answer = await send("/api/auth/login", typed);
   if (answer.ok) {
     const session = await answer.json();
     if (!session.access_token) { said.textContent = "This account asks for a code of its second factor."; return; }

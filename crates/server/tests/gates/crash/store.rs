@@ -372,5 +372,5 @@ delegate!(SignalStore {
     fn wait_for(org: OrgId, topic: &str) -> Result<Option<WaitRecord>, StoreError>;
     fn put_signal(signal: &NewSignal) -> Result<Told, StoreError>;
     fn signals(org: OrgId, topic: &str, since: Millis, after: Option<SignalId>, limit: u32) -> Result<Vec<SignalRecord>, StoreError>;
-    fn prune_signals(before: Millis) -> Result<u64, StoreError>;
+    fn prune_signals(before: Millis, batch: u32) -> Result<u64, StoreError>;
 });
