@@ -56,9 +56,9 @@ pub fn known_by(trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<S
     })
 }
 
-/// The plan's inputs taken by name from the body; a plan without inputs takes anything.
+/// The plan's inputs taken by name from the body, or the event's data; a plan without inputs takes anything.
 fn by_name(plan: &Plan, seen: &Value) -> Value {
-    let body = seen.get("body").and_then(Value::as_object);
+    let body = seen.get("body").or_else(|| seen.get("event")?.get("data")).and_then(Value::as_object);
     let Some(properties) = plan.inputs.schema.as_ref().and_then(|schema| schema.get("properties")).and_then(Value::as_object) else {
         return Value::Object(Map::new());
     };

@@ -73,7 +73,12 @@ not_kept!(IntegrationStore {
 
 not_kept!(ScheduleStore {
     fn list_schedules(OrgId) -> Vec<ScheduleRecord>;
+    fn heard(ScheduleId, Millis, Option<Millis>) -> bool;
     =
+    /// Nobody does here.
+    async fn listens(&self, _: OrgId, _: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
     async fn due_schedules(&self, now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError> {
         self.ask(false, move |_, database, _| Ok(database.due_schedules(now, limit as usize))).await
     }

@@ -59,6 +59,23 @@ pub enum TriggerKindDoc {
         #[schemars(with = "Duration")]
         every: Value,
     },
+    /// By an event: one that was posted to `/api/events`, or that a step emitted.
+    Event {
+        /// Its type, such as `invoice.paid`.
+        event_type: String,
+    },
+    /// When a run of another plan ended neither in success nor by a cancellation.
+    PlanFailed {
+        /// Its name or id; any other plan unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
+    },
+    /// When a run of another plan ended, however.
+    PlanFinished {
+        /// Its name or id; any other plan unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
+    },
     /// By a call to `/api/webhook/<path>`.
     Webhook {
         path: String,

@@ -136,6 +136,8 @@ impl Noun {
                 "tz" | "time_zone" | "timeZone" => ("timezone", ""),
                 "method" => ("methods", "a list such as [POST]"),
                 "response" => ("respond", ""),
+                "event" | "event_name" | "topic" => ("event_type", ""),
+                "plan_id" | "plan_name" | "workflow" => ("plan", ""),
                 _ => return None,
             },
             Noun::Retry => match name {
@@ -168,10 +170,7 @@ pub(crate) struct Foreign {
 
 /// Triggers of a later version.
 pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
-    ("event", "starting by an event"),
     ("poll", "starting by polling a service"),
-    ("plan_failed", "starting when another plan failed"),
-    ("plan_finished", "starting when another plan finished"),
     ("email", "starting by mail"),
     ("folder", "starting by a file in a folder"),
     ("form", "starting by a form"),

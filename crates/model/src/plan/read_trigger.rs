@@ -12,7 +12,7 @@ use super::trigger::{Respond, WebhookAuth};
 use crate::Problem;
 use crate::cron::Misfire;
 
-const TYPES: [&str; 4] = ["cron", "interval", "webhook", "manual"];
+const TYPES: [&str; 7] = ["cron", "interval", "webhook", "event", "plan_failed", "plan_finished", "manual"];
 const MISFIRE: [(&str, Misfire); 3] = [("fire_once", Misfire::FireOnce), ("skip", Misfire::Skip), ("fire_all", Misfire::FireAll)];
 const AUTH: [(&str, WebhookAuth); 3] = [("none", WebhookAuth::None), ("basic", WebhookAuth::Basic), ("header", WebhookAuth::Header)];
 const RESPOND: [(&str, Respond); 3] = [("immediately", Respond::Immediately), ("last_step", Respond::LastStep), ("step", Respond::Step)];
@@ -65,6 +65,13 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
             (TriggerKindDoc::Interval { every: every.unwrap_or_default() }, &["every"])
         }
         "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "signature", "respond", "dedupe"]),
+        "event" => {
+            needed(fields, "event_type", "the type of the events that start it, such as invoice.paid", problems);
+            let event_type = fields.text("event_type", problems).unwrap_or_default();
+            (TriggerKindDoc::Event { event_type }, &["event_type"])
+        }
+        "plan_failed" => (TriggerKindDoc::PlanFailed { plan: fields.text("plan", problems) }, &["plan"]),
+        "plan_finished" => (TriggerKindDoc::PlanFinished { plan: fields.text("plan", problems) }, &["plan"]),
         other => {
             let pointer = fields.at("type");
             match names::LATER_TRIGGERS.iter().find(|(later, _)| *later == other) {

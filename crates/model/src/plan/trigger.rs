@@ -25,9 +25,30 @@ pub struct Trigger {
 #[derive(Clone, Debug)]
 pub enum TriggerKind {
     Manual,
-    Cron { cron: Box<Cron>, expression: String, timezone: Option<String>, misfire: Misfire },
-    Interval { every: Duration },
+    Cron {
+        cron: Box<Cron>,
+        expression: String,
+        timezone: Option<String>,
+        misfire: Misfire,
+    },
+    Interval {
+        every: Duration,
+    },
     Webhook(Webhook),
+    /// By an event of this type.
+    Event {
+        event_type: String,
+    },
+    /// By the end of another plan's run.
+    PlanEnd(PlanEnd),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanEnd {
+    /// Its name or id; any but the own one when `None`.
+    pub plan: Option<String>,
+    /// Ends that are neither success nor a cancellation.
+    pub failed_only: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

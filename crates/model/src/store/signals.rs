@@ -35,6 +35,8 @@ pub struct Told {
     pub signal: SignalRecord,
     /// It was not known before.
     pub new: bool,
+    /// Triggers listen to its topic, and are due.
+    pub heard: bool,
     /// Runs that were waiting for it. Those that wait as a row are due now.
     pub woken: Vec<RunId>,
 }
@@ -99,7 +101,8 @@ pub trait SignalStore: Send + Sync {
     /// The wait for this very topic, while its run goes on.
     async fn wait_for(&self, org: OrgId, topic: &str) -> Result<Option<WaitRecord>, StoreError>;
 
-    /// Keeps a signal and wakes the runs that wait for it: both, or neither.
+    /// Keeps a signal, wakes the runs that wait for it and makes the triggers due that listen to it: all of it, or nothing. For those who
+    /// listen a signal that is kept later has no earlier `received_at`.
     async fn put_signal(&self, signal: &NewSignal) -> Result<Told, StoreError>;
 
     /// Signals of a topic that came at `since` or later, oldest first, at most `limit`; `after` is the last one seen.

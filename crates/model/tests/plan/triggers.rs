@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mainspring_model::cron::Misfire;
 use mainspring_model::plan::signature::{HmacAlgorithm, HmacEncoding, HmacForm, Service, Signature};
-use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook, WebhookAuth};
+use mainspring_model::plan::trigger::{PlanEnd, Respond, TriggerKind, Webhook, WebhookAuth};
 
 use super::{all, good};
 
@@ -70,9 +70,12 @@ fn bad_triggers() {
         ),
         (
             &with("type: webhok, path: a"),
-            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook or manual, not \"webhok\" (write webhook)",
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
         ),
-        (&with("path: a"), "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook or manual"),
+        (
+            &with("path: a"),
+            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, event, plan_failed, plan_finished or manual",
+        ),
         (
             &with("type: webhook, path: a, inputs: {amout: 1}"),
             "4:39 /triggers/0/inputs/amout INVALID_INPUT: the plan has no input \"amout\"; did you mean \"amount\"? (write amount)",
@@ -118,6 +121,18 @@ fn triggers_are_compiled() {
     let hook = &plan.triggers[3];
     assert!(hook.condition.is_some() && hook.key.is_some() && hook.inputs.as_ref().is_some_and(|inputs| inputs.len() == 1));
     assert_eq!(hook.credential.as_deref(), Some("shop"));
+}
+
+#[test]
+fn triggers_that_listen() {
+    let plan = good(
+        "name: A\ntriggers:\n  - {type: event, event_type: invoice.paid, if: trigger.event.data.sum > 5}\n  - {type: plan_failed}\n  - {type: plan_finished, plan: B}\nsteps: []\n",
+    )
+    .plan;
+    assert!(matches!(&plan.triggers[0].kind, TriggerKind::Event { event_type } if event_type == "invoice.paid"));
+    let end = |plan: Option<&str>, failed_only| PlanEnd { plan: plan.map(str::to_owned), failed_only };
+    assert!(matches!(&plan.triggers[1].kind, TriggerKind::PlanEnd(wanted) if *wanted == end(None, true)));
+    assert!(matches!(&plan.triggers[2].kind, TriggerKind::PlanEnd(wanted) if *wanted == end(Some("B"), false)));
 }
 
 #[test]

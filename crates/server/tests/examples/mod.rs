@@ -1,6 +1,7 @@
 //! The example plans of `plans/`: each is loaded, run against local servers, and looked at from both ends.
 
 mod daily_digest;
+mod failure_desk;
 mod fallback;
 mod fan_out;
 mod folder;
@@ -18,8 +19,9 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 12] = [
+const TESTED: [&str; 13] = [
     daily_digest::PLAN,
+    failure_desk::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
     github_webhook::PLAN,

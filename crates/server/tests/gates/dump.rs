@@ -1,6 +1,6 @@
 //! The journal as it lies on disk: read through the store from a copy of a dead server's data folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,17 +32,17 @@ pub async fn dump(data: &Path, copy: &Path) -> Vec<RunDump> {
     runs
 }
 
-/// The ids of all runs that are there, in the same way.
-pub async fn ids(data: &Path, copy: &Path) -> BTreeSet<String> {
+/// All runs that are there as lists show them, in the same way.
+pub async fn summaries(data: &Path, copy: &Path) -> Vec<RunSummary> {
     let store = copied(data, copy).await;
-    let mut ids = BTreeSet::new();
+    let mut runs = Vec::new();
     let mut paging = Paging { limit: 200, cursor: None };
     loop {
         let page = store.list_runs(OrgId::LOCAL, &RunFilter::default(), &paging).await.unwrap();
-        ids.extend(page.items.into_iter().map(|run| run.id.to_string()));
+        runs.extend(page.items);
         paging.cursor = page.next_cursor;
         if paging.cursor.is_none() {
-            return ids;
+            return runs;
         }
     }
 }

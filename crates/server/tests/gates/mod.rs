@@ -6,6 +6,7 @@ pub mod clock;
 mod crash;
 pub mod dice;
 mod dump;
+mod events;
 mod fairness;
 mod keys;
 mod last;

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::client::{Answer, Client, Gone};
 use super::clock::{asked, now, pause, wall_ms};
 use super::dice::Dice;
-use super::dump::ids;
+use super::dump::summaries;
 use super::process::Server;
 
 const SECRET: &[u8] = b"a secret of 32 bytes for a flood";
@@ -170,7 +170,7 @@ fn a_flood_of_webhooks_loses_and_doubles_nothing() {
 /// Every run that is on disk; the server is killed for it and started again.
 async fn known(server: &mut Server, folder: &std::path::Path, name: &str) -> BTreeSet<String> {
     server.kill();
-    let known = ids(server.data(), &folder.join(name)).await;
+    let known = summaries(server.data(), &folder.join(name)).await.into_iter().map(|run| run.id.to_string()).collect();
     server.start().await;
     known
 }

@@ -17,6 +17,7 @@ mod isolation;
 mod issuer;
 mod keys;
 mod limits;
+mod listeners;
 pub mod live;
 mod matrix;
 mod metrics;

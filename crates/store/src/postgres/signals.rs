@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, given, kept};
-use super::{PostgresStore, at};
+use super::{PostgresStore, at, schedules};
 use crate::shared::json::{json, text_of};
 use crate::shared::signals::keys_of;
 
@@ -203,8 +203,14 @@ async fn put_signal(new: &NewSignal, session: &mut Session) -> Result<Told, Fail
             .bind(new.sole)
             .fetch_one(&mut **session)
             .await?;
-        return Ok(Told { signal: signal(&row)?, new: false, woken: Vec::new() });
+        return Ok(Told { signal: signal(&row)?, new: false, heard: false, woken: Vec::new() });
     }
+    // An answer is nobody's to listen to.
+    let listeners = if new.sole { None } else { schedules::hear(new.org, &new.topic, now, session).await? };
+    let (heard, now) = match listeners {
+        Some(looked) => (true, behind(new, now.max(looked), session).await?),
+        None => (false, now),
+    };
     let pointers = session.query(POINTERS).bind(org).bind(kept(&new.topic)).fetch_all(&mut **session).await?;
     let pointers = pointers.iter().map(|row| row.try_get(0).map(given)).collect::<Result<Vec<String>, _>>()?;
     let mut woken = Vec::new();
@@ -215,7 +221,15 @@ async fn put_signal(new: &NewSignal, session: &mut Session) -> Result<Told, Fail
         }
     }
     let signal = SignalRecord { id: new.id, topic: new.topic.clone(), data: new.data.clone(), received_at: now };
-    Ok(Told { signal, new: true, woken })
+    Ok(Told { signal, new: true, heard, woken })
+}
+
+/// Puts a new signal behind all others of its topic, whatever the clock said when its transaction began; its moment.
+async fn behind(new: &NewSignal, now: Millis, session: &mut Session) -> Result<Millis, Fail> {
+    let sql = "update signals as s set received_at = greatest($3, (select max(o.received_at) from signals as o where o.org_id = $1 \
+               and o.topic = s.topic)) where s.org_id = $1 and s.id = $2 returning received_at";
+    let row = session.query(sql).bind(new.org.0).bind(new.id.0).bind(Stamp(now)).fetch_one(&mut **session).await?;
+    at(&row, 0)
 }
 
 fn wait(row: &PgRow) -> Result<WaitRecord, Fail> {

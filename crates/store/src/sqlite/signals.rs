@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
-use super::{SqliteStore, bytes, json, text_of, uuid};
+use super::{SqliteStore, bytes, json, schedules, text_of, uuid};
 use crate::shared::signals::keys_of;
 
 #[async_trait]
@@ -190,8 +190,14 @@ async fn put_signal(new: &NewSignal, now: Millis, connection: &mut SqliteConnect
         .bind(new.sole)
         .fetch_one(connection)
         .await?;
-        return Ok(Told { signal: signal(&row)?, new: false, woken: Vec::new() });
+        return Ok(Told { signal: signal(&row)?, new: false, heard: false, woken: Vec::new() });
     }
+    // An answer is nobody's to listen to.
+    let listeners = if new.sole { None } else { schedules::hear(new.org, &new.topic, now, &mut *connection).await? };
+    let (heard, now) = match listeners {
+        Some(looked) => (true, behind(new, now.max(looked), connection).await?),
+        None => (false, now),
+    };
     let pointers = sqlx::query(POINTERS).bind(bytes(new.org.0)).bind(new.topic.as_str()).fetch_all(&mut *connection).await?;
     let pointers = pointers.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
     let mut woken = Vec::new();
@@ -202,7 +208,15 @@ async fn put_signal(new: &NewSignal, now: Millis, connection: &mut SqliteConnect
         }
     }
     let signal = SignalRecord { id: new.id, topic: new.topic.clone(), data: new.data.clone(), received_at: now };
-    Ok(Told { signal, new: true, woken })
+    Ok(Told { signal, new: true, heard, woken })
+}
+
+/// Puts a new signal behind all others of its topic, also when the clock went back; its moment.
+async fn behind(new: &NewSignal, now: Millis, connection: &mut SqliteConnection) -> Result<Millis, Fail> {
+    let sql = "update signals set received_at = max(?3, (select max(o.received_at) from signals as o where o.org_id = ?1 \
+               and o.topic = signals.topic)) where org_id = ?1 and id = ?2 returning received_at";
+    let row = sqlx::query(sql).bind(bytes(new.org.0)).bind(bytes(new.id.0)).bind(now).fetch_one(connection).await?;
+    Ok(row.try_get(0)?)
 }
 
 fn wait(row: &SqliteRow) -> Result<WaitRecord, Fail> {

@@ -170,6 +170,8 @@ delegate!(IntegrationStore {
 delegate!(ScheduleStore {
     fn due_schedules(now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError>;
     fn next_due() -> Result<Option<Millis>, StoreError>;
+    fn heard(id: ScheduleId, seen: Millis, upto: Option<Millis>) -> Result<bool, StoreError>;
+    fn listens(org: OrgId, topic: &str) -> Result<bool, StoreError>;
     fn skip_slots(id: ScheduleId, seen: Millis, last_due: Option<Millis>, next_due: Option<Millis>) -> Result<bool, StoreError>;
     fn list_schedules(org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError>;
 });
