@@ -15,8 +15,8 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
-    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore, FlagRecord, FlagStore, Health,
-    IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
+    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FlagRecord, FlagStore,
+    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
     LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
@@ -320,5 +320,6 @@ not_kept!(SignalStore {
     fn wait_for(OrgId, &str) -> Option<WaitRecord>;
     fn put_signal(&NewSignal) -> Told;
     fn signals(OrgId, &str, Millis, Option<SignalId>, u32) -> Vec<SignalRecord>;
+    fn list_events(OrgId, &EventFilter, &Paging) -> Page<SignalRecord>;
     fn prune_signals(Millis, u32) -> u64;
 });

@@ -48,7 +48,7 @@ pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};
 pub use shares::{ShareStore, Sharing};
-pub use signals::{NewSignal, SIGNAL_KEPT, SignalRecord, SignalStore, Told, WaitKey, WaitRecord};
+pub use signals::{EventFilter, NewSignal, SIGNAL_KEPT, SignalRecord, SignalStore, Told, WaitKey, WaitRecord};
 pub use variables::{VariableRecord, VariableStore, VariableValue};
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::StoreError;
+use super::{Page, Paging, StoreError};
 use crate::clock::Millis;
 use crate::id::{OrgId, RunId, SignalId};
 
@@ -26,6 +26,16 @@ pub struct SignalRecord {
     pub topic: String,
     pub data: Value,
     pub received_at: Millis,
+}
+
+/// Which events a list has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub event_type: Option<String>,
+    /// What stands as `tool` in the data.
+    pub tool: Option<String>,
+    /// Part of the type, or of `file_path` or `operation` in the data, in any case of letters.
+    pub search: Option<String>,
 }
 
 /// What became of a signal.
@@ -114,6 +124,9 @@ pub trait SignalStore: Send + Sync {
         after: Option<SignalId>,
         limit: u32,
     ) -> Result<Vec<SignalRecord>, StoreError>;
+
+    /// Events of the organization, newest first.
+    async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError>;
 
     /// Removes signals from before this moment, and waits of runs that have ended, at most `batch` of each. Returns how many of
     /// both; 0 when there are no more.

@@ -132,7 +132,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
-        .routes(routes!(signals::post_event))
+        .routes(routes!(signals::post_event, signals::list_events))
         .routes(routes!(signals::answer_callback))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::answer_approval))

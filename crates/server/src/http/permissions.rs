@@ -103,6 +103,7 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("get_run", Needs(P::RunView)),
     ("cancel_run", Needs(P::RunControl)),
     ("post_event", Needs(P::RunStart)),
+    ("list_events", Needs(P::RunView)),
     ("answer_callback", Public),
     ("list_approvals", Needs(P::RunView)),
     ("answer_approval", Needs(P::RunControl)),

@@ -17,7 +17,7 @@ async fn world() -> World {
 }
 
 fn plan(name: &str, trigger: Value) -> Value {
-    json!({"name": name, "triggers": [trigger], "steps": [{"id": "seen", "action": "logic.set", "params": {"event": "${trigger.event}"}}]})
+    json!({"name": name, "triggers": [trigger], "steps": [{"id": "seen", "action": "logic.set", "params": {"event": "${trigger.event ?? null}"}}]})
 }
 
 /// The runs of a plan, newest first, once there are so many and all have ended.
@@ -45,7 +45,8 @@ async fn an_event_starts_each_plan_that_asks_for_it_once() {
     let before = world.post("/api/events", json!({"type": "paid", "data": {"sum": 900}})).await;
     assert_eq!(before.status, 202, "{}", before.text);
     let all = world.plan(plan("All", json!({"type": "event", "event_type": "paid"}))).await;
-    let large = world.plan(plan("Large", json!({"id": "big", "type": "event", "event_type": "paid", "if": "trigger.event.data.sum > 100"}))).await;
+    let large =
+        world.plan(plan("Large", json!({"id": "big", "type": "event", "event_type": "paid", "if": "trigger.event.data.sum > 100"}))).await;
     let other = world.plan(plan("Other", json!({"type": "event", "event_type": "sent"}))).await;
     let id = "0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10";
     for sum in [500, 501] {
@@ -98,7 +99,13 @@ async fn however_often_it_is_looked_at_an_event_is_one_run() {
     // Whoever looks again begins with the last one that was looked at.
     let signals = world.app.store.signals(org, "event:paid", 0, None, 999).await.unwrap();
     assert_eq!(signals.len(), 300);
-    let saved = mainspring_model::store::NewSignal { org, id: mainspring_model::id::SignalId(engine.new_id()), topic: "event:paid".to_owned(), data: json!(300), sole: false };
+    let saved = mainspring_model::store::NewSignal {
+        org,
+        id: mainspring_model::id::SignalId(engine.new_id()),
+        topic: "event:paid".to_owned(),
+        data: json!(300),
+        sole: false,
+    };
     world.app.store.put_signal(&saved).await.unwrap();
     engine.fire_due().await.unwrap();
     let runs = world.get(&format!("/api/runs?plan_id={all}&limit=200")).await;
@@ -123,7 +130,10 @@ async fn ends_of_other_plans_are_told_of() {
     assert_eq!(run["trigger"], json!("plan_failed"));
     let event = output(&world, run).await["event"].take();
     assert_eq!(event["data"]["run_id"], bad.body["execution"]["id"]);
-    assert_eq!((&event["data"]["plan_name"], &event["data"]["status"], &event["data"]["error"]["code"]), (&json!("Work"), &json!("error"), &json!("EXPRESSION_FAILED")));
+    assert_eq!(
+        (&event["data"]["plan_name"], &event["data"]["status"], &event["data"]["error"]["code"]),
+        (&json!("Work"), &json!("error"), &json!("EXPRESSION_FAILED"))
+    );
     let told = runs(&world, &named, 2).await;
     let mut outputs = Vec::new();
     for run in &told {
@@ -179,4 +189,40 @@ async fn a_private_plan_s_end_is_heard_by_who_reaches_it() {
         runs.body["runs"].as_array().unwrap_or_else(|| panic!("{}", runs.text)).len()
     };
     assert_eq!((count(&mine, &own).await, count(&others, &foreign).await), (1, 0));
+}
+
+#[tokio::test]
+async fn earlier_callers_tell_and_read_events_in_their_words() {
+    let world = world().await;
+    let heard = world
+        .plan(plan("Heard", json!({"type": "event", "config": {"event_type": "file_opened"}, "if": "trigger.event.data.tool == 'vim'"})))
+        .await;
+    let told = json!({"event_type": "file_opened", "file_path": "/a/b.md", "tool": "vim", "details": {"size": 3}});
+    let made = world.post("/api/events", told).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let shown = |event: &Value| json!([event["event_type"], event["file_path"], event["tool"], event["operation"], event["details"]]);
+    assert_eq!(shown(&made.body), json!(["file_opened", "/a/b.md", "vim", null, {"size": 3}]));
+    assert_eq!(made.body["timestamp"], made.body["received_at"]);
+    let event = output(&world, &runs(&world, &heard, 1).await[0]).await["event"].take();
+    assert_eq!((&event["id"], &event["data"]["file_path"]), (&made.body["id"], &json!("/a/b.md")));
+    assert_eq!(world.post("/api/events", json!({"type": "paid", "data": 7})).await.status, 202);
+    let list = async |query: &str| {
+        let answer = world.get(&format!("/api/events{query}")).await;
+        let events = answer.body["events"].as_array().unwrap_or_else(|| panic!("{}", answer.text)).clone();
+        events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(list("").await, ["paid", "file_opened"]);
+    for query in ["?event_type=file_opened", "?type=file_opened", "?tool=vim", "?search=B.MD"] {
+        assert_eq!(list(query).await, ["file_opened"], "{query}");
+    }
+    for (body, pointer) in [
+        (json!({"event_type": "a", "type": "b"}), "/event_type"),
+        (json!({"event_type": "a", "data": 1}), "/data"),
+        (json!({"type": "a", "tool": "vim"}), "/type"),
+        (json!({"data": 1}), "/type"),
+        (json!({"event_type": ""}), "/event_type"),
+    ] {
+        let refused = world.post("/api/events", body.clone()).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["errors"][0]["pointer"]), (422, &json!(pointer)), "{body}: {}", refused.text);
+    }
 }

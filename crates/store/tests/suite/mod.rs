@@ -80,7 +80,7 @@ macro_rules! suite {
             outbox: a_key_is_one_message, a_taken_message_comes_back_when_nobody_ends_it, takers_never_overlap,
                 messages_of_a_rule_keep_their_distance;
             flags: flags_come_back;
-            signals: a_signal_wakes_who_waits_for_it, only_those_whose_key_it_holds, a_signal_is_kept_once, signals_are_read_in_pages,
+            signals: events_are_listed_newest_first, a_signal_wakes_who_waits_for_it, only_those_whose_key_it_holds, a_signal_is_kept_once, signals_are_read_in_pages,
                 a_wait_goes_with_its_run;
             notifications: rules_belong_to_an_organization, notifications_are_a_persons, what_ended_badly_is_found,
                 endings_of_a_schedule_go_backwards, credentials_that_expire_soon;
