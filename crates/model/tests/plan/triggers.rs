@@ -180,6 +180,10 @@ fn earlier_triggers_are_read() {
         document(r#""triggers": [{"type": "webhook", "config": {"webhook_path": "in", "webhook_secret": "s"}}]"#),
         serde_json::json!([{"type": "webhook", "path": "in"}])
     );
+    assert_eq!(
+        document(r#""trigger": {"type": "event", "config": {"event_source": "shop", "event_type": "paid"}}"#),
+        serde_json::json!([{"type": "event", "event_type": "paid"}])
+    );
     assert_eq!(document(r#""trigger": null"#), serde_json::Value::Null);
     all(&[(
         "{\"name\": \"A\", \"steps\": [],\n \"trigger\": {\"type\": \"cron\", \"config\": {\"cron_expression\": \"61 * * * *\"}}}",
