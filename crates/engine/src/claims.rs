@@ -196,7 +196,8 @@ impl Inner {
                 SealError::Vault(error) => LoadError::Gone(error.to_string()),
             })?;
         }
-        let mut history = if claimed.begun { self.store.history(header.id).await? } else { Vec::new() };
+        // A replay is born with the journal that it takes over.
+        let mut history = if claimed.begun || header.replay_of().is_some() { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
         let mut run = Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?;
         run.set_most_entries(self.settings.most_entries);

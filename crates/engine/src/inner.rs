@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use mainspring_model::fault::Fault;
 use mainspring_model::id::RunId;
 use mainspring_model::run::{RunHeader, RunStatus};
-use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use mainspring_model::store::{JournalRow, NewRun, RunWrite, Standing, StoreError};
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
@@ -19,41 +19,20 @@ use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
 impl Inner {
-    pub(crate) async fn start(self: &Arc<Self>, mut start: Start) -> Result<RunHandle, StartError> {
+    pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
         let draining = self.draining.load(Ordering::Acquire);
         // A called plan belongs to a step that is in flight: it is queued for the next process, or its parent would fail.
         if draining && start.parent.is_none() {
             return Err(StartError::Draining);
         }
-        if self.vault.data_key_version(start.owner.org).is_none() {
-            self.credentials.ensure_key(start.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
-        }
-        self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
-        self.spans.note(&mut start.trigger, None);
-        let now = self.clock.now();
-        let id = RunId::at(now, self.random_10());
-        let org = start.owner.org;
-        let variables = self.org_root(org, id).await?;
-        let header = Arc::new(RunHeader {
-            id,
-            owner: start.owner,
-            plan_id: start.plan.id,
-            plan_version: start.plan.version,
-            plan_name: start.plan.plan.name.clone(),
-            inputs: start.inputs,
-            trigger: start.trigger,
-            org: variables,
-            created_at: now,
-            environment: self.settings.environment.clone(),
-            seed: self.random_16(),
-            parent: start.parent,
-        });
-        self.plans.insert(start.plan.id, start.plan.version, start.plan.plan.clone());
-        let mut run = Run::new(start.plan.plan, header.clone(), self.keys.clone())?;
+        let (plan, slot) = (start.plan.plan.clone(), start.slot);
+        let (header, key) = self.born(start).await?;
+        let (id, org) = (header.id, header.owner.org);
+        let mut run = Run::new(plan, header.clone(), self.keys.clone())?;
         run.set_most_entries(self.settings.most_entries);
         run.set_tags(self.settings.tags.clone());
         let tag = run.plan().tag.clone();
-        let new = Arc::new(NewRun { header, slot: start.slot, key: start.key });
+        let new = Arc::new(NewRun { header, slot, key });
         let (progress, watching) = watch::channel(Progress::default());
         let tags = &self.settings.tags;
         let leaves = tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
@@ -63,18 +42,54 @@ impl Inner {
             self.spawn(run, self.store.epoch(), Some(new), progress, None, false);
         } else {
             let inner = self.clone();
-            tokio::spawn(async move { inner.enqueue(id, new, tag, progress).await });
+            tokio::spawn(async move { inner.enqueue(id, new, Vec::new(), tag, progress).await });
         }
         Ok(handle)
     }
 
-    /// Makes the run durable for whoever claims it.
-    pub(crate) async fn enqueue(&self, id: RunId, new: Arc<NewRun>, tag: Option<String>, progress: watch::Sender<Progress>) {
+    /// What a run is born with, and its key.
+    pub(crate) async fn born(&self, mut start: Start) -> Result<(Arc<RunHeader>, Option<String>), StartError> {
+        let org = start.owner.org;
+        if self.vault.data_key_version(org).is_none() {
+            self.credentials.ensure_key(org).await.map_err(|error| Fault::internal(error.to_string()))?;
+        }
+        self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
+        self.spans.note(&mut start.trigger, None);
+        let now = self.clock.now();
+        let id = RunId::at(now, self.random_10());
+        let header = Arc::new(RunHeader {
+            id,
+            owner: start.owner,
+            plan_id: start.plan.id,
+            plan_version: start.plan.version,
+            plan_name: start.plan.plan.name.clone(),
+            inputs: start.inputs,
+            trigger: start.trigger,
+            org: self.org_root(org, id).await?,
+            created_at: now,
+            environment: self.settings.environment.clone(),
+            seed: self.random_16(),
+            parent: start.parent,
+        });
+        self.plans.insert(start.plan.id, start.plan.version, start.plan.plan);
+        Ok((header, start.key))
+    }
+
+    /// Makes the run durable for whoever claims it, with the first rows of its journal.
+    pub(crate) async fn enqueue(
+        &self,
+        id: RunId,
+        new: Arc<NewRun>,
+        rows: Vec<JournalRow>,
+        tag: Option<String>,
+        progress: watch::Sender<Progress>,
+    ) {
         let org = new.header.owner.org;
+        let rows = Arc::new(rows);
         let standing = tag.map_or(Standing::Queued, Standing::QueuedFor);
         let result = loop {
             let epoch = self.store.epoch();
-            let write = RunWrite { run: id, epoch, create: Some(new.clone()), events: Arc::default(), standing: standing.clone() };
+            let write = RunWrite { run: id, epoch, create: Some(new.clone()), events: rows.clone(), standing: standing.clone() };
             match self.store.commit(write).await {
                 // Declared dead meanwhile: nothing was written, and under the new epoch it may be.
                 Ok(mainspring_model::store::Committed::Late) if self.store.epoch() != epoch => {}

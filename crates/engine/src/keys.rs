@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mainspring_model::run::RunHeader;
 use mainspring_vault::Vault;
 
+use crate::replay;
 use crate::run::RunKeys;
 
 /// [`RunKeys`] by the vault's organization keys.
@@ -12,7 +13,7 @@ pub struct VaultKeys(pub Arc<Vault>);
 
 impl RunKeys for VaultKeys {
     fn idempotency_key(&self, header: &RunHeader, path: &str) -> String {
-        self.0.idempotency_key(header.owner.org, header.id, path).unwrap_or_default()
+        self.0.idempotency_key(header.owner.org, replay::key_run(header, path), path).unwrap_or_default()
     }
 
     fn random_bits(&self, header: &RunHeader, path: &str, n: u32) -> u128 {

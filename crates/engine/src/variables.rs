@@ -19,6 +19,7 @@ use crate::credentials::SealError;
 use crate::driver::HOLD;
 use crate::engine::{Engine, Inner};
 use crate::inner::passes;
+use crate::replay::lineage;
 use crate::sealed_value::value_place;
 
 /// How long variables that were read are used, in milliseconds: other processes may write them.
@@ -141,10 +142,12 @@ impl Inner {
         }
         let org = header.owner.org;
         let known = self.secrets_of(org).await?;
-        let runs = [Some(header.id), header.parent.as_ref().map(|(run, _)| *run)];
+        let own = [Some(header.id), header.parent.as_ref().map(|(run, _)| *run)];
+        // What a replay takes over carries the marks of the runs that it comes from.
+        let runs: Vec<RunId> = own.into_iter().flatten().chain(lineage(header)).collect();
         let mut used = Credential { provider: String::new(), name: String::new(), fields: Default::default(), hosts: Default::default() };
         let mut open = |name: &str, given: &str| -> Result<Option<Secret>, Fault> {
-            if !runs.iter().flatten().any(|run| self.mark(org, *run, name) == given) {
+            if !runs.iter().any(|run| self.mark(org, *run, name) == given) {
                 return Ok(None);
             }
             let gone =

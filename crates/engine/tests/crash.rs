@@ -34,6 +34,7 @@ pub fn at_every_event(text: &str, whole: &Life) {
         // The journal that was there is never rewritten.
         assert_eq!(life.history[..events], whole.history[..events]);
     }
+    crate::replays::after_every_event(text, whole);
     // And the whole journal replays to the end.
     let life = Life::resumed(plan, header, whole.history.clone(), Default::default());
     assert_eq!(life.render(), expected);

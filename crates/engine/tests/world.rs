@@ -125,9 +125,9 @@ pub fn header(inputs: Value) -> Arc<RunHeader> {
 /// What the world answers: by default each call gives its params; `fail` in the params makes it fail.
 ///
 /// `{fail: CODE, times: n}` fails the first n attempts; `{port: p}` ends in that port; `{for: ms}` sleeps.
-pub fn answer(call: &Call) -> ActionResult {
+pub fn answer(call: &Call, healed: bool) -> ActionResult {
     let params = &call.params;
-    if let Some(code) = params.get("fail").and_then(Value::as_str) {
+    if !healed && let Some(code) = params.get("fail").and_then(Value::as_str).filter(|code| !code.is_empty()) {
         let times = params.get("times").and_then(Value::as_u64).unwrap_or(u64::MAX);
         if u64::from(call.attempt) <= times {
             return Err(Fault::new(Code::other(code), format!("{} failed", call.path)));
@@ -162,6 +162,8 @@ pub struct Life {
     /// What happens outside, by `received_at`.
     pub signals: Vec<SignalRecord>,
     pub max_flying: usize,
+    /// Nothing fails any more.
+    pub healed: bool,
 }
 
 impl Life {
@@ -176,6 +178,7 @@ impl Life {
             at: Vec::new(),
             signals: Vec::new(),
             max_flying: 0,
+            healed: false,
         }
     }
 
@@ -183,7 +186,7 @@ impl Life {
     pub fn resumed(plan: Arc<Plan>, header: Arc<RunHeader>, history: Vec<Event>, ledger: Arc<Mutex<HashMap<String, u32>>>) -> Life {
         let now = history.last().map_or(0, |event| event.at);
         let run = Run::replay(plan, header, keys(), history.clone()).unwrap_or_else(|illegal| panic!("{illegal}\n{history:#?}"));
-        Life { run, history, ledger, now, flying: Vec::new(), at: Vec::new(), signals: Vec::new(), max_flying: 0 }
+        Life { run, history, ledger, now, flying: Vec::new(), at: Vec::new(), signals: Vec::new(), max_flying: 0, healed: false }
     }
 
     fn record(&mut self, body: EventBody) {
@@ -287,7 +290,7 @@ impl Life {
     }
 
     fn end(&mut self, call: Call) {
-        let result = answer(&call);
+        let result = answer(&call, self.healed);
         let child = matches!(result, Ok(Outcome::Call { .. })).then(|| RunId(Uuid::from_u128(9)));
         let effect = if call.action == "write" { Effect::Write } else { Effect::Read };
         let tried = Tried { result, effect, latency_us: 0, child };

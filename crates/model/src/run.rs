@@ -115,6 +115,13 @@ pub struct RunHeader {
     pub parent: Option<(RunId, String)>,
 }
 
+impl RunHeader {
+    /// The run that this one is a replay of.
+    pub fn replay_of(&self) -> Option<RunId> {
+        self.trigger["replay_of"]["run"].as_str()?.parse().ok()
+    }
+}
+
 /// A due time that a run fills: unique per schedule, written in the run's own transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {

@@ -9,6 +9,7 @@ mod begin;
 mod call;
 mod ends;
 mod graph;
+mod keep;
 mod loops;
 mod next;
 mod outcome;
@@ -37,6 +38,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use call::Call;
+pub use keep::{Again, Kept, Unkept, keep, undecided};
 pub use next::{MAX_ENTRIES, Todo};
 pub use outcome::Tried;
 pub(crate) use scope::rfc3339;

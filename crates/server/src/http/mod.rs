@@ -22,6 +22,7 @@ mod error_pages;
 mod events;
 mod execute;
 mod execution;
+mod failures;
 mod feature_flags;
 mod health;
 mod history;
@@ -56,6 +57,7 @@ mod problem;
 mod providers;
 mod query;
 mod reach;
+mod replays;
 mod reply;
 mod request_id;
 mod resting;
@@ -130,8 +132,14 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(execute::execute_plan))
         .routes(routes!(step::execute_step))
         .routes(routes!(runs::list_runs))
+        .routes(routes!(failures::list_failures))
+        .routes(routes!(failures::retry_runs))
+        .routes(routes!(failures::cancel_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
+        .routes(routes!(replays::retry_run))
+        .routes(routes!(replays::replay_run))
+        .routes(routes!(replays::resume_run))
         .routes(routes!(signals::post_event, signals::list_events))
         .routes(routes!(signals::answer_callback))
         .routes(routes!(approvals::list_approvals))

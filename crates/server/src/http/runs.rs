@@ -156,6 +156,9 @@ pub struct RunBody {
     /// The run and step path that called this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<Parent>,
+    /// The run that this one goes on from, or repeats: `metadata.recorded_by` of its steps says what was taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay_of: Option<Id>,
     /// The top list in its order, then what ran inside bodies and in the plan's own lists.
     steps: Vec<StepBody>,
 }
@@ -249,6 +252,7 @@ pub async fn get_run(State(api): Shared, caller: Caller, PathId(id): PathId<RunI
         trigger_data: seen.header.trigger.clone(),
         output,
         parent,
+        replay_of: seen.header.replay_of().map(Id::from),
         steps: seen.steps.into_iter().map(StepBody::from).collect(),
     };
     Ok(Reply::ok(&RunAnswer { run }))

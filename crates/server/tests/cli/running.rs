@@ -56,6 +56,28 @@ fn a_failed_run_is_1_and_names_the_step() {
 }
 
 #[test]
+fn a_failed_run_is_run_again_from_the_terminal() {
+    let place = Place::new();
+    place.write("plan.yaml", FAILING);
+    place.run(&["run", "plan.yaml"]).expect(1);
+    let failures = place.run(&["run", "failures", "-o", "json"]).expect(0).json();
+    assert_eq!((&failures["failures"][0]["count"], &failures["failures"][0]["step"]), (&json!(1), &json!("bad")));
+    let first = place.run(&["run", "show", "last", "-o", "json"]).expect(0).json();
+    let retried = place.run(&["run", "retry", "last"]).expect(1);
+    assert!(retried.err.contains("goes on from run") && retried.out.contains("USER_NO: not today"), "{}", retried.out);
+    let run = place.run(&["run", "show", "last", "-o", "json"]).expect(0).json();
+    assert_eq!((&run["replay_of"], &run["steps"][0]["metadata"]["recorded_by"]), (&first["id"], &first["id"]));
+    place.run(&["run", "replay", "last", "--from", "nothing"]).expect(3);
+    place.run(&["run", "decide", "last", "--repeat"]).expect(6);
+    place.run(&["run", "decide", "last"]).expect(2);
+    place.run(&["run", "retry"]).expect(2);
+    let all = place.run(&["run", "retry", "--all", "--plan", "Failing", "--status", "error"]).expect(0);
+    assert!(all.out.contains("retried: 1 run") && all.err.contains("mainspring serve"), "the first was retried before: {}", all.out);
+    let cancelled = place.run(&["run", "cancel", "--all", "--status", "queued"]).expect(0);
+    assert!(cancelled.out.contains("cancelled: 1 run"), "{}", cancelled.out);
+}
+
+#[test]
 fn wrong_plans_and_inputs_are_3_and_start_nothing() {
     let place = Place::new();
     place.write("plan.yaml", GREETING);

@@ -29,6 +29,7 @@ mod people;
 mod plans;
 mod private_plans;
 mod proofs;
+mod replays;
 mod roles;
 mod schedules;
 mod secret_references;

@@ -26,7 +26,7 @@ pub(super) struct List {
     limit: usize,
 }
 
-fn status(text: &str) -> Result<RunStatus, String> {
+pub(super) fn status(text: &str) -> Result<RunStatus, String> {
     RunStatus::parse(text).ok_or_else(|| {
         let known: Vec<&str> = RunStatus::ALL.iter().map(|status| status.as_str()).collect();
         format!("it is one of {}", known.join(", "))

@@ -1,7 +1,9 @@
 //! `mainspring run`: runs a plan file, goes on with a run, and shows, lists and cancels runs.
 
+mod again;
 mod cancel;
 mod drive;
+mod failures;
 mod follow;
 mod interrupt;
 mod line;
@@ -70,11 +72,40 @@ Examples:
   mainspring run logs last
   mainspring run logs 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 --status error -o json")]
     Logs(logs::Logs),
-    /// Ask a run to end. Its `finally` still runs.
+    /// Ask a run to end, or many. Its `finally` still runs.
     #[command(after_help = "\
-Example:
-  mainspring run cancel last")]
-    Cancel(Named),
+Examples:
+  mainspring run cancel last
+  mainspring run cancel --all --plan Payments --status waiting")]
+    Cancel(cancel::Cancel),
+    /// Show what went wrong, and how often: failed runs by plan, step and kind of message.
+    #[command(after_help = "\
+Examples:
+  mainspring run failures
+  mainspring run failures --plan Payments -o json | jq -r '.failures[0].fingerprint'")]
+    Failures(failures::Failures),
+    /// Run again what failed in a run; what ended well is taken over.
+    #[command(after_help = "\
+Examples:
+  mainspring run retry last
+  mainspring run retry --all --plan Payments --status timed_out
+  mainspring run retry --all --like 9f2c64a01b7de835
+
+A run is retried once: a second call shows the same new run. Each item of a loop and each step of a body that ended well is kept.")]
+    Retry(again::Retry),
+    /// Run a run again, as a whole or from a step, with other inputs or the newest version of its plan.
+    #[command(after_help = "\
+Examples:
+  mainspring run replay last
+  mainspring run replay last --from send
+  mainspring run replay last --from send --latest -i to=ada@example.org")]
+    Replay(again::Replay),
+    /// Say what became of a step that must not run twice, and go on: for runs in `needs_decision`.
+    #[command(after_help = "\
+Examples:
+  mainspring run decide last --repeat
+  mainspring run decide last --done --output '{\"id\": \"ch_123\"}'")]
+    Decide(again::Decide),
 }
 
 /// A run by name.
@@ -94,7 +125,11 @@ pub(crate) async fn run(cx: &mut Cx, run: &Run) -> Result<Exit, Failure> {
         Some(RunCommand::List(list)) => list::run(cx, list).await,
         Some(RunCommand::Show(named)) => show::run(cx, named).await,
         Some(RunCommand::Logs(logs)) => logs::run(cx, logs).await,
-        Some(RunCommand::Cancel(named)) => cancel::run(cx, named).await,
+        Some(RunCommand::Cancel(cancel)) => cancel::run(cx, cancel).await,
+        Some(RunCommand::Failures(failures)) => failures::run(cx, failures).await,
+        Some(RunCommand::Retry(retry)) => again::retry(cx, retry).await,
+        Some(RunCommand::Replay(replay)) => again::replay(cx, replay).await,
+        Some(RunCommand::Decide(decide)) => again::decide(cx, decide).await,
     }
 }
 

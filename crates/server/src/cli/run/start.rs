@@ -90,12 +90,17 @@ pub(super) async fn run(cx: &mut Cx, start: &Start) -> Result<Exit, Failure> {
         Some(document) => begin(cx, start, &place, document, given).await,
         None => go_on(cx, start, &place, start.resume.as_deref().unwrap_or("last")).await,
     };
+    finish(cx, &place, end).await
+}
+
+/// Shows how a run ended, and leaves the place in order.
+pub(super) async fn finish(cx: &Cx, place: &Place, end: Result<End, Failure>) -> Result<Exit, Failure> {
     let shown = match end {
-        Ok(end) => outcome::show(cx, &place, &end).await,
+        Ok(end) => outcome::show(cx, place, &end).await,
         Err(failure) => Err(failure),
     };
     let left = matches!(shown, Ok(Exit::Interrupted));
-    if let Place::Here(api) = &place {
+    if let Place::Here(api) = place {
         // After a second Ctrl-C nothing is waited for.
         if let (Some(app), false) = (api.app(), left) {
             app.engine.drain(drive::DRAIN_FOR).await;
@@ -128,14 +133,23 @@ async fn go_on(cx: &Cx, start: &Start, place: &Place, text: &str) -> Result<End,
     let known = get(api, run).await?;
     let status = known["status"].as_str().and_then(RunStatus::parse);
     if !status.is_some_and(RunStatus::is_terminal) {
-        let screen = Screen::new(cx, start.events, default_columns(cx));
-        return match place {
-            Place::Here(api) => drive::resume(api, run, screen, start.timeout).await,
-            Place::Server(api) => follow::run(api, run, screen, start.timeout).await,
-        };
+        return drive_on(cx, place, run, start.events, start.timeout).await;
     }
     cx.note(&format!("run {run} had ended already; this is how"));
     Ok(End::of(run))
+}
+
+/// Goes on with a run that was made just now.
+pub(super) async fn go_on_with(cx: &Cx, place: &Place, run: RunId) -> Result<End, Failure> {
+    drive_on(cx, place, run, false, None).await
+}
+
+async fn drive_on(cx: &Cx, place: &Place, run: RunId, events: bool, limit: Option<Duration>) -> Result<End, Failure> {
+    let screen = Screen::new(cx, events, default_columns(cx));
+    match place {
+        Place::Here(api) => drive::resume(api, run, screen, limit).await,
+        Place::Server(api) => follow::run(api, run, screen, limit).await,
+    }
 }
 
 /// The newest run that has not ended.

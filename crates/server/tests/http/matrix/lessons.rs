@@ -11,6 +11,8 @@ use super::tenant::Tenant;
 pub enum Named {
     Plan,
     Run,
+    /// One that has ended, and not well.
+    FailedRun,
     Integration,
     Organization,
     User,
@@ -39,6 +41,7 @@ impl Named {
         match self {
             Named::Plan => tenant.plan.clone(),
             Named::Run => tenant.run.clone(),
+            Named::FailedRun => tenant.failed.clone(),
             Named::Integration => tenant.integration.clone(),
             Named::Organization => tenant.owner().org.to_string(),
             Named::User => tenant.extra.to_string(),
@@ -65,6 +68,7 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "name") if path.contains("/variables/") => Named::Variable,
         (path, "id") if path.starts_with("/api/organizations/") => Named::Organization,
         (path, "id") if path.starts_with("/api/plans/") || path.starts_with("/api/execution-plans/") => Named::Plan,
+        (path, "id") if path.ends_with("/retry") || path.ends_with("/replay") => Named::FailedRun,
         (path, "id") if path.starts_with("/api/runs/") => Named::Run,
         (path, "id") if path.starts_with("/api/custom-integrations/") => Named::Integration,
         (path, "id") if path.starts_with("/api/notification-rules/") => Named::NotificationRule,
@@ -114,11 +118,16 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "test_integration" => json!({"endpoint": "/"}),
         "put_credential" => json!({"credentials": {"api_key": "sk-matrix"}}),
         "cancel_run"
+        | "retry_run"
+        | "retry_runs"
+        | "cancel_runs"
+        | "replay_run"
         | "resend_invitation"
         | "unschedule_plan"
         | "unschedule_execution_plan"
         | "restore_organization"
         | "leave_organization" => json!({}),
+        "resume_run" => json!({"decision": "repeat"}),
         "create_organization" => json!({"name": "Another"}),
         "update_organization" => json!({"name": "Renamed"}),
         "update_member" => json!({"role": "viewer"}),

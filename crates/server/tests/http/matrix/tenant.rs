@@ -23,6 +23,8 @@ pub struct Tenant {
     pub extra: UserId,
     pub plan: String,
     pub run: String,
+    /// A run that has ended, and not well.
+    pub failed: String,
     pub integration: String,
     pub invitation: String,
     pub token: String,
@@ -65,6 +67,7 @@ impl Tenant {
             extra: extra.user,
             plan: String::new(),
             run: String::new(),
+            failed: String::new(),
             integration: String::new(),
             invitation: String::new(),
             token: String::new(),
@@ -91,6 +94,10 @@ impl Tenant {
         let wanted = json!({"plan_id": waiting["plan"]["id"], "wait": false});
         let executed = self.does(world, Method::POST, "/api/execute", wanted).await;
         self.run = text(&executed["execution"]["id"]);
+        let steps = json!([{"id": "no", "action": "logic.fail", "params": {"code": "USER_NO", "message": "no"}}]);
+        let failing = self.does(world, Method::POST, "/api/plans", json!({"name": "Failing", "steps": steps})).await;
+        let failed = self.does(world, Method::POST, "/api/execute", json!({"plan_id": failing["plan"]["id"]})).await;
+        self.failed = text(&failed["execution"]["id"]);
         let steps = json!([
             {"id": "open", "action": "logic.open_callback"},
             {"id": "ask", "action": "logic.approval", "params": {"message": "Go on?"}},
