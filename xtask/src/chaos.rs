@@ -56,6 +56,15 @@ const GATES: &[Gate] = &[
         usual: "25000",
         postgres: false,
     },
+    // `cargo x test` offers a few thousand deliveries to the debug build.
+    Gate {
+        name: "s7",
+        package: "mainspring-server",
+        test: "gates::s7::a_flood_of_webhooks_loses_and_doubles_nothing",
+        options: &[("--seconds", "MAINSPRING_S7_SECONDS"), ("--rate", "MAINSPRING_S7_RATE")],
+        usual: "30",
+        postgres: false,
+    },
     of_nodes("r2", "gates::nodes::r2::nodes_that_are_killed_and_stopped_lose_nothing"),
     of_nodes("r3", "gates::nodes::r3::a_database_that_crashes_strands_nothing"),
     of_nodes("r4", "gates::nodes::r4::every_slot_of_many_nodes_is_filled_once"),
@@ -71,7 +80,7 @@ const GATES: &[Gate] = &[
         postgres: false,
     },
 ];
-const USAGE: &str = "cargo x chaos r1 [--kills N] [--seed S] | r2|r3|r4|r14|r15 [--minutes N] [--seed S] | r17 [--drills N] | s6 [--inputs N] | \
+const USAGE: &str = "cargo x chaos r1 [--kills N] [--seed S] | r2|r3|r4|r14|r15 [--minutes N] [--seed S] | r17 [--drills N] | s6 [--inputs N] | s7 [--seconds N] [--rate N] | \
      sim [--seeds N] [--seed S] | sabotage [switch…]";
 
 /// Runs one gate. Both what is tested and the checker are release builds.

@@ -11,11 +11,14 @@ use crate::project::Project;
 #[path = "../../crates/model/tests/fuzz/seeds.rs"]
 mod seeds;
 
+#[path = "../../crates/vault/tests/fuzz/deliveries.rs"]
+mod deliveries;
+
 /// Where the targets lie; `cargo fuzz` wants it below the folder that it is called in.
 const MODEL: &str = "crates/model";
 const VAULT: &str = "crates/vault";
 const PROVIDERS: &str = "crates/providers";
-const USAGE: &str = "cargo x fuzz [expr|plan|cron|journal|ciphertext|token|access|url|integration] [--seconds N]";
+const USAGE: &str = "cargo x fuzz [expr|plan|cron|journal|ciphertext|token|access|webhook|url|integration] [--seconds N]";
 const SECONDS: u64 = 60;
 
 /// A target, its crate, how to make its seeds, and the longest text that it is given, in bytes: beyond it libFuzzer is slow and finds nothing new.
@@ -28,6 +31,7 @@ const TARGETS: &[(&str, &str, Seeds, u32)] = &[
     ("ciphertext", VAULT, none, 256),
     ("token", VAULT, none, 128),
     ("access", VAULT, claims, 1_024),
+    ("webhook", VAULT, signed, 2_048),
     ("url", PROVIDERS, urls, 512),
     ("integration", PROVIDERS, none, 4_096),
 ];
@@ -44,6 +48,11 @@ fn claims(_: &Path) -> std::io::Result<Vec<String>> {
         r#"{{"iss":"mainspring","aud":"mainspring-api","sub":"{id}","sid":"00000000-0000-0000-0000-000000000007","iat":1799999990,"exp":1800001790}}"#
     );
     Ok(vec![claims, "eyJhbGciOiJub25lIn0.e30.".to_owned()])
+}
+
+/// Webhooks' deliveries that are rightly signed.
+fn signed(_: &Path) -> std::io::Result<Vec<String>> {
+    Ok(deliveries::deliveries())
 }
 
 fn urls(_: &Path) -> std::io::Result<Vec<String>> {

@@ -84,7 +84,7 @@ impl Inner {
 }
 
 /// Whether a run's owner reaches a plan as it is shared now. A private one is not there for others, whichever plan calls it.
-async fn reaches(store: &dyn Store, owner: &Owner, plan: PlanId) -> Result<bool, StoreError> {
+pub(crate) async fn reaches(store: &dyn Store, owner: &Owner, plan: PlanId) -> Result<bool, StoreError> {
     match store.sharing(owner.org, plan).await? {
         Some(sharing) if !sharing.is_for(owner.user) => {
             let role = store.role_of(owner.user, owner.org).await?;

@@ -218,6 +218,12 @@ impl Inner {
         let ending = Ending { status, output: serde_json::Value::Null, blob: None, error: Some(fault) };
         let event = mainspring_model::event::Event { seq, at: self.clock.now(), body: EventBody::Finished(ending.clone()) };
         let events = Arc::new(vec![journal::plain_row(&event)]);
+        let header = self.store.header(id).await?;
+        if let Some(header) = header
+            && self.ends_are_heard(header.owner.org).await?
+        {
+            self.announce_end(&header, epoch).await?;
+        }
         self.store.commit(RunWrite { run: id, epoch, create: None, events, standing: Standing::Ended(ending) }).await?;
         Ok(())
     }

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use crate::credentials::Credentials;
 use crate::driver::{Progress, Signal};
 use crate::keys::VaultKeys;
+use crate::listeners::EndListeners;
 use crate::live::Watchers;
 use crate::marks::CrashMarks;
 use crate::meter::Told;
@@ -158,6 +159,9 @@ pub struct Inner {
     pub(crate) variables: Variables,
     pub(crate) queue_pulse: Pulse,
     pub(crate) schedule_pulse: Pulse,
+    pub(crate) end_listeners: EndListeners,
+    /// Told when a trigger that listens became due here.
+    pub(crate) heard: tokio::sync::Notify,
 }
 
 /// The engine. Cheap to clone.
@@ -196,6 +200,8 @@ impl Engine {
             variables: Variables::default(),
             queue_pulse: Pulse::default(),
             schedule_pulse: Pulse::default(),
+            end_listeners: EndListeners::default(),
+            heard: tokio::sync::Notify::new(),
         }))
     }
 

@@ -10,6 +10,7 @@ mod inner;
 mod journal;
 mod key_report;
 mod keys;
+mod listeners;
 pub mod live;
 mod marks;
 mod meter;

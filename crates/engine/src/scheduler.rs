@@ -1,4 +1,5 @@
-//! Schedules: fires the slots that are due, each in its run's own transaction, so that no slot fires twice or is lost.
+//! Schedules: fires the slots that are due, each in its run's own transaction, so that no slot fires twice or is lost; and lets the
+//! triggers that listen look at what came.
 
 use std::sync::atomic::Ordering;
 
@@ -7,10 +8,11 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::{Cron, Due, Misfire};
 use mainspring_model::duration;
 use mainspring_model::run::Slot;
-use mainspring_model::store::{ScheduleRecord, StoreError};
+use mainspring_model::store::{LISTENS, ScheduleRecord, StoreError};
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Start, StartError};
+use crate::listeners::topic_of;
 use crate::run::rfc3339;
 use crate::triggers;
 
@@ -66,6 +68,9 @@ impl Rule {
 impl Engine {
     /// The first slot of a new schedule after `now`.
     pub fn first_slot(expression: &str, timezone: Option<&str>, now: Millis) -> Option<Millis> {
+        if expression.starts_with(LISTENS) {
+            return None;
+        }
         if let Some(every) = expression.strip_prefix("every ") {
             let every = duration::parse_text(every).ok()?;
             return now.checked_add(Millis::try_from(every.as_millis()).ok()?);
@@ -96,7 +101,11 @@ impl Engine {
                     inner.clock.now() + poll
                 }
             };
-            inner.clock.sleep_until(until).await;
+            tokio::select! {
+                biased;
+                () = inner.heard.notified() => {}
+                () = inner.clock.sleep_until(until) => {}
+            }
         }
     }
 
@@ -120,6 +129,9 @@ impl Engine {
 
     async fn fire(&self, record: &ScheduleRecord, now: Millis) -> Result<(), StoreError> {
         let Some(next_due) = record.next_due else { return Ok(()) };
+        if let Some(topic) = topic_of(record) {
+            return self.hear(record, topic, next_due).await;
+        }
         let rule = match Rule::of(record) {
             Ok(rule) => rule,
             Err(reason) => {

@@ -48,6 +48,9 @@ pub fn run_of_callback(id: &str) -> Option<RunId> {
 impl Inner {
     async fn tell(&self, signal: NewSignal) -> Result<Told, StoreError> {
         let told = self.store.put_signal(&signal).await?;
+        if told.heard {
+            self.heard.notify_one();
+        }
         for run in &told.woken {
             self.signal(*run, Signal::Arrived);
         }
@@ -140,6 +143,6 @@ fn shown(header: &RunHeader, wait: &Wait) -> Value {
     detail
 }
 
-fn uuid_of(bits: u128) -> Uuid {
+pub(crate) fn uuid_of(bits: u128) -> Uuid {
     uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
 }

@@ -43,9 +43,22 @@ pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Resu
     plan.inputs.accept(&given).map(Some).map_err(Refused::Inputs)
 }
 
-/// The plan's inputs taken by name from the body; a plan without inputs takes anything.
+/// What the trigger's `dedupe` says that the delivery is known by; `None` where it says nothing.
+///
+/// # Errors
+/// A fault of the expression.
+pub fn known_by(trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<String>, Fault> {
+    let Some(template) = &trigger.dedupe else { return Ok(None) };
+    Ok(match template.eval(&TriggerScope { trigger: seen, now }, &mut Fuel::default())? {
+        Value::Null => None,
+        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+        other => Some(other.to_string()),
+    })
+}
+
+/// The plan's inputs taken by name from the body, or the event's data; a plan without inputs takes anything.
 fn by_name(plan: &Plan, seen: &Value) -> Value {
-    let body = seen.get("body").and_then(Value::as_object);
+    let body = seen.get("body").or_else(|| seen.get("event")?.get("data")).and_then(Value::as_object);
     let Some(properties) = plan.inputs.schema.as_ref().and_then(|schema| schema.get("properties")).and_then(Value::as_object) else {
         return Value::Object(Map::new());
     };

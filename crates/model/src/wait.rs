@@ -56,6 +56,9 @@ pub fn event_topic(event_type: &str) -> String {
     format!("event:{event_type}")
 }
 
+/// The topic of ends of runs, for triggers that listen to them. No type of event is one: theirs begin with `event:`.
+pub const ENDS: &str = "end";
+
 /// The topic of the answer to an opened address.
 pub fn callback_topic(id: &str) -> String {
     format!("callback:{id}")

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Method;
 use mainspring_model::action::{ActionResult, ActionSpec, Context, Effect, Outcome, TypedAction, erase};
 use mainspring_model::catalog::Provider;
+use mainspring_model::credential::CredentialField;
 use mainspring_model::duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,12 +29,28 @@ pub fn provider(egress: Arc<Egress>) -> Provider {
         category: "Web".to_owned(),
         version: 1,
         description: "Posts JSON to another system's webhook.".to_owned(),
-        credential: auth::fields(),
+        credential: fields(),
         hosts: Vec::new(),
         verify: None,
         actions: vec![erase(PostRequest { egress })],
         aliases: BTreeMap::new(),
     }
+}
+
+/// Those of a request that leaves, and the secret of deliveries that come in.
+fn fields() -> Vec<CredentialField> {
+    let mut fields = auth::fields();
+    fields.push(CredentialField {
+        name: "signing_secret".to_owned(),
+        title: "Signing secret".to_owned(),
+        required: false,
+        secret: true,
+        help: Some(
+            "Checks the signature of deliveries to a webhook trigger. One a line: the new one beside the old while it is replaced."
+                .to_owned(),
+        ),
+    });
+    fields
 }
 
 struct PostRequest {

@@ -7,13 +7,14 @@ use mainspring_model::duration;
 use mainspring_model::id::{Owner, PlanId, ScheduleId};
 use mainspring_model::plan::Checked;
 use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook};
-use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, ScheduleRecord, StoreError, WebhookRoute};
+use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, ScheduleRecord, StoreError, WebhookRoute, listening_to};
+use mainspring_model::wait::{ENDS, event_topic};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::App;
 
-/// A plan as the store takes it: its document, its webhook routes, and a schedule for each cron and interval trigger.
+/// A plan as the store takes it: its document, its webhook routes, and a schedule for each trigger that is due by itself or listens.
 pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource, now: Millis, new_id: impl Fn() -> Uuid) -> NewPlan {
     let plan = &checked.plan;
     let schedule = |trigger: &str, expression: String, timezone: Option<String>, misfire: Misfire| ScheduleRecord {
@@ -29,6 +30,11 @@ pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource,
         last_due: None,
         last_status: None,
     };
+    // It hears what comes from now on.
+    let listener = |trigger: &str, topic: &str| ScheduleRecord {
+        last_due: Some(now),
+        ..schedule(trigger, listening_to(topic), None, Misfire::default())
+    };
     let (mut webhooks, mut schedules) = (Vec::new(), Vec::new());
     for trigger in &plan.triggers {
         match &trigger.kind {
@@ -39,6 +45,8 @@ pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource,
             TriggerKind::Interval { every } => {
                 schedules.push(schedule(&trigger.id, format!("every {}", duration::format(*every)), None, Misfire::default()));
             }
+            TriggerKind::Event { event_type } => schedules.push(listener(&trigger.id, &event_topic(event_type))),
+            TriggerKind::PlanEnd(_) => schedules.push(listener(&trigger.id, ENDS)),
             TriggerKind::Webhook(webhook) => webhooks.extend(routes(webhook, &trigger.id, id, owner)),
         }
     }

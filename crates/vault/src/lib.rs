@@ -25,6 +25,7 @@ mod totp;
 mod vault;
 #[cfg(test)]
 mod vectors;
+pub mod webhook;
 
 pub use access_token::AccessToken;
 pub use data_key::WrappedKey;

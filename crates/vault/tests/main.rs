@@ -14,3 +14,4 @@ mod redactor;
 mod support;
 mod token;
 mod totp;
+mod webhook;

@@ -106,6 +106,28 @@ impl Driver {
         Err(Stop::Parked)
     }
 
+    /// Tells those who listen to ends of runs, before this one's is written. `false` when nobody does.
+    async fn announce(&mut self) -> Result<bool, Stop> {
+        let header = self.run.header().clone();
+        loop {
+            match self.inner.ends_are_heard(header.owner.org).await {
+                Ok(false) => return Ok(false),
+                Ok(true) => break,
+                Err(error) => self.pause_after(error).await?,
+            }
+        }
+        if self.create.is_some() {
+            // It may not be made at all, where its key is taken: nothing is told of a run that is not there.
+            let rows = std::mem::take(&mut self.rows);
+            self.commit(Standing::Running).await?;
+            self.rows = rows;
+        }
+        while let Err(error) = self.inner.announce_end(&header, self.epoch).await {
+            self.pause_after(error).await?;
+        }
+        Ok(true)
+    }
+
     pub(super) async fn finish(&mut self, ending: Ending) -> Result<(), Stop> {
         // The journal's last row carries the ending; an output over the limit is in a blob, here and in the run's row alike.
         let stored = match self.rows.last() {
@@ -119,6 +141,7 @@ impl Driver {
             ending,
         };
         let status = report.ending.status;
+        let heard = self.announce().await?;
         self.commit(Standing::Ended(stored)).await?;
         if self.run.has_awaited() {
             self.forget_waits(None).await;
@@ -127,6 +150,9 @@ impl Driver {
         self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
+        }
+        if heard {
+            self.inner.heard.notify_one();
         }
         self.inbox.close();
         self.inner.forget_live(self.run.header().id);

@@ -15,8 +15,8 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
-    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore, FlagRecord, FlagStore, Health,
-    IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
+    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FlagRecord, FlagStore,
+    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
     LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
@@ -73,7 +73,12 @@ not_kept!(IntegrationStore {
 
 not_kept!(ScheduleStore {
     fn list_schedules(OrgId) -> Vec<ScheduleRecord>;
+    fn heard(ScheduleId, Millis, Option<Millis>) -> bool;
     =
+    /// Nobody does here.
+    async fn listens(&self, _: OrgId, _: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
     async fn due_schedules(&self, now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError> {
         self.ask(false, move |_, database, _| Ok(database.due_schedules(now, limit as usize))).await
     }
@@ -315,5 +320,6 @@ not_kept!(SignalStore {
     fn wait_for(OrgId, &str) -> Option<WaitRecord>;
     fn put_signal(&NewSignal) -> Told;
     fn signals(OrgId, &str, Millis, Option<SignalId>, u32) -> Vec<SignalRecord>;
+    fn list_events(OrgId, &EventFilter, &Paging) -> Page<SignalRecord>;
     fn prune_signals(Millis, u32) -> u64;
 });

@@ -77,7 +77,7 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         above.push(name.clone());
     }
     let output = doc.output.as_ref().and_then(|value| compiler.template(value, "/output", Site::Output, &[], problems));
-    let triggers = check_trigger::compile(&doc.triggers, &inputs, &mut compiler, problems);
+    let triggers = check_trigger::compile(&doc.triggers, &doc.name, &inputs, &mut compiler, problems);
     Plan {
         name: doc.name.clone(),
         vars,

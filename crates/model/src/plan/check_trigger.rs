@@ -13,11 +13,13 @@ use super::inputs::InputSpec;
 use super::near::{meant, nearest};
 use super::policy;
 use super::problems::Problems;
+use super::signature;
 use super::surroundings::Site;
-use super::trigger::{Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
+use super::trigger::{PlanEnd, Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
 use crate::Problem;
 use crate::cron::{Cron, CronField};
 use crate::value::pointer_join;
+use crate::wait::check_event_type;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// The shortest interval: below it a run would begin before the one before has its answer.
@@ -26,6 +28,7 @@ const MAX_PATH: usize = 200;
 
 pub(crate) fn compile(
     docs: &[TriggerDoc],
+    name: &str,
     inputs: &InputSpec,
     compiler: &mut Compiler<'_, '_>,
     problems: &mut Problems<'_>,
@@ -36,7 +39,7 @@ pub(crate) fn compile(
         .enumerate()
         .map(|(place, doc)| {
             let pointer = format!("/triggers/{place}");
-            let trigger = trigger(doc, place, &pointer, inputs, compiler, problems);
+            let trigger = trigger(doc, place, &pointer, name, inputs, compiler, problems);
             if !ids.insert(trigger.id.clone()) {
                 let at = if doc.id.is_some() { format!("{pointer}/id") } else { pointer };
                 problems.push(Problem::new(code::DUPLICATE_ID, at, format!("the id \"{}\" is taken by another trigger", trigger.id)));
@@ -52,6 +55,7 @@ fn trigger(
     doc: &TriggerDoc,
     place: usize,
     pointer: &str,
+    name: &str,
     inputs: &InputSpec,
     compiler: &mut Compiler<'_, '_>,
     problems: &mut Problems<'_>,
@@ -72,17 +76,24 @@ fn trigger(
         });
         each.collect()
     });
+    let dedupe = match &doc.kind {
+        TriggerKindDoc::Webhook { dedupe: Some(value), .. } => {
+            compiler.template(value, &format!("{pointer}/dedupe"), Site::Trigger, &[], problems)
+        }
+        _ => None,
+    };
     Trigger {
         id: doc.id.clone().unwrap_or_else(|| format!("trigger_{}", place + 1)),
-        kind: kind(doc, pointer, problems),
+        kind: kind(doc, pointer, name, problems),
         condition,
         inputs: given,
         key,
         credential: doc.credential.clone(),
+        dedupe,
     }
 }
 
-fn kind(doc: &TriggerDoc, pointer: &str, problems: &mut Problems<'_>) -> TriggerKind {
+fn kind(doc: &TriggerDoc, pointer: &str, name: &str, problems: &mut Problems<'_>) -> TriggerKind {
     match &doc.kind {
         TriggerKindDoc::Manual => TriggerKind::Manual,
         TriggerKindDoc::Cron { cron, .. } if cron.is_empty() => TriggerKind::Manual,
@@ -105,20 +116,44 @@ fn kind(doc: &TriggerDoc, pointer: &str, problems: &mut Problems<'_>) -> Trigger
             Some(every) => TriggerKind::Interval { every },
             None => TriggerKind::Manual,
         },
-        TriggerKindDoc::Webhook { path, methods, auth, respond } => {
+        // A missing one has been reported.
+        TriggerKindDoc::Event { event_type } if event_type.is_empty() => TriggerKind::Manual,
+        TriggerKindDoc::Event { event_type } => {
+            if let Err(said) = check_event_type(event_type) {
+                problems.push(Problem::new(code::INVALID_VALUE, format!("{pointer}/event_type"), said));
+            }
+            TriggerKind::Event { event_type: event_type.clone() }
+        }
+        TriggerKindDoc::PlanFailed { plan } => plan_end(plan.as_deref(), true, name, pointer, problems),
+        TriggerKindDoc::PlanFinished { plan } => plan_end(plan.as_deref(), false, name, pointer, problems),
+        TriggerKindDoc::Webhook { path, methods, auth, signature, respond, dedupe: _ } => {
             let auth = auth.unwrap_or_default();
             if auth != WebhookAuth::None && doc.credential.is_none() {
                 let message = "\"auth\" needs a \"credential\" to compare the caller's with";
+                problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
+            }
+            if signature.is_some() && doc.credential.is_none() {
+                let message = "\"signature\" needs a \"credential\" with the secret that deliveries are signed by";
                 problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
             }
             TriggerKind::Webhook(Webhook {
                 path: webhook_path(path, &format!("{pointer}/path"), problems),
                 methods: webhook_methods(methods.as_deref(), &format!("{pointer}/methods"), problems),
                 auth,
+                signature: signature.as_ref().and_then(|value| signature::read(value, &format!("{pointer}/signature"), problems)),
                 respond: respond.unwrap_or_default(),
             })
         }
     }
+}
+
+fn plan_end(plan: Option<&str>, failed_only: bool, own: &str, pointer: &str, problems: &mut Problems<'_>) -> TriggerKind {
+    if plan.is_some_and(|plan| plan.trim().is_empty() || plan == own) {
+        let message = "a plan cannot wait for its own end: it would start for ever";
+        let message = if plan == Some(own) { message } else { "\"plan\" is empty; name a plan, or leave it out to mean any other" };
+        problems.push(Problem::new(code::INVALID_VALUE, format!("{pointer}/plan"), message).expected("another plan's name or id"));
+    }
+    TriggerKind::PlanEnd(PlanEnd { plan: plan.map(str::to_owned), failed_only })
 }
 
 /// The path without slashes around it.

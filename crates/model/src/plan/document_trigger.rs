@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::document_value::{Duration, Expression, Template};
+use super::signature::SignatureSchema;
 use super::trigger::{Respond, WebhookAuth};
 use crate::cron::Misfire;
 
@@ -26,7 +27,7 @@ pub struct TriggerDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Template>")]
     pub key: Option<Value>,
-    /// The name of the stored credential that `auth` compares with.
+    /// The name of the stored credential that `auth` compares with and that `signature` is checked by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// Input name → template. Without it the plan's inputs are taken by name from the body.
@@ -58,6 +59,23 @@ pub enum TriggerKindDoc {
         #[schemars(with = "Duration")]
         every: Value,
     },
+    /// By an event: one that was posted to `/api/events`, or that a step emitted.
+    Event {
+        /// Its type, such as `invoice.paid`.
+        event_type: String,
+    },
+    /// When a run of another plan ended neither in success nor by a cancellation.
+    PlanFailed {
+        /// Its name or id; any other plan unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
+    },
+    /// When a run of another plan ended, however.
+    PlanFinished {
+        /// Its name or id; any other plan unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
+    },
     /// By a call to `/api/webhook/<path>`.
     Webhook {
         path: String,
@@ -68,10 +86,19 @@ pub enum TriggerKindDoc {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<AuthName>")]
         auth: Option<WebhookAuth>,
+        /// How each delivery is signed; checked over the bytes as they came.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<SignatureSchema>")]
+        signature: Option<Value>,
         /// What answers the caller; `immediately` unless written.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<RespondName>")]
         respond: Option<Respond>,
+        /// What a delivery is known by: a second one of the same gets the answer of the first and starts no run. The message's own id
+        /// for a service that sends one, unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Template>")]
+        dedupe: Option<Value>,
     },
 }
 

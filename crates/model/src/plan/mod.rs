@@ -38,6 +38,7 @@ mod references;
 mod schema;
 mod schema_error;
 mod schema_path;
+pub mod signature;
 mod source;
 mod spot;
 mod surroundings;

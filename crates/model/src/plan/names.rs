@@ -57,6 +57,7 @@ pub(crate) enum Noun {
     Plan,
     Step,
     Trigger,
+    Signature,
     Repeat,
     Retry,
     Delay,
@@ -68,6 +69,7 @@ impl Noun {
             Noun::Plan => "a plan",
             Noun::Step => "a step",
             Noun::Trigger => "a trigger",
+            Noun::Signature => "signature",
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
@@ -89,7 +91,6 @@ impl Noun {
                 ("cache", "reusing a result"),
                 ("pinned", "using a fixed output instead of calling"),
             ],
-            Noun::Trigger => &[("signature", "checking a webhook's signature"), ("dedupe", "dropping repeated deliveries")],
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -135,6 +136,8 @@ impl Noun {
                 "tz" | "time_zone" | "timeZone" => ("timezone", ""),
                 "method" => ("methods", "a list such as [POST]"),
                 "response" => ("respond", ""),
+                "event" | "event_name" | "topic" => ("event_type", ""),
+                "plan_id" | "plan_name" | "workflow" => ("plan", ""),
                 _ => return None,
             },
             Noun::Retry => match name {
@@ -145,6 +148,10 @@ impl Noun {
             Noun::Repeat => match name {
                 "while" => ("until", "the opposite condition"),
                 "max_iterations" | "limit" => ("max", ""),
+                _ => return None,
+            },
+            Noun::Signature => match name {
+                "algo" | "hash" => ("algorithm", ""),
                 _ => return None,
             },
             Noun::Delay => return None,
@@ -163,10 +170,7 @@ pub(crate) struct Foreign {
 
 /// Triggers of a later version.
 pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
-    ("event", "starting by an event"),
     ("poll", "starting by polling a service"),
-    ("plan_failed", "starting when another plan failed"),
-    ("plan_finished", "starting when another plan finished"),
     ("email", "starting by mail"),
     ("folder", "starting by a file in a folder"),
     ("form", "starting by a form"),

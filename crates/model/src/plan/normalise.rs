@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::actions::ActionName;
-use super::document::{OnErrorDoc, PlanDoc, StepDoc};
+use super::document::{OnErrorDoc, PlanDoc, StepDoc, TriggerKindDoc};
 use crate::action::ParamKind;
 use crate::catalog::Catalog;
 use crate::expr::older;
@@ -24,7 +24,11 @@ pub(crate) fn normalise(doc: &mut PlanDoc, catalog: &dyn Catalog, owner: &Owner)
     }
     for trigger in &mut doc.triggers {
         let names = of(&["trigger", "org"]);
-        let own = [&mut trigger.condition, &mut trigger.key];
+        let dedupe = match &mut trigger.kind {
+            TriggerKindDoc::Webhook { dedupe, .. } => dedupe,
+            _ => &mut None,
+        };
+        let own = [&mut trigger.condition, &mut trigger.key, dedupe];
         own.into_iter().flatten().for_each(|value| template(value, &names));
         trigger.inputs.iter_mut().for_each(|inputs| fields(inputs, &names));
     }

@@ -12,7 +12,7 @@ use super::trigger::{Respond, WebhookAuth};
 use crate::Problem;
 use crate::cron::Misfire;
 
-const TYPES: [&str; 4] = ["cron", "interval", "webhook", "manual"];
+const TYPES: [&str; 7] = ["cron", "interval", "webhook", "event", "plan_failed", "plan_finished", "manual"];
 const MISFIRE: [(&str, Misfire); 3] = [("fire_once", Misfire::FireOnce), ("skip", Misfire::Skip), ("fire_all", Misfire::FireAll)];
 const AUTH: [(&str, WebhookAuth); 3] = [("none", WebhookAuth::None), ("basic", WebhookAuth::Basic), ("header", WebhookAuth::Header)];
 const RESPOND: [(&str, Respond); 3] = [("immediately", Respond::Immediately), ("last_step", Respond::LastStep), ("step", Respond::Step)];
@@ -64,7 +64,14 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
             let every = needed(fields, "every", "how long from one run to the next", problems).cloned();
             (TriggerKindDoc::Interval { every: every.unwrap_or_default() }, &["every"])
         }
-        "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "respond"]),
+        "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "signature", "respond", "dedupe"]),
+        "event" => {
+            needed(fields, "event_type", "the type of the events that start it, such as invoice.paid", problems);
+            let event_type = fields.text("event_type", problems).unwrap_or_default();
+            (TriggerKindDoc::Event { event_type }, &["event_type"])
+        }
+        "plan_failed" => (TriggerKindDoc::PlanFailed { plan: fields.text("plan", problems) }, &["plan"]),
+        "plan_finished" => (TriggerKindDoc::PlanFinished { plan: fields.text("plan", problems) }, &["plan"]),
         other => {
             let pointer = fields.at("type");
             match names::LATER_TRIGGERS.iter().find(|(later, _)| *later == other) {
@@ -107,7 +114,10 @@ fn webhook(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
         path: fields.text("path", problems).unwrap_or_default(),
         methods: fields.texts("methods", problems),
         auth: fields.word("auth", &AUTH, problems),
+        // One that is empty would leave open what its author meant to close.
+        signature: fields.filled("signature", problems).cloned(),
         respond: fields.word("respond", &RESPOND, problems),
+        dedupe: fields.filled("dedupe", problems).cloned(),
     }
 }
 

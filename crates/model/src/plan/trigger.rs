@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::signature::Signature;
 use crate::cron::{Cron, Misfire};
 use crate::expr::{Expr, Template};
 
@@ -17,14 +18,37 @@ pub struct Trigger {
     pub inputs: Option<Vec<(String, Template)>>,
     pub key: Option<Template>,
     pub credential: Option<String>,
+    /// Gives what a delivery is known by: a second one of the same starts no run.
+    pub dedupe: Option<Template>,
 }
 
 #[derive(Clone, Debug)]
 pub enum TriggerKind {
     Manual,
-    Cron { cron: Box<Cron>, expression: String, timezone: Option<String>, misfire: Misfire },
-    Interval { every: Duration },
+    Cron {
+        cron: Box<Cron>,
+        expression: String,
+        timezone: Option<String>,
+        misfire: Misfire,
+    },
+    Interval {
+        every: Duration,
+    },
     Webhook(Webhook),
+    /// By an event of this type.
+    Event {
+        event_type: String,
+    },
+    /// By the end of another plan's run.
+    PlanEnd(PlanEnd),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanEnd {
+    /// Its name or id; any but the own one when `None`.
+    pub plan: Option<String>,
+    /// Ends that are neither success nor a cancellation.
+    pub failed_only: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +58,8 @@ pub struct Webhook {
     /// Upper case; `POST` unless written.
     pub methods: Vec<String>,
     pub auth: WebhookAuth,
+    /// What each delivery must be signed by.
+    pub signature: Option<Signature>,
     pub respond: Respond,
 }
 

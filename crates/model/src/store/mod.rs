@@ -43,12 +43,12 @@ pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, Throt
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
-pub use schedules::{ScheduleRecord, ScheduleStore};
+pub use schedules::{LISTENS, ScheduleRecord, ScheduleStore, listening_to};
 pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};
 pub use shares::{ShareStore, Sharing};
-pub use signals::{NewSignal, SIGNAL_KEPT, SignalRecord, SignalStore, Told, WaitKey, WaitRecord};
+pub use signals::{EventFilter, NewSignal, SIGNAL_KEPT, SignalRecord, SignalStore, Told, WaitKey, WaitRecord};
 pub use variables::{VariableRecord, VariableStore, VariableValue};
 
 use std::time::Duration;

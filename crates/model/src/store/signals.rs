@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::StoreError;
+use super::{Page, Paging, StoreError};
 use crate::clock::Millis;
 use crate::id::{OrgId, RunId, SignalId};
 
@@ -28,6 +28,16 @@ pub struct SignalRecord {
     pub received_at: Millis,
 }
 
+/// Which events a list has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub event_type: Option<String>,
+    /// What stands as `tool` in the data.
+    pub tool: Option<String>,
+    /// Part of the type, or of `file_path` or `operation` in the data, in any case of letters.
+    pub search: Option<String>,
+}
+
 /// What became of a signal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -35,6 +45,8 @@ pub struct Told {
     pub signal: SignalRecord,
     /// It was not known before.
     pub new: bool,
+    /// Triggers listen to its topic, and are due.
+    pub heard: bool,
     /// Runs that were waiting for it. Those that wait as a row are due now.
     pub woken: Vec<RunId>,
 }
@@ -99,7 +111,8 @@ pub trait SignalStore: Send + Sync {
     /// The wait for this very topic, while its run goes on.
     async fn wait_for(&self, org: OrgId, topic: &str) -> Result<Option<WaitRecord>, StoreError>;
 
-    /// Keeps a signal and wakes the runs that wait for it: both, or neither.
+    /// Keeps a signal, wakes the runs that wait for it and makes the triggers due that listen to it: all of it, or nothing. For those who
+    /// listen a signal that is kept later has no earlier `received_at`.
     async fn put_signal(&self, signal: &NewSignal) -> Result<Told, StoreError>;
 
     /// Signals of a topic that came at `since` or later, oldest first, at most `limit`; `after` is the last one seen.
@@ -111,6 +124,9 @@ pub trait SignalStore: Send + Sync {
         after: Option<SignalId>,
         limit: u32,
     ) -> Result<Vec<SignalRecord>, StoreError>;
+
+    /// Events of the organization, newest first.
+    async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError>;
 
     /// Removes signals from before this moment, and waits of runs that have ended, at most `batch` of each. Returns how many of
     /// both; 0 when there are no more.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mainspring_model::cron::Misfire;
-use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook, WebhookAuth};
+use mainspring_model::plan::signature::{HmacAlgorithm, HmacEncoding, HmacForm, Service, Signature};
+use mainspring_model::plan::trigger::{PlanEnd, Respond, TriggerKind, Webhook, WebhookAuth};
 
 use super::{all, good};
 
@@ -47,10 +48,34 @@ fn bad_triggers() {
             "4:5 /triggers/0 MISSING_FIELD: \"auth\" needs a \"credential\" to compare the caller's with",
         ),
         (
-            &with("type: webhok, path: a"),
-            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook or manual, not \"webhok\" (write webhook)",
+            &with("type: webhook, path: a, signature: github"),
+            "4:5 /triggers/0 MISSING_FIELD: \"signature\" needs a \"credential\" with the secret that deliveries are signed by",
         ),
-        (&with("path: a"), "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook or manual"),
+        (
+            &with("type: webhook, path: a, credential: c, signature: githb"),
+            "4:56 /triggers/0/signature INVALID_VALUE: \"signature\" is github, gitlab, stripe, slack, shopify, twilio, linear, discord, zendesk, typeform, standard_webhooks or hmac, not \"githb\" (write github)",
+        ),
+        (
+            &with("type: webhook, path: a, credential: c, signature: null"),
+            "4:45 /triggers/0/signature WRONG_TYPE: \"signature\" is empty; write its value or remove it",
+        ),
+        (
+            &with("type: webhook, path: a, credential: c, signature: {header: 'a b', algo: sha256, encoding: text}"),
+            "4:65 /triggers/0/signature/header INVALID_VALUE: \"a b\" is no name of a header\n4:72 /triggers/0/signature/algo UNKNOWN_FIELD: signature has no field \"algo\"; here it is called \"algorithm\" (write algorithm)\n4:96 /triggers/0/signature/encoding INVALID_VALUE: \"encoding\" is hex or base64, not \"text\"",
+        ),
+        (&with("type: interval, every: 5s, dedupe: a"), "4:33 /triggers/0/dedupe UNKNOWN_FIELD: a trigger has no field \"dedupe\""),
+        (
+            &with("type: webhook, path: a, dedupe: '${inputs.amount}'"),
+            "4:41 /triggers/0/dedupe UNKNOWN_NAME: \"inputs\" is not in scope here; in scope are trigger and org",
+        ),
+        (
+            &with("type: webhok, path: a"),
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
+        ),
+        (
+            &with("path: a"),
+            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, event, plan_failed, plan_finished or manual",
+        ),
         (
             &with("type: webhook, path: a, inputs: {amout: 1}"),
             "4:39 /triggers/0/inputs/amout INVALID_INPUT: the plan has no input \"amout\"; did you mean \"amount\"? (write amount)",
@@ -89,12 +114,55 @@ fn triggers_are_compiled() {
         path: "orders/new".to_owned(),
         methods: vec!["GET".to_owned(), "PUT".to_owned()],
         auth: WebhookAuth::Header,
+        signature: None,
         respond: Respond::Step,
     };
     assert!(matches!(&plan.triggers[3].kind, TriggerKind::Webhook(webhook) if *webhook == expected));
     let hook = &plan.triggers[3];
     assert!(hook.condition.is_some() && hook.key.is_some() && hook.inputs.as_ref().is_some_and(|inputs| inputs.len() == 1));
     assert_eq!(hook.credential.as_deref(), Some("shop"));
+}
+
+#[test]
+fn triggers_that_listen() {
+    let plan = good(
+        "name: A\ntriggers:\n  - {type: event, event_type: invoice.paid, if: trigger.event.data.sum > 5}\n  - {type: plan_failed}\n  - {type: plan_finished, plan: B}\nsteps: []\n",
+    )
+    .plan;
+    assert!(matches!(&plan.triggers[0].kind, TriggerKind::Event { event_type } if event_type == "invoice.paid"));
+    let end = |plan: Option<&str>, failed_only| PlanEnd { plan: plan.map(str::to_owned), failed_only };
+    assert!(matches!(&plan.triggers[1].kind, TriggerKind::PlanEnd(wanted) if *wanted == end(None, true)));
+    assert!(matches!(&plan.triggers[2].kind, TriggerKind::PlanEnd(wanted) if *wanted == end(Some("B"), false)));
+}
+
+#[test]
+fn signatures_are_read() {
+    let signature = |text: &str| {
+        let text = format!(
+            "name: A\ntriggers: [{{type: webhook, path: x, credential: c, signature: {text}, dedupe: '{{{{trigger.body.id}}}}'}}]\nsteps: []\n"
+        );
+        let checked = good(&text);
+        assert_eq!(checked.document["triggers"][0]["dedupe"], "${trigger.body.id}");
+        let trigger = &checked.plan.triggers[0];
+        assert!(trigger.dedupe.is_some());
+        match &trigger.kind {
+            TriggerKind::Webhook(webhook) => webhook.signature.clone().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(signature("stripe"), Signature::Service(Service::Stripe));
+    assert_eq!(signature("standard_webhooks"), Signature::Service(Service::StandardWebhooks));
+    let usual =
+        HmacForm { header: "x-signature".to_owned(), algorithm: HmacAlgorithm::Sha256, encoding: HmacEncoding::Hex, prefix: String::new() };
+    assert_eq!(signature("hmac"), Signature::Hmac(usual.clone()));
+    assert_eq!(signature("{}"), Signature::Hmac(usual));
+    let written = HmacForm {
+        header: "x-my-sig".to_owned(),
+        algorithm: HmacAlgorithm::Sha512,
+        encoding: HmacEncoding::Base64,
+        prefix: "v1=".to_owned(),
+    };
+    assert_eq!(signature("{header: X-My-Sig, algorithm: sha512, encoding: base64, prefix: 'v1='}"), Signature::Hmac(written));
 }
 
 #[test]
@@ -111,6 +179,10 @@ fn earlier_triggers_are_read() {
     assert_eq!(
         document(r#""triggers": [{"type": "webhook", "config": {"webhook_path": "in", "webhook_secret": "s"}}]"#),
         serde_json::json!([{"type": "webhook", "path": "in"}])
+    );
+    assert_eq!(
+        document(r#""trigger": {"type": "event", "config": {"event_source": "shop", "event_type": "paid"}}"#),
+        serde_json::json!([{"type": "event", "event_type": "paid"}])
     );
     assert_eq!(document(r#""trigger": null"#), serde_json::Value::Null);
     all(&[(

@@ -1,7 +1,8 @@
-//! `mainspring event`: telling runs that something happened.
+//! `mainspring event`: telling runs and plans that something happened, and what was told.
 
 use ::http::Method;
 use clap::{Args, Subcommand};
+use mainspring_model::value::preview;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -9,6 +10,8 @@ use super::failure::Failure;
 use super::inputs::read_value;
 use super::output::Cx;
 use super::place;
+use super::table::Rows;
+use super::text::moment_of;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum EventCommand {
@@ -18,6 +21,25 @@ Examples:
   mainspring event send invoice.paid --data '{\"number\": \"R-7\"}' --server http://127.0.0.1:5000
   mainspring event send deploy.done --id 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10 --server http://127.0.0.1:5000")]
     Send(Send),
+    /// List the events of the organization, newest first.
+    #[command(after_help = "\
+Examples:
+  mainspring event list --server http://127.0.0.1:5000
+  mainspring event list --type invoice.paid --limit 5 -o json --server http://127.0.0.1:5000")]
+    List(List),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Only of this type.
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Part of the type, or of `file_path` or `operation` in the data.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
 }
 
 #[derive(Args, Debug)]
@@ -34,7 +56,31 @@ pub(crate) struct Send {
 }
 
 pub(crate) async fn run(cx: &Cx, command: &EventCommand) -> Result<Exit, Failure> {
-    let EventCommand::Send(Send { event_type, data, id }) = command;
+    match command {
+        EventCommand::Send(event) => send(cx, event).await,
+        EventCommand::List(asked) => list(cx, asked).await,
+    }
+}
+
+async fn list(cx: &Cx, List { event_type, search, limit }: &List) -> Result<Exit, Failure> {
+    let api = place::api(cx).await?;
+    let mut query = vec![("limit", limit.to_string())];
+    query.extend(event_type.clone().map(|name| ("type", name)));
+    query.extend(search.clone().map(|text| ("search", text)));
+    let answer = api.get("/api/events", &query).await;
+    api.close().await;
+    let answer = answer?;
+    cx.show(&answer, |style, width| {
+        let mut rows = Rows::new(["received", "type", "data", "id"], "no event is kept");
+        for event in answer["events"].as_array().into_iter().flatten() {
+            let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            rows.add([moment_of(&event["received_at"]), text("type"), preview(&event["data"], 60), text("id")]);
+        }
+        rows.render(width, style)
+    })
+}
+
+async fn send(cx: &Cx, Send { event_type, data, id }: &Send) -> Result<Exit, Failure> {
     let Some(api) = place::server(cx)? else {
         return Err(Failure::usage("which server? add --server URL: an event is told to a running server, whose runs wait for it"));
     };

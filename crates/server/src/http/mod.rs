@@ -77,7 +77,9 @@ mod versions;
 mod webhook;
 mod webhook_answer;
 mod webhook_auth;
+mod webhook_challenge;
 mod webhook_request;
+mod webhook_signature;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -138,7 +140,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(replays::retry_run))
         .routes(routes!(replays::replay_run))
         .routes(routes!(replays::resume_run))
-        .routes(routes!(signals::post_event))
+        .routes(routes!(signals::post_event, signals::list_events))
         .routes(routes!(signals::answer_callback))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::answer_approval))

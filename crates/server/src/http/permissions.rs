@@ -109,6 +109,7 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("replay_run", Needs(P::RunControl)),
     ("resume_run", Needs(P::RunControl)),
     ("post_event", Needs(P::RunStart)),
+    ("list_events", Needs(P::RunView)),
     ("answer_callback", Public),
     ("list_approvals", Needs(P::RunView)),
     ("answer_approval", Needs(P::RunControl)),

@@ -20,7 +20,7 @@ use super::problem::{Problem, Refusable};
 use super::reply::Reply;
 use super::shape::Id;
 use super::webhook_request::Called;
-use super::{body, webhook_answer, webhook_auth, webhook_request};
+use super::{body, webhook_answer, webhook_auth, webhook_challenge, webhook_request, webhook_signature};
 use crate::webhooks::{Bound, Hook};
 
 #[derive(Serialize, ToSchema)]
@@ -47,7 +47,8 @@ pub struct WebhookRefusal {
 
 /// Run the plans bound to this path
 ///
-/// Needs no key, but what the trigger's `auth` asks for. Answers as its `respond` says: `immediately` 202 with the runs of all plans
+/// Needs no key, but what the trigger's `auth` and `signature` ask for. A message that was delivered before gets the first answer's run.
+/// Answers as its `respond` says: `immediately` 202 with the runs of all plans
 /// on the path; `last_step` 200 with the run's output; `step` what `logic.respond` said. 202 with `Location` when the run begins
 /// to wait, or still goes after 60 s. Any content type is taken.
 #[utoipa::path(method(get, post, put, patch, delete), path = "/api/webhook/{*path}", tag = "webhooks", security(()),
@@ -72,18 +73,31 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
     }
     let admitted = webhook_auth::admitted(&api, &parts.headers, hooks).await?;
     let content = body::read(&api, content).await?;
+    let admitted = webhook_signature::proven(&api, &parts, &content, admitted).await?;
     let called = Called::read(&parts, path, &content, &admitted.secret_headers)?;
-    match admitted.hooks.as_slice() {
+    if let Some(answer) = webhook_challenge::answer(&admitted.hooks, called.body()) {
+        return Ok(answer);
+    }
+    let ids = admitted.hooks.iter().map(|hook| webhook_signature::message_id(hook, &parts, called.body()));
+    let hooks: Vec<Delivered> = admitted.hooks.iter().cloned().zip(ids).map(|(hook, id)| Delivered { hook, id }).collect();
+    match hooks.as_slice() {
         [] => Err(Problem::not_found("the webhook")),
-        [hook] if hook.webhook().is_some_and(|webhook| webhook.respond != Respond::Immediately) => {
+        [one] if one.hook.webhook().is_some_and(|webhook| webhook.respond != Respond::Immediately) => {
+            let hook = &one.hook;
             let answers = hook.webhook().map_or(Respond::LastStep, |webhook| webhook.respond);
-            let Some(handle) = begin(&api, hook, called.into_seen(&hook.trigger().id)).await? else {
+            let Some(handle) = begin(&api, one, called.into_seen(&hook.trigger().id)).await? else {
                 return Ok(accepted(Vec::new(), Vec::new()).into_response());
             };
             webhook_answer::answer(&api, hook.owner.org, hook.plan.id, handle, answers).await
         }
         hooks => start_all(&api, hooks, called).await.map(IntoResponse::into_response),
     }
+}
+
+/// A trigger that this call may start, and what its sender calls the message.
+struct Delivered {
+    hook: Arc<Hook>,
+    id: Option<String>,
 }
 
 /// The methods that some plan takes on this path.
@@ -95,35 +109,39 @@ fn methods(routes: &[Bound]) -> String {
 }
 
 /// Starts one run; `None` when the trigger's `if` was false.
-async fn begin(api: &Api, hook: &Hook, seen: Value) -> Refusable<Option<RunHandle>> {
-    let inputs = match triggers::inputs(&hook.plan.plan, hook.trigger(), &seen, api.clock.now()) {
+async fn begin(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) -> Refusable<Option<RunHandle>> {
+    let now = api.clock.now();
+    let inputs = match triggers::inputs(&hook.plan.plan, hook.trigger(), &seen, now) {
         Ok(Some(inputs)) => inputs,
         Ok(None) => return Ok(None),
         Err(Refused::Inputs(findings)) => return Err(Problem::invalid_all(findings)),
         Err(Refused::Fault(fault)) => return Err(fault.into()),
     };
-    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key: None, slot: None, parent: None };
+    let written = triggers::known_by(hook.trigger(), &seen, now)?;
+    // Unique in the run's own transaction: the second delivery of a message meets the run of the first.
+    let key = written.or_else(|| id.clone()).map(|id| format!("webhook/{}/{}/{id}", hook.plan.id, hook.trigger().id));
+    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None };
     Ok(Some(api.engine.start(start).await?))
 }
 
 /// `immediately`: every plan on the path starts, and the answer waits only until all runs are durable.
-async fn start_all(api: &Api, hooks: &[Arc<Hook>], called: Called) -> Refusable<Reply> {
-    if let [hook] = hooks {
-        let runs = match begin(api, hook, called.into_seen(&hook.trigger().id)).await? {
-            Some(mut handle) => vec![(hook.plan.id, handle.accepted().await?)],
+async fn start_all(api: &Api, hooks: &[Delivered], called: Called) -> Refusable<Reply> {
+    if let [one] = hooks {
+        let runs = match begin(api, one, called.into_seen(&one.hook.trigger().id)).await? {
+            Some(mut handle) => vec![(one.hook.plan.id, handle.accepted().await?)],
             None => Vec::new(),
         };
         return Ok(accepted(runs, Vec::new()));
     }
-    let starts = hooks.iter().map(|hook| {
-        let seen = called.seen_by(&hook.trigger().id);
+    let starts = hooks.iter().map(|one| {
+        let seen = called.seen_by(&one.hook.trigger().id);
         async move {
-            let started: Refusable<Option<RunId>> = match begin(api, hook, seen).await {
+            let started: Refusable<Option<RunId>> = match begin(api, one, seen).await {
                 Ok(Some(mut handle)) => handle.accepted().await.map(Some).map_err(Into::into),
                 Ok(None) => Ok(None),
                 Err(problem) => Err(problem),
             };
-            (hook.plan.id, started)
+            (one.hook.plan.id, started)
         }
     });
     let (mut runs, mut refused) = (Vec::new(), Vec::new());

@@ -37,6 +37,9 @@ pub async fn answer(api: &Api, org: OrgId, plan: PlanId, mut handle: RunHandle, 
     if let Some(report) = &progress.ended {
         return finished(handle.id, &report.ending);
     }
+    if let Some(run) = progress.exists {
+        return answer_of(api, org, plan, run, by_step).await;
+    }
     // Refused by the store, or never written down: nobody may be told that it goes on.
     let run = handle.accepted().await?;
     Ok(going_on(plan, run).into_response())
@@ -44,6 +47,11 @@ pub async fn answer(api: &Api, org: OrgId, plan: PlanId, mut handle: RunHandle, 
 
 async fn answer_from_elsewhere(api: &Api, org: OrgId, plan: PlanId, mut handle: RunHandle, by_step: bool) -> Refusable<Response> {
     let run = handle.accepted().await?;
+    answer_of(api, org, plan, run, by_step).await
+}
+
+/// What a run answers that is not driven here, or was started by an earlier delivery of the same message.
+async fn answer_of(api: &Api, org: OrgId, plan: PlanId, run: RunId, by_step: bool) -> Refusable<Response> {
     if let Some(said) = elsewhere::wait(api, org, run, by_step).await? {
         return Ok(said_response(&said));
     }

@@ -53,7 +53,8 @@ pub async fn admitted(api: &Api, headers: &HeaderMap, hooks: Vec<Arc<Hook>>) -> 
     }
 }
 
-async fn credential(api: &Api, hook: &Hook) -> Refusable<Option<Credential>> {
+/// The credential that the trigger names; `None` where there is none that can be opened now.
+pub(super) async fn credential(api: &Api, hook: &Hook) -> Refusable<Option<Credential>> {
     let name = hook.trigger().credential.as_deref();
     for provider in PROVIDERS {
         let Some(record) = api.store.find_credential(&hook.owner, provider, name).await? else { continue };

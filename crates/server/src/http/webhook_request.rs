@@ -46,6 +46,10 @@ impl Called {
         })
     }
 
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
     /// The trigger root for one of several triggers.
     pub fn seen_by(&self, trigger: &str) -> Value {
         let Called { method, path, headers, query, body } = self;

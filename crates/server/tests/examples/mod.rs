@@ -2,6 +2,7 @@
 
 mod basket_totals;
 mod daily_digest;
+mod failure_desk;
 mod fallback;
 mod fan_out;
 mod folder;
@@ -14,13 +15,15 @@ mod orders_data;
 mod orders_report;
 mod poll_until_ready;
 mod serving;
+mod stripe_payments;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 12] = [
+const TESTED: [&str; 14] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
+    failure_desk::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
     github_webhook::PLAN,
@@ -30,5 +33,6 @@ const TESTED: [&str; 12] = [
     order::PLAN,
     orders_report::PLAN,
     poll_until_ready::PLAN,
+    stripe_payments::PLAN,
     welcome_team::PLAN,
 ];

@@ -101,9 +101,13 @@ impl World {
     }
 
     pub async fn credential(&self, provider: &str, fields: &[(&str, &str)]) {
+        self.named_credential(provider, "default", fields).await;
+    }
+
+    pub async fn named_credential(&self, provider: &str, name: &str, fields: &[(&str, &str)]) {
         let fields: BTreeMap<String, Secret> = fields.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
         let id = CredentialId(self.app.engine.new_id());
-        self.app.engine.credentials().put(id, Owner::LOCAL, provider, "default", fields, None).await.expect("it can be sealed");
+        self.app.engine.credentials().put(id, Owner::LOCAL, provider, name, fields, None).await.expect("it can be sealed");
     }
 
     /// Starts a run by hand.

@@ -36,6 +36,16 @@ impl Client {
     }
 
     pub async fn send(&mut self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Result<Answer, Gone> {
+        let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        self.send_text(method, path, body.map(Value::to_string), &headers).await
+    }
+
+    /// A JSON text as it is, with further headers.
+    pub async fn post_with(&mut self, path: &str, body: &str, headers: &[(&str, &str)]) -> Result<Answer, Gone> {
+        self.send_text("POST", path, Some(body.to_owned()), headers).await
+    }
+
+    async fn send_text(&mut self, method: &str, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Result<Answer, Gone> {
         let mut connection = match self.connection.take() {
             Some(connection) if connection.is_ready() => connection,
             _ => self.connect().await?,
@@ -44,10 +54,10 @@ impl Client {
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let body = body.map(Bytes::from).unwrap_or_default();
         let response = connection.send_request(request.body(Full::new(body)).unwrap()).await.map_err(|_| Gone)?;
         let status = response.status().as_u16();
         // Half an answer is none.

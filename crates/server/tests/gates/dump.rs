@@ -17,15 +17,7 @@ use super::oracle::{Row, RowKind, RunDump, fingerprint};
 
 /// Copies the database and its log to `copy` (so that reading changes nothing) and reads every run, oldest first.
 pub async fn dump(data: &Path, copy: &Path) -> Vec<RunDump> {
-    std::fs::create_dir_all(copy).unwrap();
-    for suffix in ["", "-wal"] {
-        let name = format!("{DATABASE_FILE}{suffix}");
-        if data.join(&name).exists() {
-            std::fs::copy(data.join(&name), copy.join(&name)).unwrap();
-        }
-    }
-    let options = OpenOptions { hold_engine_lock: false, ..OpenOptions::new(copy, Arc::new(SystemClock::new())) };
-    let store = SqliteStore::open(options).await.unwrap();
+    let store = copied(data, copy).await;
     let mut runs = Vec::new();
     let mut paging = Paging { limit: 200, cursor: None };
     loop {
@@ -38,6 +30,33 @@ pub async fn dump(data: &Path, copy: &Path) -> Vec<RunDump> {
     }
     runs.reverse();
     runs
+}
+
+/// All runs that are there as lists show them, in the same way.
+pub async fn summaries(data: &Path, copy: &Path) -> Vec<RunSummary> {
+    let store = copied(data, copy).await;
+    let mut runs = Vec::new();
+    let mut paging = Paging { limit: 200, cursor: None };
+    loop {
+        let page = store.list_runs(OrgId::LOCAL, &RunFilter::default(), &paging).await.unwrap();
+        runs.extend(page.items);
+        paging.cursor = page.next_cursor;
+        if paging.cursor.is_none() {
+            return runs;
+        }
+    }
+}
+
+async fn copied(data: &Path, copy: &Path) -> Arc<SqliteStore> {
+    std::fs::create_dir_all(copy).unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("{DATABASE_FILE}{suffix}");
+        if data.join(&name).exists() {
+            std::fs::copy(data.join(&name), copy.join(&name)).unwrap();
+        }
+    }
+    let options = OpenOptions { hold_engine_lock: false, ..OpenOptions::new(copy, Arc::new(SystemClock::new())) };
+    SqliteStore::open(options).await.unwrap()
 }
 
 async fn run(store: &SqliteStore, summary: RunSummary) -> RunDump {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, Owner, PlanId, ScheduleId, UserId};
-use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError};
+use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError, listening_to};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -71,6 +71,37 @@ impl ScheduleStore for PostgresStore {
         self.within(done).await
     }
 
+    async fn heard(&self, id: ScheduleId, seen: Millis, upto: Option<Millis>) -> Result<bool, StoreError> {
+        let done = async {
+            let mut session = self.steps.open(Scope::Queue, true, None).await?;
+            let sql = "select org_id from schedules where id = $1";
+            let Some(org) = enter_org_of(sql, id.0, &mut session).await? else {
+                session.end().await?;
+                return Ok(true);
+            };
+            let sql = "update schedules set last_due = greatest(last_due, $4), \
+                       next_due = case when next_due = $3 then null else next_due end \
+                       where org_id = $1 and id = $2 returning next_due is null";
+            let query = session.query(sql).bind(org.0).bind(id.0).bind(Stamp(seen)).bind(upto.map(Stamp));
+            let row = query.fetch_optional(&mut *session).await?;
+            session.commit().await?;
+            row.map_or(Ok(true), |row| Ok(row.try_get(0)?))
+        };
+        self.within(done).await
+    }
+
+    async fn listens(&self, org: OrgId, topic: &str) -> Result<bool, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let sql = "select 1 from schedules where org_id = $1 and expression = $2 limit 1";
+            let rule = listening_to(topic);
+            let row = session.query(sql).bind(org.0).bind(kept(&rule)).fetch_optional(&mut *session).await?;
+            session.end().await?;
+            Ok(row.is_some())
+        };
+        self.within(found).await
+    }
+
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Org(org)).await?;
@@ -98,7 +129,7 @@ const DUE: &str = select_schedules!(
     "s.next_due <= $1 and not exists (select from organizations as o where o.org_id = s.org_id and o.erase_at is not null) \
      order by s.next_due, s.id limit $2"
 );
-const OF_ORG: &str = select_schedules!("s.org_id = $1 order by s.next_due nulls last, s.id");
+const OF_ORG: &str = select_schedules!("s.org_id = $1 and not starts_with(s.expression, 'on ') order by s.next_due nulls last, s.id");
 const OF_PLAN: &str = select_schedules!("s.org_id = $1 and s.plan_id = $2 order by s.id");
 
 fn record(row: &PgRow) -> Result<ScheduleRecord, Fail> {
@@ -115,6 +146,27 @@ fn record(row: &PgRow) -> Result<ScheduleRecord, Fail> {
         last_due: at_or_none(row, 10)?,
         last_status: row.try_get::<Option<&str>, _>(11)?.map(runs::status).transpose()?,
     })
+}
+
+/// Makes the triggers due that listen to a topic. Earlier with each signal while they are not looked at, so that whoever looks sees that
+/// another one came; never later than now. Gives up to where they have looked, the furthest; `None` when there are none. Their rows stay
+/// locked until the signal is kept: signals of one topic that somebody listens to take turns.
+pub(super) async fn hear(org: OrgId, topic: &str, now: Millis, session: &mut Session) -> Result<Option<Millis>, Fail> {
+    let rule = listening_to(topic);
+    let query = session
+        .query("select id, last_due from schedules where org_id = $1 and expression = $2 order by id for no key update")
+        .bind(org.0)
+        .bind(kept(&rule));
+    let rows = query.fetch_all(&mut **session).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let ids = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<uuid::Uuid>, _>>()?;
+    let looked = rows.iter().map(|row| at_or_none(row, 1)).collect::<Result<Vec<_>, _>>()?;
+    let sql = "update schedules set next_due = least($3, coalesce(next_due - interval '1 millisecond', $3)) \
+               where org_id = $1 and id = any($2)";
+    session.query(sql).bind(org.0).bind(ids).bind(Stamp(now)).execute(&mut **session).await?;
+    Ok(Some(looked.into_iter().flatten().max().unwrap_or(0)))
 }
 
 /// Puts a plan's schedules in place of those it had. One whose trigger, expression and zone are the same goes on where it was:

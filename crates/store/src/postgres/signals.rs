@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, RunId, SignalId};
-use mainspring_model::store::{NewSignal, SignalRecord, SignalStore, StoreError, Told, WaitKey, WaitRecord};
+use mainspring_model::store::{EventFilter, NewSignal, Page, Paging, SignalRecord, SignalStore, StoreError, Told, WaitKey, WaitRecord};
+use mainspring_model::wait::event_topic;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, given, kept};
-use super::{PostgresStore, at};
+use super::{PostgresStore, at, schedules};
+use crate::shared::cursor::{self, IdCursor};
 use crate::shared::json::{json, text_of};
 use crate::shared::signals::keys_of;
 
@@ -88,6 +90,25 @@ impl SignalStore for PostgresStore {
         self.within(found).await
     }
 
+    async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError> {
+        let cursor = IdCursor::of(paging)?;
+        let topic = filter.event_type.as_deref().map(event_topic);
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let query = session.query(if topic.is_some() { OF_TYPE } else { EVENTS }).bind(org.0).bind(topic.as_deref().map(kept));
+            let query = query.bind(filter.tool.as_deref()).bind(filter.search.as_deref().map(str::to_lowercase));
+            let query = query.bind(Stamp(cursor.at)).bind(cursor.id).bind(cursor::limit(paging));
+            let rows = query.fetch_all(&mut *session).await?;
+            session.end().await?;
+            let found = rows.iter().map(|row| {
+                let record = signal(row)?;
+                Ok((IdCursor { at: record.received_at, id: record.id.0, seq: 0 }, record))
+            });
+            Ok(cursor::page(found.collect::<Result<_, Fail>>()?, paging))
+        };
+        self.within(found).await
+    }
+
     async fn prune_signals(&self, before: Millis, batch: u32) -> Result<u64, StoreError> {
         let done = async {
             let mut session = self.write(Scope::Queue).await?;
@@ -140,6 +161,22 @@ const PRUNE_SIGNALS: &str = "delete from signals where org_id = $1 and id in (se
 const PRUNE_WAITS: &str = "delete from waits where org_id = $1 and (run_id, path) in (select w.run_id, w.path from waits as w \
      where w.org_id = $1 and not exists \
      (select from runs as r where r.org_id = $1 and r.id = w.run_id and r.finished_at is null) limit $2)";
+
+/// Events, newest first; [`signal`] reads them.
+macro_rules! events_where {
+    ($chosen:literal) => {
+        concat!(
+            "select id, topic, data::text, received_at from signals where org_id = $1 and ",
+            $chosen,
+            " and ($3::text is null or data ->> 'tool' = $3) and ($4::text is null or position($4 in lower(substr(topic, 7) || ' ' || \
+             coalesce(data ->> 'file_path', '') || ' ' || coalesce(data ->> 'operation', ''))) > 0) \
+             and (received_at, id) < ($5, $6) order by received_at desc, id desc limit $7"
+        )
+    };
+}
+
+const EVENTS: &str = events_where!("$2::text is null and starts_with(topic, 'event:')");
+const OF_TYPE: &str = events_where!("topic = $2");
 
 /// Each pointer of a topic once, by steps through the index: there may be a million waits, and few pointers.
 const POINTERS: &str = "with recursive pointers (name) as (select min(key_pointer) from waits where org_id = $1 and topic = $2 union all \
@@ -203,8 +240,14 @@ async fn put_signal(new: &NewSignal, session: &mut Session) -> Result<Told, Fail
             .bind(new.sole)
             .fetch_one(&mut **session)
             .await?;
-        return Ok(Told { signal: signal(&row)?, new: false, woken: Vec::new() });
+        return Ok(Told { signal: signal(&row)?, new: false, heard: false, woken: Vec::new() });
     }
+    // An answer is nobody's to listen to.
+    let listeners = if new.sole { None } else { schedules::hear(new.org, &new.topic, now, session).await? };
+    let (heard, now) = match listeners {
+        Some(looked) => (true, behind(new, now.max(looked), session).await?),
+        None => (false, now),
+    };
     let pointers = session.query(POINTERS).bind(org).bind(kept(&new.topic)).fetch_all(&mut **session).await?;
     let pointers = pointers.iter().map(|row| row.try_get(0).map(given)).collect::<Result<Vec<String>, _>>()?;
     let mut woken = Vec::new();
@@ -215,7 +258,15 @@ async fn put_signal(new: &NewSignal, session: &mut Session) -> Result<Told, Fail
         }
     }
     let signal = SignalRecord { id: new.id, topic: new.topic.clone(), data: new.data.clone(), received_at: now };
-    Ok(Told { signal, new: true, woken })
+    Ok(Told { signal, new: true, heard, woken })
+}
+
+/// Puts a new signal behind all others of its topic, whatever the clock said when its transaction began; its moment.
+async fn behind(new: &NewSignal, now: Millis, session: &mut Session) -> Result<Millis, Fail> {
+    let sql = "update signals as s set received_at = greatest($3, (select max(o.received_at) from signals as o where o.org_id = $1 \
+               and o.topic = s.topic)) where s.org_id = $1 and s.id = $2 returning received_at";
+    let row = session.query(sql).bind(new.org.0).bind(new.id.0).bind(Stamp(now)).fetch_one(&mut **session).await?;
+    at(&row, 0)
 }
 
 fn wait(row: &PgRow) -> Result<WaitRecord, Fail> {

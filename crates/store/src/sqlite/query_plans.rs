@@ -68,4 +68,5 @@ async fn the_log_walks_one_index() {
 async fn claims_and_schedules_go_by_what_is_due() {
     goes_by(claims::DUE, &["runs_due (status=? AND due_at>?)", "runs_due (status=? AND due_at<?)"]).await;
     goes_by(schedules::DUE, &["schedules_due (next_due<?)"]).await;
+    goes_by(schedules::LISTENER, &["schedules_by_rule (org_id=? AND expression=?)"]).await;
 }

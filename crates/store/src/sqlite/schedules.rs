@@ -1,9 +1,9 @@
-//! Schedules: when each cron and interval trigger is due next.
+//! Schedules: when each cron and interval trigger is due next, and which triggers that listen have signals to look at.
 
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, Owner, PlanId, ScheduleId, UserId};
-use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError};
+use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError, listening_to};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -52,6 +52,27 @@ impl ScheduleStore for SqliteStore {
         .await
     }
 
+    async fn heard(&self, id: ScheduleId, seen: Millis, upto: Option<Millis>) -> Result<bool, StoreError> {
+        self.write(async move |connection| {
+            let sql = "update schedules set last_due = coalesce(max(last_due, ?3), ?3, last_due), \
+                       next_due = case when next_due = ?2 then null else next_due end where id = ?1 returning next_due is null";
+            let row = sqlx::query(sql).bind(bytes(id.0)).bind(seen).bind(upto).fetch_optional(connection).await?;
+            row.map_or(Ok(true), |row| Ok(row.try_get(0)?))
+        })
+        .await
+    }
+
+    async fn listens(&self, org: OrgId, topic: &str) -> Result<bool, StoreError> {
+        let rule = listening_to(topic);
+        self.read(move |connection| {
+            Box::pin(async move {
+                let query = sqlx::query(LISTENER).bind(bytes(org.0)).bind(rule.as_str());
+                Ok(query.fetch_optional(connection).await?.is_some())
+            })
+        })
+        .await
+    }
+
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
         self.read(move |connection| {
             Box::pin(async move {
@@ -82,7 +103,9 @@ pub(super) const DUE: &str = select_schedules!(
 /// The earliest of what a scheduler would fire: schedules of an organization that is to be removed rest.
 const NEXT: &str = "select min(s.next_due) from schedules as s where s.next_due is not null and not exists \
      (select 1 from organizations as o where o.org_id = s.org_id and o.erase_at is not null)";
-const OF_ORG: &str = select_schedules!("s.org_id = ?1 order by s.next_due is null, s.next_due, s.no");
+const OF_ORG: &str =
+    select_schedules!("s.org_id = ?1 and substr(s.expression, 1, 3) <> 'on ' order by s.next_due is null, s.next_due, s.no");
+pub(super) const LISTENER: &str = "select 1 from schedules where org_id = ?1 and expression = ?2 limit 1";
 const OF_PLAN: &str = select_schedules!("s.plan_id = ?1 order by s.no");
 
 fn record(row: &SqliteRow) -> Result<ScheduleRecord, Fail> {
@@ -99,6 +122,16 @@ fn record(row: &SqliteRow) -> Result<ScheduleRecord, Fail> {
         last_due: row.try_get(10)?,
         last_status: row.try_get::<Option<&str>, _>(11)?.map(runs::status).transpose()?,
     })
+}
+
+/// Makes the triggers due that listen to a topic. Earlier with each signal while they are not looked at, so that whoever looks sees that
+/// another one came; never later than now. Gives up to where they have looked, the furthest; `None` when there are none.
+pub(super) async fn hear(org: OrgId, topic: &str, now: Millis, connection: &mut SqliteConnection) -> Result<Option<Millis>, Fail> {
+    let sql = "update schedules set next_due = min(?3, coalesce(next_due - 1, ?3)) where org_id = ?1 and expression = ?2 \
+               returning coalesce(last_due, 0)";
+    let rows = sqlx::query(sql).bind(bytes(org.0)).bind(listening_to(topic)).bind(now).fetch_all(connection).await?;
+    let looked = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Millis>, _>>()?;
+    Ok(looked.into_iter().max())
 }
 
 /// Puts a plan's schedules in place of those it had. One whose trigger, expression and zone are the same goes on where it was:

@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, RunId, SignalId};
-use mainspring_model::store::{NewSignal, SignalRecord, SignalStore, StoreError, Told, WaitKey, WaitRecord};
+use mainspring_model::store::{EventFilter, NewSignal, Page, Paging, SignalRecord, SignalStore, StoreError, Told, WaitKey, WaitRecord};
+use mainspring_model::wait::event_topic;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
-use super::{SqliteStore, bytes, json, text_of, uuid};
+use super::{SqliteStore, bytes, json, schedules, text_of, uuid};
+use crate::shared::cursor::{self, IdCursor};
 use crate::shared::signals::keys_of;
 
 #[async_trait]
@@ -78,6 +80,25 @@ impl SignalStore for SqliteStore {
         .await
     }
 
+    async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError> {
+        let (filter, cursor, paging) = (filter.clone(), IdCursor::of(paging)?, paging.clone());
+        self.read(move |connection| {
+            Box::pin(async move {
+                let topic = filter.event_type.as_deref().map(event_topic);
+                let query = sqlx::query(if topic.is_some() { OF_TYPE } else { EVENTS }).bind(bytes(org.0)).bind(topic);
+                let query = query.bind(filter.tool).bind(filter.search.map(|text| text.to_lowercase()));
+                let query = query.bind(cursor.at).bind(bytes(cursor.id)).bind(cursor::limit(&paging));
+                let rows = query.fetch_all(connection).await?;
+                let found = rows.iter().map(|row| {
+                    let record = signal(row)?;
+                    Ok((IdCursor { at: record.received_at, id: record.id.0, seq: 0 }, record))
+                });
+                Ok(cursor::page(found.collect::<Result<_, Fail>>()?, &paging))
+            })
+        })
+        .await
+    }
+
     async fn prune_signals(&self, before: Millis, batch: u32) -> Result<u64, StoreError> {
         // Looked for by a reader: there may be a million waits, and the writer has others to serve. A run that has ended stays so.
         let (signals, waits) = self
@@ -139,6 +160,22 @@ const OLD_SIGNALS: &str = "select no from signals as s where received_at < ?1 an
 const STALE_WAITS: &str = "select org_id, run_id, path from waits as w where not exists \
      (select 1 from runs as r where r.id = w.run_id and r.finished_at is null) limit ?1";
 
+/// Events, newest first; [`signal`] reads them.
+macro_rules! events_where {
+    ($chosen:literal) => {
+        concat!(
+            "select id, topic, data, received_at from signals where org_id = ?1 and ",
+            $chosen,
+            " and (?3 is null or data ->> '$.tool' = ?3) and (?4 is null or instr(lower(substr(topic, 7) || ' ' || \
+             coalesce(data ->> '$.file_path', '') || ' ' || coalesce(data ->> '$.operation', '')), ?4) > 0) \
+             and (received_at, id) < (?5, ?6) order by received_at desc, id desc limit ?7"
+        )
+    };
+}
+
+const EVENTS: &str = events_where!("?2 is null and topic >= 'event:' and topic < 'event;'");
+const OF_TYPE: &str = events_where!("topic = ?2");
+
 /// Each pointer of a topic once, by steps through the index: there may be a million waits, and few pointers.
 const POINTERS: &str = "with recursive pointers (name) as (select min(key_pointer) from waits where org_id = ?1 and topic = ?2 union all \
      select (select min(w.key_pointer) from waits as w where w.org_id = ?1 and w.topic = ?2 and w.key_pointer > pointers.name) \
@@ -190,8 +227,14 @@ async fn put_signal(new: &NewSignal, now: Millis, connection: &mut SqliteConnect
         .bind(new.sole)
         .fetch_one(connection)
         .await?;
-        return Ok(Told { signal: signal(&row)?, new: false, woken: Vec::new() });
+        return Ok(Told { signal: signal(&row)?, new: false, heard: false, woken: Vec::new() });
     }
+    // An answer is nobody's to listen to.
+    let listeners = if new.sole { None } else { schedules::hear(new.org, &new.topic, now, &mut *connection).await? };
+    let (heard, now) = match listeners {
+        Some(looked) => (true, behind(new, now.max(looked), connection).await?),
+        None => (false, now),
+    };
     let pointers = sqlx::query(POINTERS).bind(bytes(new.org.0)).bind(new.topic.as_str()).fetch_all(&mut *connection).await?;
     let pointers = pointers.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
     let mut woken = Vec::new();
@@ -202,7 +245,15 @@ async fn put_signal(new: &NewSignal, now: Millis, connection: &mut SqliteConnect
         }
     }
     let signal = SignalRecord { id: new.id, topic: new.topic.clone(), data: new.data.clone(), received_at: now };
-    Ok(Told { signal, new: true, woken })
+    Ok(Told { signal, new: true, heard, woken })
+}
+
+/// Puts a new signal behind all others of its topic, also when the clock went back; its moment.
+async fn behind(new: &NewSignal, now: Millis, connection: &mut SqliteConnection) -> Result<Millis, Fail> {
+    let sql = "update signals set received_at = max(?3, (select max(o.received_at) from signals as o where o.org_id = ?1 \
+               and o.topic = signals.topic)) where org_id = ?1 and id = ?2 returning received_at";
+    let row = sqlx::query(sql).bind(bytes(new.org.0)).bind(bytes(new.id.0)).bind(now).fetch_one(connection).await?;
+    Ok(row.try_get(0)?)
 }
 
 fn wait(row: &SqliteRow) -> Result<WaitRecord, Fail> {

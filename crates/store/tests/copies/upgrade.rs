@@ -35,6 +35,7 @@ const SQLITE: &[(&str, &str)] = &[
     ),
     ("0011_privacy", "drop table hidden_fields"),
     ("0012_signals", "drop table signals; drop table waits"),
+    ("0013_listeners", "drop index schedules_by_rule"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -66,6 +67,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ),
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
     ("0014_signals", "drop table signals, waits; delete from schema_rights"),
+    ("0015_listeners", "drop index schedules_by_rule; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.

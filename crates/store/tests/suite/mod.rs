@@ -60,7 +60,8 @@ macro_rules! suite {
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;
-            schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot;
+            schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot,
+                who_listens_is_due_until_it_looked;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;
             egress: rules;
             people: users, organizations, members;
@@ -79,7 +80,7 @@ macro_rules! suite {
             outbox: a_key_is_one_message, a_taken_message_comes_back_when_nobody_ends_it, takers_never_overlap,
                 messages_of_a_rule_keep_their_distance;
             flags: flags_come_back;
-            signals: a_signal_wakes_who_waits_for_it, only_those_whose_key_it_holds, a_signal_is_kept_once, signals_are_read_in_pages,
+            signals: events_are_listed_newest_first, a_signal_wakes_who_waits_for_it, only_those_whose_key_it_holds, a_signal_is_kept_once, signals_are_read_in_pages,
                 a_wait_goes_with_its_run;
             notifications: rules_belong_to_an_organization, notifications_are_a_persons, what_ended_badly_is_found,
                 endings_of_a_schedule_go_backwards, credentials_that_expire_soon;

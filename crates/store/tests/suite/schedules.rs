@@ -1,8 +1,8 @@
 //! Schedules: due times that survive a changed plan and are never filled twice.
 
-use mainspring_model::id::Owner;
+use mainspring_model::id::{Owner, SignalId};
 use mainspring_model::run::{RunStatus, Slot};
-use mainspring_model::store::{Committed, NewPlan, NewRun, Standing};
+use mainspring_model::store::{Committed, NewPlan, NewRun, NewSignal, ScheduleRecord, Standing, listening_to};
 
 use super::make::{World, ending, plan_id};
 
@@ -74,4 +74,57 @@ pub async fn the_last_status_is_that_of_the_last_slot(world: &World) {
     world.commit(world.write(first_run, &[], Standing::Ended(ending(RunStatus::Success)))).await;
     let found = world.store.list_schedules(ORG).await.unwrap();
     assert_eq!((found[0].last_status, found[0].last_due, found[0].next_due), (Some(RunStatus::Error), Some(now + 1), Some(now + 2)));
+}
+
+/// A trigger that listens is due from the signal on until it has looked, and what comes while it looks makes it look again.
+pub async fn who_listens_is_due_until_it_looked(world: &World) {
+    let now = world.now();
+    let listener =
+        |trigger: &str, topic: &str| ScheduleRecord { last_due: Some(now), ..world.schedule(trigger, &listening_to(topic), None) };
+    let schedules =
+        vec![listener("paid", "event:paid"), listener("sent", "event:sent"), world.schedule("clock", "0 5 * * *", Some(now + 90_000))];
+    let id = schedules[0].id;
+    world.store.create_plan(plan_id(1), NewPlan { schedules, ..world.plan("Clock") }).await.unwrap();
+    let listed = world.store.list_schedules(ORG).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|schedule| schedule.trigger.as_str()).collect::<Vec<_>>(),
+        ["clock"],
+        "the others are no schedules to people"
+    );
+    assert_eq!(world.store.due_schedules(now, 10).await.unwrap(), []);
+    let told = async |topic: &str, sole| {
+        let signal = NewSignal { org: ORG, id: SignalId(world.uuid()), topic: topic.to_owned(), data: serde_json::json!(1), sole };
+        world.store.put_signal(&signal).await.unwrap()
+    };
+    assert!(!told("event:other", false).await.heard);
+    assert!(!told("event:paid", true).await.heard, "an answer is nobody's to listen to");
+    assert!(world.store.listens(ORG, "event:paid").await.unwrap() && !world.store.listens(ORG, "event:other").await.unwrap());
+    let foreign = mainspring_model::id::OrgId(world.uuid());
+    assert!(!world.store.listens(foreign, "event:paid").await.unwrap());
+
+    let first = told("event:paid", false).await;
+    assert!(first.new && first.heard);
+    let due = world.store.due_schedules(world.now(), 10).await.unwrap();
+    assert_eq!(due.iter().map(|schedule| schedule.id).collect::<Vec<_>>(), [id]);
+    let seen = due[0].next_due.unwrap();
+    // Another one within the same millisecond, while the first is looked at.
+    let second = told("event:paid", false).await;
+    assert!(second.signal.received_at >= first.signal.received_at);
+    assert!(!world.store.heard(id, seen, Some(first.signal.received_at)).await.unwrap());
+    let due = world.store.due_schedules(world.now(), 10).await.unwrap();
+    assert_eq!((due[0].id, due[0].last_due), (id, Some(first.signal.received_at)));
+    assert!(world.store.heard(id, due[0].next_due.unwrap(), Some(second.signal.received_at)).await.unwrap());
+    assert_eq!(world.store.due_schedules(world.now(), 10).await.unwrap(), []);
+    // Where it has looked never goes back, nor does a later signal lie before it.
+    assert!(world.store.heard(id, 1, Some(5)).await.unwrap());
+    let third = told("event:paid", false).await;
+    let due = world.store.due_schedules(world.now(), 10).await.unwrap();
+    assert_eq!(due[0].last_due, Some(second.signal.received_at));
+    assert!(third.signal.received_at >= second.signal.received_at);
+    // A plan that is saved again goes on where it was.
+    let again = vec![listener("paid", "event:paid")];
+    world.store.update_plan(plan_id(1), None, NewPlan { schedules: again, ..world.plan("Clock") }).await.unwrap();
+    let kept = world.store.due_schedules(world.now(), 10).await.unwrap();
+    assert_eq!((kept[0].id, kept[0].last_due, kept[0].next_due), (id, due[0].last_due, due[0].next_due));
+    assert!(world.store.heard(mainspring_model::id::ScheduleId(world.uuid()), 1, None).await.unwrap(), "one that is gone is due no more");
 }

@@ -2,7 +2,7 @@
 
 use mainspring_model::id::{OrgId, Owner, RunId, SignalId};
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::{NewSignal, Retention, SIGNAL_KEPT, Standing, WaitKey, WaitRecord};
+use mainspring_model::store::{EventFilter, NewSignal, Paging, Retention, SIGNAL_KEPT, Standing, WaitKey, WaitRecord};
 use serde_json::{Value, json};
 
 use super::make::{World, ending, owner};
@@ -155,4 +155,44 @@ pub async fn a_wait_goes_with_its_run(world: &World) {
     world.store.delete_waits(org, other, None).await.unwrap();
     assert_eq!(prune().await, 1);
     assert_eq!(listed().await, [""; 0]);
+}
+
+pub async fn events_are_listed_newest_first(world: &World) {
+    let org = Owner::LOCAL.org;
+    for (n, (topic, data)) in [
+        ("event:file_opened", json!({"tool": "vim", "file_path": "/home/ada/Report.MD", "operation": "read"})),
+        ("event:paid", json!(7)),
+        ("callback:x", json!({"tool": "vim"})),
+        ("event:file_closed", json!({"tool": "code", "file_path": null})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.pass(i64::try_from(n).unwrap() + 1);
+        world.store.put_signal(&signal(world, topic, data)).await.unwrap();
+    }
+    let foreign = NewSignal { org: OrgId(world.uuid()), ..signal(world, "event:paid", json!(8)) };
+    world.store.put_signal(&foreign).await.unwrap();
+    let list = async |filter: EventFilter| {
+        let page = world.store.list_events(org, &filter, &Paging { limit: 9, cursor: None }).await.unwrap();
+        page.items.into_iter().map(|event| event.topic.replace("event:", "")).collect::<Vec<_>>()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(list(EventFilter::default()).await, ["file_closed", "paid", "file_opened"]);
+    assert_eq!(list(EventFilter { event_type: text("paid"), ..EventFilter::default() }).await, ["paid"]);
+    assert_eq!(list(EventFilter { tool: text("vim"), ..EventFilter::default() }).await, ["file_opened"]);
+    assert_eq!(list(EventFilter { search: text("FILE_"), ..EventFilter::default() }).await, ["file_closed", "file_opened"]);
+    assert_eq!(list(EventFilter { search: text("report.md"), ..EventFilter::default() }).await, ["file_opened"]);
+    assert_eq!(list(EventFilter { search: text("event:"), ..EventFilter::default() }).await, [] as [&str; 0]);
+    assert_eq!(list(EventFilter { event_type: text("paid"), search: text("x"), tool: None }).await, [] as [&str; 0]);
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = world.store.list_events(org, &EventFilter::default(), &Paging { limit: 1, cursor }).await.unwrap();
+        seen.extend(page.items.into_iter().map(|event| event.topic));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["event:file_closed", "event:paid", "event:file_opened"]);
 }

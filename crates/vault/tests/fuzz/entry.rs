@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mainspring_model::plan::signature::{Service, Signature};
+use mainspring_vault::webhook::{Delivery, message_id, verify};
 use mainspring_vault::{AccessToken, Place, Sealed, SigningKeys, Token, Vault, sign_for_tests};
 use uuid::Uuid;
 
@@ -86,3 +88,43 @@ impl Login {
         String::from_utf8(URL_SAFE_NO_PAD.decode(part).expect("ours decode")).expect("JSON is text")
     }
 }
+
+/// Services with a secret of each, the same each time; `deliveries` has what they sign. The last field: its body is signed as it is.
+const SERVICES: [(Service, &str, bool); 8] = [
+    (Service::Stripe, "whsec_test_secret", true),
+    (Service::Shopify, "hush", true),
+    (Service::Typeform, "form-secret", true),
+    (Service::Linear, "lin_wh_x", true),
+    (Service::Zendesk, "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==", true),
+    (Service::Discord, "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8", true),
+    (Service::StandardWebhooks, "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", true),
+    // The fields of a form are signed in their order, however they come.
+    (Service::Twilio, "12345", false),
+];
+
+/// A text as a webhook's delivery: only the bodies that were signed are taken.
+pub fn webhook(text: &str) -> bool {
+    let Some((service, rest)) = text.split_once('\n') else { return false };
+    let Some((service, secret, whole)) = service.parse().ok().and_then(|at: usize| SERVICES.get(at)) else { return false };
+    let (head, body) = rest.split_once("\n\n").unwrap_or((rest, ""));
+    let headers: Vec<(&str, &[u8])> =
+        head.split('\n').filter_map(|line| line.split_once(": ")).map(|(name, value)| (name, value.as_bytes())).collect();
+    let urls = ["https://mycompany.com/myapp.php?foo=1&bar=2".to_owned()];
+    let delivery = Delivery { headers: &headers, urls: &urls, body: body.as_bytes(), now: NOW_OF_DELIVERIES };
+    let signature = Signature::Service(*service);
+    message_id(&signature, &delivery, &serde_json::from_str(body).unwrap_or_default());
+    let taken = verify(&signature, &[secret], &delivery).is_ok();
+    let signed = [
+        "{\"id\":\"evt_1\",\"object\":\"event\"}",
+        "{\"event_id\":\"01H\",\"event_type\":\"form_response\"}",
+        "{\"action\":\"create\",\"webhookTimestamp\":1700000000123}",
+        "{\"type\":\"x\"}",
+        "{\"type\":1,\"id\":\"77\"}",
+        "{\"a\":1}",
+    ];
+    assert!(!taken || !whole || signed.contains(&body), "{text}");
+    taken
+}
+
+/// Unix milliseconds.
+const NOW_OF_DELIVERIES: i64 = 1_700_000_000_000;

@@ -54,6 +54,10 @@ fn one(fields: &mut Map<String, Value>, pointer: &str, work: &mut Work<'_>) {
         work.origins.moved(pointer_join(pointer, ours), from);
         work.note(format!("{written}: \"{older}\" is now \"{ours}\""));
     }
+    if fields.get("type").and_then(Value::as_str) == Some("event") && fields.contains_key("source") {
+        fields.shift_remove("source");
+        work.note(format!("{written}: \"event_source\" was dropped: an event is known by its type, and \"if\" may ask for more"));
+    }
     match fields.get("type").and_then(Value::as_str) {
         Some("schedule") => {
             fields.insert("type".to_owned(), Value::from("cron"));

@@ -17,8 +17,8 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
     AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
-    CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, Expiring, FactorStore,
-    FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
+    CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring,
+    FactorStore, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
     InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage,
     NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore,
     OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
@@ -170,6 +170,8 @@ delegate!(IntegrationStore {
 delegate!(ScheduleStore {
     fn due_schedules(now: Millis, limit: u32) -> Result<Vec<ScheduleRecord>, StoreError>;
     fn next_due() -> Result<Option<Millis>, StoreError>;
+    fn heard(id: ScheduleId, seen: Millis, upto: Option<Millis>) -> Result<bool, StoreError>;
+    fn listens(org: OrgId, topic: &str) -> Result<bool, StoreError>;
     fn skip_slots(id: ScheduleId, seen: Millis, last_due: Option<Millis>, next_due: Option<Millis>) -> Result<bool, StoreError>;
     fn list_schedules(org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError>;
 });
@@ -370,6 +372,7 @@ delegate!(SignalStore {
     fn delete_waits(org: OrgId, run: RunId, path: Option<&str>) -> Result<(), StoreError>;
     fn list_waits(org: OrgId, topics: &str, limit: u32) -> Result<Vec<WaitRecord>, StoreError>;
     fn wait_for(org: OrgId, topic: &str) -> Result<Option<WaitRecord>, StoreError>;
+    fn list_events(org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError>;
     fn put_signal(signal: &NewSignal) -> Result<Told, StoreError>;
     fn signals(org: OrgId, topic: &str, since: Millis, after: Option<SignalId>, limit: u32) -> Result<Vec<SignalRecord>, StoreError>;
     fn prune_signals(before: Millis, batch: u32) -> Result<u64, StoreError>;
