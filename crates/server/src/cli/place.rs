@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mainspring_model::catalog::{BuiltIns, Catalog};
 use mainspring_model::clock::Clock;
 use mainspring_model::store::StoreError;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::egress::{Egress, Mode, Policy};
 
 use super::api::Api;
@@ -91,7 +92,7 @@ pub(crate) async fn catalog(cx: &Cx) -> Arc<dyn Catalog> {
         }
     }
     let egress = Arc::new(Egress::new(Policy::new(Mode::Strict)));
-    Arc::new(BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress })))
+    Arc::new(BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress, apart: Apart::here() })))
 }
 
 fn of_app(app: Arc<App>) -> Api {

@@ -12,12 +12,15 @@ mod order;
 mod orders_data;
 mod orders_report;
 mod poll_until_ready;
+mod prices_from_a_page;
 mod serving;
+mod signed_link;
+mod stock_with_jq;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 11] = [
+const TESTED: [&str; 14] = [
     daily_digest::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
@@ -28,5 +31,8 @@ const TESTED: [&str; 11] = [
     order::PLAN,
     orders_report::PLAN,
     poll_until_ready::PLAN,
+    prices_from_a_page::PLAN,
+    signed_link::PLAN,
+    stock_with_jq::PLAN,
     welcome_team::PLAN,
 ];

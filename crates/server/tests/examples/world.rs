@@ -45,7 +45,13 @@ pub fn folder() -> PathBuf {
 }
 
 fn settings(data: &TempDir) -> Settings {
-    Settings { data: data.path().to_owned(), dev: true, egress: EgressMode::Dev, ..Settings::default() }
+    Settings {
+        data: data.path().to_owned(),
+        dev: true,
+        egress: EgressMode::Dev,
+        helper: Some(env!("CARGO_BIN_EXE_mainspring").into()),
+        ..Settings::default()
+    }
 }
 
 impl World {
