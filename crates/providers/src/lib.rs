@@ -1,6 +1,8 @@
 //! What Mainspring's steps do: the only HTTP client and the providers that are built in.
 
+pub mod apart;
 pub mod chat;
+pub mod crypto;
 pub mod custom;
 pub mod custom_api;
 pub mod egress;
@@ -14,11 +16,14 @@ use std::sync::Arc;
 
 use mainspring_model::catalog::Provider;
 
+use apart::Apart;
 use egress::Egress;
 
 /// What the built-in providers are made of.
 pub struct Parts {
     pub egress: Arc<Egress>,
+    /// Where work is done that data can make long or large.
+    pub apart: Apart,
 }
 
 /// Every provider that is there without a user's doing. Adding one adds a line here and touches nothing else.
@@ -30,7 +35,8 @@ pub fn built_ins(parts: &Parts) -> Vec<Provider> {
         custom_api::provider(egress()),
         chat::openai(egress()),
         chat::groq(egress()),
-        logic::provider(),
-        transform::provider(),
+        logic::provider(&parts.apart),
+        transform::provider(&parts.apart),
+        crypto::provider(),
     ]
 }

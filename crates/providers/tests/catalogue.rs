@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mainspring_model::action::ActionSpec;
 use mainspring_model::catalog::Provider;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::{Parts, built_ins};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::net::dev;
 
 #[test]
 fn the_services_as_the_catalogue_shows_them() {
-    let providers = built_ins(&Parts { egress: dev() });
+    let providers = built_ins(&Parts { egress: dev(), apart: Apart::here() });
     let shown: Vec<Value> = providers
         .iter()
         .filter(|provider| !["logic", "transform"].contains(&provider.id.as_str()))
@@ -28,7 +29,7 @@ fn actions(provider: &Provider) -> Vec<&ActionSpec> {
 #[test]
 fn ids_are_unique_and_every_example_fits_its_schema() {
     let mut seen = BTreeSet::new();
-    for provider in built_ins(&Parts { egress: dev() }) {
+    for provider in built_ins(&Parts { egress: dev(), apart: Apart::here() }) {
         assert!(seen.insert(provider.id.clone()), "{} twice", provider.id);
         for action in &provider.actions {
             let spec = action.spec();

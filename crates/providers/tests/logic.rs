@@ -195,11 +195,11 @@ fn fail_has_the_authors_code() {
 
 #[test]
 fn only_waiting_and_calling_do_more_than_compute() {
-    for action in mainspring_providers::logic::provider().actions {
+    for action in mainspring_providers::logic::provider(&mainspring_providers::apart::Apart::here()).actions {
         let spec = action.spec();
         let tells = matches!(spec.name.as_str(), "emit" | "open_callback" | "approval");
         assert_eq!(spec.effect, if tells { Effect::Idempotent } else { Effect::Read }, "{}", spec.name);
-        let waits = matches!(spec.name.as_str(), "sleep" | "call" | "wait_for_event" | "wait_for_callback");
+        let waits = matches!(spec.name.as_str(), "sleep" | "call" | "wait_for_event" | "wait_for_callback" | "jq");
         assert_eq!(spec.computes, !waits && !tells, "{}", spec.name);
         assert!(!spec.needs_credential, "{}", spec.name);
     }

@@ -1,6 +1,7 @@
 //! Every action's own example is run: params and output fit their schemas, and the output is the expected one.
 
 use mainspring_model::action::{Outcome, ParamKind};
+use mainspring_providers::apart::Apart;
 use mainspring_providers::{logic, transform};
 use serde_json::{Map, Value, json};
 
@@ -38,6 +39,7 @@ fn expected(name: &str) -> Value {
         "logic.unique" => json!([{"email": "a@b.c", "n": 1}, {"email": "d@e.f", "n": 3}]),
         "logic.limit" => json!([3, 4]),
         "logic.merge" => json!([{"id": 1, "name": "Ada", "user": 1, "city": "Oslo"}, {"id": 2, "name": "Bo"}]),
+        "logic.jq" => json!([{"n": 1, "tag": "a"}, {"n": 1, "tag": "b"}]),
         "logic.sleep" => json!({"sleep_until": NOW + 300_000}),
         "logic.call" => json!({"call": "Send invoice", "inputs": {"customer": "c_42"}, "wait": true}),
         "logic.respond" => json!({"status": 201, "headers": {"x-order": "42"}, "body": {"ok": true}}),
@@ -45,6 +47,38 @@ fn expected(name: &str) -> Value {
         "logic.fail" => json!({"fault": "USER_NO_STOCK: The item is sold out"}),
         "transform.json_parse" => json!({"paid": true, "items": [1, 2]}),
         "transform.json_stringify" => json!("{\"paid\":true,\"items\":[1,2]}"),
+        "transform.jsonl_parse" => json!([{"id": 1}, {"id": 2}]),
+        "transform.jsonl_format" => json!("{\"id\":1}\n\"two\"\nnull\n"),
+        "transform.date_parts" => json!({
+            "iso": "2026-03-01T09:30:00+01:00", "unix_ms": 1_772_353_800_000_i64, "year": 2026, "month": 3, "day": 1, "hour": 9, "minute": 30,
+            "second": 0, "weekday": 7, "day_of_year": 60, "week": 9, "week_year": 2026, "days_in_month": 31, "leap_year": false,
+            "timezone": "Europe/Oslo", "offset": "+01:00",
+        }),
+        "transform.date_add" => json!("2026-02-28T07:00:00+01:00"),
+        "transform.date_diff" => json!(5),
+        "transform.date_start_of" => json!("2026-04-01T00:00:00+02:00"),
+        "transform.regex_test" => json!(true),
+        "transform.regex_replace" => json!("01.03.2026 and 01.04.2026"),
+        "transform.similarity" => json!([0.9, 0.0833]),
+        "transform.url_build" => json!("https://shop.example/api/orders/A%2F7?q=caf%C3%A9+%26+more&tag=a&tag=b"),
+        "transform.hex_encode" => json!("4772c3bcc39f65"),
+        "transform.hex_decode" => json!("Grüße"),
+        "transform.uuid" => json!("019ca945-0a00-7000-8f21-9b9a9eb97161"),
+        "transform.xml_parse" => json!({"order": {"@id": "7", "item": ["pen", {"@n": "2", "#text": "cup"}], "note": null}}),
+        "transform.xml_format" => json!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><order id=\"7\"><item>pen</item><item n=\"2\">cup &amp; saucer</item><note/></order>"
+        ),
+        "transform.html_select" => json!([{"name": "Pen", "link": "/1", "price": "2 €"}, {"name": "Cup", "link": "/2", "price": null}]),
+        "transform.html_to_text" => json!("News\n\nTwo new trains:\n\n- Oslo\n- Bergen"),
+        "transform.html_to_markdown" => json!("# News\n\nTwo **new** trains, see [the plan](https://rail.example/).\n\n- Oslo"),
+        "transform.markdown_to_html" => json!(
+            "<h1>News</h1>\n<p>Two <strong>new</strong> trains &amp; a <a href=\"https://rail.example/\">plan</a>.</p>\n&lt;script&gt;x()&lt;/script&gt;"
+        ),
+        "transform.template" => json!("Dear Ada,\n- Pen: 2.5 €\n"),
+        "transform.zip_pack" => {
+            json!({"base64": "UEsDBBQAAAAIAAAAIQBJrrbiEgAAABAAAAARAAAAcmVwb3J0L29yZGVycy5jc3bLTNEpyS9JzOHlMtcxMeLlAgBQSwMEFAAAAAgAAAAhAH+JVAgFAAAAAwAAAAgAAABsb2dvLmJpbmNgZAIAUEsBAhQDFAAAAAgAAAAhAEmutuISAAAAEAAAABEAAAAAAAAAAAAAAKSBAAAAAHJlcG9ydC9vcmRlcnMuY3N2UEsBAhQDFAAAAAgAAAAhAH+JVAgFAAAAAwAAAAgAAAAAAAAAAAAAAKSBQQAAAGxvZ28uYmluUEsFBgAAAAACAAIAdQAAAGwAAAAAAA==", "media_type": "application/zip", "size": 247})
+        }
+        "transform.zip_unpack" => json!([{"name": "a.csv", "size": 11}]),
         "transform.csv_parse" => json!([{"name": "Ada", "city": "Oslo, Norway", "age": 36}, {"name": "Bo", "city": null, "age": 41}]),
         "transform.csv_format" => json!("name,city,age\r\nAda,\"Oslo, Norway\",\r\n\"Bo \"\"B\"\"\",,41\r\n"),
         "transform.pick" => json!([{"number": 7, "name": "Ada"}]),
@@ -95,7 +129,7 @@ fn shown(outcome: Result<Outcome, mainspring_model::Fault>) -> Value {
 
 #[test]
 fn every_example_runs() {
-    for provider in [logic::provider(), transform::provider()] {
+    for provider in [logic::provider(&Apart::here()), transform::provider(&Apart::here())] {
         for action in &provider.actions {
             let spec = action.spec();
             let name = format!("{}.{}", provider.id, spec.name);
@@ -120,7 +154,7 @@ fn every_example_runs() {
 
 #[test]
 fn every_action_is_described() {
-    for provider in [logic::provider(), transform::provider()] {
+    for provider in [logic::provider(&Apart::here()), transform::provider(&Apart::here())] {
         assert!(!provider.title.is_empty() && !provider.description.is_empty());
         for action in &provider.actions {
             let spec = action.spec();

@@ -8,6 +8,7 @@ use mainspring_model::Fault;
 use mainspring_model::action::{Action, Context, Outcome, Output, PerItem};
 use mainspring_model::clock::{FakeClock, Millis};
 use mainspring_model::id::Owner;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::{logic, transform};
 use serde_json::{Map, Value};
 
@@ -76,8 +77,8 @@ pub fn context(per_item: Fake, deadline: Millis) -> Context {
 pub fn action(name: &str) -> Arc<dyn Action> {
     let (provider, action) = name.split_once('.').expect("provider.action");
     let provider = match provider {
-        "logic" => logic::provider(),
-        "transform" => transform::provider(),
+        "logic" => logic::provider(&Apart::here()),
+        "transform" => transform::provider(&Apart::here()),
         other => panic!("no provider {other}"),
     };
     provider.action(action).unwrap_or_else(|| panic!("no action {name}")).clone()

@@ -4,10 +4,12 @@
 
 mod catalogue;
 mod chat;
+mod crypto;
 mod custom;
 mod egress;
 mod fuzz;
 mod http;
+mod jq;
 mod logic;
 mod logic_aggregate;
 mod logic_examples;
@@ -16,4 +18,8 @@ mod logic_lists;
 mod net;
 mod transform;
 mod transform_csv;
+mod transform_dates;
+mod transform_documents;
 mod transform_formats;
+mod transform_text;
+mod transform_zip;

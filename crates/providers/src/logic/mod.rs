@@ -13,6 +13,9 @@ mod fail;
 mod filter;
 mod group;
 mod r#if;
+mod jq;
+mod jq_program;
+mod jq_value;
 mod limit;
 pub(crate) mod list;
 mod map;
@@ -40,17 +43,18 @@ use std::sync::Arc;
 use mainspring_model::action::erase;
 use mainspring_model::catalog::Provider;
 
+use crate::apart::Apart;
 use list::over_items;
 use pure::pure;
 
 /// The provider, actions in the order that documents show them.
-pub fn provider() -> Provider {
+pub fn provider(apart: &Apart) -> Provider {
     Provider {
         id: "logic".to_owned(),
         title: "Logic".to_owned(),
         category: "Flow".to_owned(),
         version: 1,
-        description: "Branch, wait, answer and stop; filter, map, sort, group and merge lists.".to_owned(),
+        description: "Branch, wait, answer and stop; filter, map, sort, group and merge lists; query with jq.".to_owned(),
         credential: Vec::new(),
         hosts: Vec::new(),
         verify: None,
@@ -67,6 +71,7 @@ pub fn provider() -> Provider {
             over_items(unique::Unique),
             over_items(limit::Limit),
             pure(merge::Merge),
+            apart.action("logic", jq::Jq),
             erase(sleep::Sleep),
             erase(wait_for_event::WaitForEvent),
             erase(emit::Emit),

@@ -1,15 +1,12 @@
 //! `transform.date_format`: writes a moment in a form and time zone of choice.
 
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
 use mainspring_model::Fault;
 use mainspring_model::action::ActionSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::date_form::form;
-use super::date_read::read;
+use super::date_zone::{moment, utc, written, zone};
 use crate::logic::pure::Pure;
 
 pub(super) struct DateFormat;
@@ -35,10 +32,6 @@ fn iso_date() -> String {
     "yyyy-MM-dd".to_owned()
 }
 
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
 impl Pure for DateFormat {
     type Params = Params;
 
@@ -51,13 +44,8 @@ impl Pure for DateFormat {
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {
-        let zone = TimeZone::get(&params.timezone)
-            .map_err(|_| Fault::invalid_params(format!("\"timezone\" is \"{}\", not a time zone such as Europe/Oslo", params.timezone)))?;
-        let moment = read(&params.date, params.input_format.as_deref(), &zone)?;
-        let moment = moment.to_zoned(zone);
-        let refuse = |error: String| Fault::invalid_params(format!("\"format\" is \"{}\": {error}", params.format));
-        let letters = form(&params.format).map_err(refuse)?;
-        let text = strtime::format(&*letters, &moment).map_err(|error| refuse(error.to_string()))?;
-        Ok(Value::String(text))
+        let zone = zone(&params.timezone)?;
+        let moment = moment(&params.date, params.input_format.as_deref(), &zone)?;
+        written(&moment, Some(&params.format))
     }
 }

@@ -2,11 +2,12 @@
 
 use mainspring_model::Fault;
 use mainspring_model::action::ActionSpec;
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Regex};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::regex_pattern::compile;
 use crate::logic::bounds::{Weight, kind, within_items};
 use crate::logic::pure::Pure;
 
@@ -29,10 +30,6 @@ pub(super) struct Params {
     #[serde(default)]
     all: bool,
 }
-
-/// Compiled size: a short pattern such as \w{1000}{1000} would otherwise take gigabytes.
-const MAX_COMPILED: usize = 1 << 20;
-const MAX_PATTERN: usize = 4096;
 
 impl Pure for RegexExtract {
     type Params = Params;
@@ -60,20 +57,6 @@ impl Pure for RegexExtract {
         }
         Ok(Value::Array(list))
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex, Fault> {
-    if pattern.len() > MAX_PATTERN {
-        return Err(Fault::invalid_params(format!("\"pattern\" is longer than {MAX_PATTERN} bytes")));
-    }
-    RegexBuilder::new(pattern).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED).build().map_err(|error| {
-        let what = match error {
-            regex::Error::CompiledTooBig(_) => "it repeats too much to be compiled".to_owned(),
-            // The last line says what is wrong; those before draw the pattern.
-            other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-        };
-        Fault::invalid_params(format!("\"pattern\" is not a regular expression: {what}"))
-    })
 }
 
 enum Wanted {

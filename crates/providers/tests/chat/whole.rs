@@ -2,6 +2,7 @@
 
 use mainspring_model::Code;
 use mainspring_model::action::Effect;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::{Parts, built_ins};
 use serde_json::{Value, json};
 
@@ -118,7 +119,7 @@ async fn an_answer_that_is_no_completion() {
 #[test]
 fn what_the_catalogue_says() {
     for (id, model) in [("openai", "gpt-4o-mini"), ("groq", "llama-3.3-70b-versatile")] {
-        let providers = built_ins(&Parts { egress: dev() });
+        let providers = built_ins(&Parts { egress: dev(), apart: Apart::here() });
         let provider = providers.iter().find(|provider| provider.id == id).unwrap();
         let spec = provider.action("chat_completion").unwrap().spec();
         assert_eq!((spec.effect, spec.needs_credential, spec.timeout.unwrap().as_secs()), (Effect::Idempotent, true, 600));

@@ -3,6 +3,7 @@
 use http::Method;
 use mainspring_model::Code;
 use mainspring_model::action::Effect;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::{Parts, built_ins};
 use serde_json::{Value, json};
 
@@ -88,7 +89,7 @@ async fn the_idempotency_key_is_sent_where_the_service_takes_it() {
 
 #[test]
 fn the_effect_is_the_methods_unless_a_key_is_sent() {
-    let providers = built_ins(&Parts { egress: dev() });
+    let providers = built_ins(&Parts { egress: dev(), apart: Apart::here() });
     let http = providers.iter().find(|provider| provider.id == "http").unwrap();
     for (action, params, effect) in [
         ("request", json!({}), Effect::Read),

@@ -14,6 +14,7 @@ use mainspring_model::catalog::Provider;
 use mainspring_model::clock::{FakeClock, Millis};
 use mainspring_model::credential::{Credential, Secret};
 use mainspring_model::id::Owner;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::egress::{Egress, Mode, Policy};
 use mainspring_providers::{Parts, built_ins};
 use serde_json::Value;
@@ -69,7 +70,7 @@ impl Attempt {
     /// Calls `provider.action` of the built-ins.
     pub async fn call(&self, egress: &Arc<Egress>, action: &str, params: Value) -> Result<Output, Fault> {
         let (provider, action) = action.split_once('.').expect("tests write provider.action");
-        let providers = built_ins(&Parts { egress: egress.clone() });
+        let providers = built_ins(&Parts { egress: egress.clone(), apart: Apart::here() });
         let provider = providers.iter().find(|other| other.id == provider).expect("tests name built-in providers");
         self.call_of(provider, action, params).await
     }

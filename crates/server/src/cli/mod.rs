@@ -54,6 +54,7 @@ mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -63,6 +64,8 @@ use exit::Exit;
 use failure::Failure;
 use global::Global;
 use output::Cx;
+
+use crate::wire;
 
 /// Runs people's automations and never loses one.
 #[derive(Parser, Debug)]
@@ -176,6 +179,12 @@ pub(crate) enum Command {
 
 /// The whole program, from its arguments to its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // No command of people's: the program's own helpers are started so.
+    if args.get(1).is_some_and(|first| first == wire::APART) {
+        mainspring_providers::apart::help(std::io::stdin(), std::io::stdout(), Arc::new(wire::SystemClock::new()));
+        return ExitCode::SUCCESS;
+    }
     let matches = match Cli::command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return refuse(&error),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mainspring_model::catalog::Catalog;
 use mainspring_model::clock::Clock;
 use mainspring_model::store::StoreError;
+use mainspring_providers::Parts;
+use mainspring_providers::apart::Apart;
 use mainspring_providers::egress::{Egress, Mode, Policy};
 use mainspring_sandbox::Sandbox;
 
@@ -92,7 +94,7 @@ pub(crate) async fn catalog(cx: &Cx) -> Arc<dyn Catalog> {
         }
     }
     let egress = Arc::new(Egress::new(Policy::new(Mode::Strict)));
-    Arc::new(wire::built_ins(egress, Sandbox::new(mainspring_sandbox::Settings::default())))
+    Arc::new(wire::built_ins(Parts { egress, apart: Apart::here() }, Sandbox::new(mainspring_sandbox::Settings::default())))
 }
 
 fn of_app(app: Arc<App>) -> Api {

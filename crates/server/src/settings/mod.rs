@@ -88,6 +88,8 @@ pub struct Settings {
     /// Between the deletion of an organization and the removal of its rows.
     pub grace: Duration,
     pub max_live: usize,
+    /// The program whose processes work apart; this one itself unless a test, which is another program, says so.
+    pub helper: Option<PathBuf>,
     pub roles: Roles,
     /// What the workers of this node serve.
     pub tags: Tags,
@@ -159,6 +161,7 @@ impl Default for Settings {
             keep_audit: Duration::from_secs(2_555 * 86_400),
             grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,
+            helper: None,
             roles: Roles::ALL,
             tags: Tags::default(),
             metrics_listen: None,

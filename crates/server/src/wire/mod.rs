@@ -19,6 +19,7 @@ use mainspring_model::clock::Clock;
 use mainspring_model::id::OrgId;
 use mainspring_model::store::copy::Head;
 use mainspring_model::store::{Store, StoreError};
+use mainspring_providers::apart::Apart;
 use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy};
 use mainspring_sandbox::Sandbox;
 use mainspring_store::{OpenOptions, SqliteStore};
@@ -164,7 +165,7 @@ pub async fn join(
         Outside::new(settings.issuers.clone(), egress_for_issuers(settings, &egress)?, clock.clone(), settings.identity.private_issuers);
     let identity = Identity::new(signing, settings.identity.clone(), outside, Cost::STANDARD);
     let sandbox = Sandbox::new(settings.code.terms(settings));
-    let built_ins = built_ins(egress.clone(), sandbox);
+    let built_ins = built_ins(mainspring_providers::Parts { egress: egress.clone(), apart: apart(settings) }, sandbox);
     let catalog = Arc::new(ServerCatalog::new(built_ins, egress.clone()));
     catalog.reload(&*store).await?;
     egress_rules::reload(&egress, &*store).await?;
@@ -259,10 +260,24 @@ pub async fn join(
 }
 
 /// Every provider that is there without a user's doing.
-pub fn built_ins(egress: Arc<Egress>, sandbox: Arc<Sandbox>) -> BuiltIns {
-    let mut providers = mainspring_providers::built_ins(&mainspring_providers::Parts { egress });
+pub fn built_ins(parts: mainspring_providers::Parts, sandbox: Arc<Sandbox>) -> BuiltIns {
+    let mut providers = mainspring_providers::built_ins(&parts);
     providers.push(mainspring_sandbox::provider(sandbox));
     BuiltIns::new(providers)
+}
+
+/// The argument by which the program is told to work apart.
+pub(crate) const APART: &str = "work-apart";
+
+/// Processes of this very program, also when its file was replaced meanwhile.
+fn apart(settings: &Settings) -> Apart {
+    let linux = Path::new("/proc/self/exe");
+    let program = match &settings.helper {
+        Some(program) => program.clone(),
+        None if linux.exists() => linux.to_owned(),
+        None => std::env::current_exe().unwrap_or_else(|_| "mainspring".into()),
+    };
+    Apart::program(program, &[APART])
 }
 
 fn unsealed(error: mainspring_engine::SealError) -> OpenError {

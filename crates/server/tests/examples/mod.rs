@@ -14,13 +14,16 @@ mod order;
 mod orders_data;
 mod orders_report;
 mod poll_until_ready;
+mod prices_from_a_page;
 mod serving;
+mod signed_link;
+mod stock_with_jq;
 mod stripe_payments;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 14] = [
+const TESTED: [&str; 17] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
     failure_desk::PLAN,
@@ -33,6 +36,9 @@ const TESTED: [&str; 14] = [
     order::PLAN,
     orders_report::PLAN,
     poll_until_ready::PLAN,
+    prices_from_a_page::PLAN,
+    signed_link::PLAN,
+    stock_with_jq::PLAN,
     stripe_payments::PLAN,
     welcome_team::PLAN,
 ];

@@ -50,6 +50,7 @@ fn settings(data: &TempDir) -> Settings {
         dev: true,
         egress: EgressMode::Dev,
         code: Code::default().with_program(env!("CARGO_BIN_EXE_mainspring")),
+        helper: Some(env!("CARGO_BIN_EXE_mainspring").into()),
         ..Settings::default()
     }
 }

@@ -49,7 +49,13 @@ impl World {
     /// What tests start from; the folder is filled in. The doors are not limited: all callers of tests are at one address.
     pub fn settings() -> Settings {
         let limits = Terms { doors: [[0, 0]; 5], ..Terms::default() };
-        Settings { egress: EgressMode::Dev, listen: ([127, 0, 0, 1], 5_000).into(), limits, ..Settings::default() }
+        Settings {
+            egress: EgressMode::Dev,
+            listen: ([127, 0, 0, 1], 5_000).into(),
+            limits,
+            helper: Some(env!("CARGO_BIN_EXE_mainspring").into()),
+            ..Settings::default()
+        }
     }
 
     pub async fn with(settings: Settings) -> World {

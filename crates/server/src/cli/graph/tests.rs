@@ -8,7 +8,10 @@ use crate::cli::terminal::{ColorChoice, Style};
 
 fn plan(document: &str) -> Plan {
     let egress = std::sync::Arc::new(Egress::new(Policy::new(Mode::Strict)));
-    let catalog = BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts { egress }));
+    let catalog = BuiltIns::new(mainspring_providers::built_ins(&mainspring_providers::Parts {
+        egress,
+        apart: mainspring_providers::apart::Apart::here(),
+    }));
     plan::load(document, Format::Auto, &catalog, &Owner::LOCAL).unwrap().plan
 }
 

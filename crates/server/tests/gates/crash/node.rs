@@ -13,6 +13,7 @@ use mainspring_model::id::{OrgId, Owner, PlanId, RunId};
 use mainspring_model::plan::{self, Format};
 use mainspring_model::run::Ending;
 use mainspring_model::store::{PlanSource, Store, StoreError};
+use mainspring_providers::apart::Apart;
 use mainspring_providers::egress::{Egress, Mode, Policy};
 use mainspring_server::plans::new_plan;
 use mainspring_server::wire::SystemClock;
@@ -89,7 +90,7 @@ impl Node {
         let ring = KeyRing::open_or_create_file(&birth.folder.join("key"), birth.folder.join("key").exists(), &OsEntropy).unwrap();
         let vault = Arc::new(Vault::new(ring, Arc::new(OsEntropy)));
         let egress = Arc::new(Egress::new(Policy::new(Mode::Dev)));
-        let mut providers = mainspring_providers::built_ins(&mainspring_providers::Parts { egress });
+        let mut providers = mainspring_providers::built_ins(&mainspring_providers::Parts { egress, apart: Apart::here() });
         providers.extend(birth.providers);
         let catalog = Arc::new(BuiltIns::new(providers));
         let engine = Engine::new(Parts {

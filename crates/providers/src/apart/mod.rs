@@ -1,0 +1,100 @@
+//! Work that data can make long or large (queries, documents of strangers): done in a process apart, with limits on time and memory.
+//!
+//! A query or a parser that loops, recurses or fills the memory cannot be stopped inside our own process; a process of its own can. What
+//! is done there is a [`Pure`] action like any other, sent by its name and params, so that it is tested without any process.
+
+mod frame;
+mod helper;
+mod pool;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use mainspring_model::Fault;
+use mainspring_model::action::{Action, ActionResult, ActionSpec, Context, Effect};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::logic::bounds::done;
+use pool::Pool;
+
+pub use helper::help;
+
+/// For how long one piece of work may go on, unless its action says otherwise.
+pub(crate) const WITHIN: Duration = Duration::from_secs(5);
+/// The memory of one helper in bytes: everything that it allocates, its program's own few MiB included.
+pub(crate) const MEMORY: u64 = 384 << 20;
+
+/// Where such work is done.
+#[derive(Clone)]
+pub struct Apart(Option<Arc<Pool>>);
+
+impl Apart {
+    /// In processes that are this program, started with these arguments: it has to call [`help`] then.
+    pub fn program(program: PathBuf, args: &[&str]) -> Apart {
+        Apart(Some(Arc::new(Pool::new(program, args))))
+    }
+
+    /// In this process and without any limit: what the helper itself does, and what shows forms only.
+    pub fn here() -> Apart {
+        Apart(None)
+    }
+
+    /// An action of the provider `provider` that is done apart.
+    pub(crate) fn action<A: Bounded>(&self, provider: &str, action: A) -> Arc<dyn Action> {
+        let spec = ActionSpec { effect: Effect::Read, ..action.spec() };
+        Arc::new(Elsewhere { name: format!("{provider}.{}", spec.name), spec, action, apart: self.clone() })
+    }
+}
+
+/// What is done apart: typed params in, one value out, nothing else touched.
+pub(crate) trait Bounded: Send + Sync + 'static {
+    type Params: DeserializeOwned + JsonSchema + Send;
+
+    /// The description; `effect` is set by [`Apart::action`].
+    fn spec(&self) -> ActionSpec;
+
+    fn run(&self, params: Self::Params) -> Result<Value, Fault>;
+
+    /// For how long, given the params as they came.
+    ///
+    /// # Errors
+    /// `INVALID_PARAMS` when they say something that is no such time.
+    fn within(&self, _params: &Value) -> Result<Duration, Fault> {
+        Ok(WITHIN)
+    }
+}
+
+struct Elsewhere<A> {
+    /// `logic.jq`.
+    name: String,
+    spec: ActionSpec,
+    action: A,
+    apart: Apart,
+}
+
+impl<A: Bounded> Elsewhere<A> {
+    fn here(&self, params: Value) -> ActionResult {
+        let params = serde_json::from_value(params).map_err(|error| Fault::invalid_params(format!("{}: {error}", self.spec.name)))?;
+        self.action.run(params).and_then(done)
+    }
+}
+
+impl<A: Bounded> Action for Elsewhere<A> {
+    fn spec(&self) -> &ActionSpec {
+        &self.spec
+    }
+
+    fn call<'a>(&'a self, params: Value, _: &'a Context) -> BoxFuture<'a, ActionResult> {
+        let Some(pool) = &self.apart.0 else {
+            return Box::pin(std::future::ready(self.here(params)));
+        };
+        Box::pin(async move {
+            let within = self.action.within(&params)?;
+            pool.run(&self.name, params, within).await.and_then(done)
+        })
+    }
+}
