@@ -120,10 +120,17 @@ pub(crate) fn sabotage(project: &Project, args: &[String]) -> Result<ExitCode> {
     let mut missed = Vec::new();
     for sabotage in ALL.iter().filter(|sabotage| args.is_empty() || args.iter().any(|arg| arg == sabotage.switch)) {
         println!("── {}: {}", sabotage.switch, sabotage.test);
-        match found(&run(project, &server, sabotage)?, sabotage) {
+        let said = run(project, &server, sabotage)?;
+        match found(&said, sabotage) {
             Some(line) => println!("── {}: found: {line}", sabotage.switch),
             None => {
-                println!("── {}: NOT FOUND", sabotage.switch);
+                // Green, or red for another reason: which, is in its last lines.
+                let last: Vec<&str> = said.lines().rev().take(40).collect();
+                println!(
+                    "── {}: NOT FOUND; the gate ended with\n{}",
+                    sabotage.switch,
+                    last.into_iter().rev().collect::<Vec<_>>().join("\n")
+                );
                 missed.push(sabotage.switch);
             }
         }

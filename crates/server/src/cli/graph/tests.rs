@@ -1,3 +1,5 @@
+//! What the drawings of a plan say, in each form.
+
 use mainspring_model::catalog::BuiltIns;
 use mainspring_model::id::Owner;
 use mainspring_model::plan::{self, Format, Plan};
