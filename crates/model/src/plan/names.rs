@@ -177,14 +177,5 @@ pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
 ];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
-pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[
-    ("logic.wait_for_event", "waiting for an event"),
-    ("logic.open_callback", "waiting for a callback"),
-    ("logic.wait_for_callback", "waiting for a callback"),
-    ("logic.approval", "waiting for an approval"),
-    ("logic.wait_for_triggers", "waiting for triggers"),
-    ("logic.emit", "emitting an event"),
-    ("logic.jq", "jq queries"),
-    ("state", "state kept between runs"),
-    ("code", "user code"),
-];
+pub(crate) const LATER_ACTIONS: &[(&str, &str)] =
+    &[("logic.wait_for_triggers", "waiting for triggers"), ("state", "state kept between runs")];

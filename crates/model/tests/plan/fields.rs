@@ -68,7 +68,7 @@ fn fields_of_a_later_version() {
         let problems = super::loaded(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n")).unwrap_err();
         assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/triggers/0/type"));
     }
-    for action in ["logic.wait_for_event", "logic.approval", "logic.jq", "state.get", "code.javascript"] {
+    for action in ["logic.wait_for_triggers", "state.get"] {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: {action}}}]\n")).unwrap_err();
         assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/steps/0/action"));
     }
