@@ -4,7 +4,7 @@
 //! signal's id, so looking twice starts nothing twice.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt, stream};
 use mainspring_model::clock::Millis;
@@ -36,7 +36,11 @@ const AWAITED: Millis = 3_600_000;
 
 /// Organizations with somebody who listens to the ends of runs, as far as that was asked lately.
 #[derive(Default)]
-pub(crate) struct EndListeners(Mutex<HashMap<OrgId, (Millis, bool)>>);
+pub(crate) struct EndListeners(Mutex<HashMap<OrgId, Arc<Asked>>>);
+
+/// When it was asked last, and whether anybody listened. One asks, and whoever comes meanwhile waits for that answer: hundreds of runs end
+/// at once.
+type Asked = tokio::sync::Mutex<Option<(Millis, bool)>>;
 
 /// What became of one signal for one trigger.
 enum Heard {
@@ -190,15 +194,16 @@ fn is_wanted(wanted: &PlanEnd, header: &RunHeader) -> bool {
 impl Inner {
     /// Whether a trigger of the organization listens to the ends of runs.
     pub(crate) async fn ends_are_heard(&self, org: OrgId) -> Result<bool, StoreError> {
+        let asked = self.end_listeners.0.lock().expect("no panic happens while the listeners are held").entry(org).or_default().clone();
+        let mut known = asked.lock().await;
         let now = self.clock.now();
-        let known = self.end_listeners.0.lock().expect("no panic happens while the listeners are held").get(&org).copied();
-        if let Some((at, heard)) = known
+        if let Some((at, heard)) = *known
             && (at..at.saturating_add(REMEMBERED)).contains(&now)
         {
             return Ok(heard);
         }
         let heard = self.store.listens(org, ENDS).await?;
-        self.end_listeners.0.lock().expect("no panic happens while the listeners are held").insert(org, (now, heard));
+        *known = Some((now, heard));
         Ok(heard)
     }
 

@@ -93,7 +93,7 @@ impl ScheduleStore for PostgresStore {
     async fn listens(&self, org: OrgId, topic: &str) -> Result<bool, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Org(org)).await?;
-            let sql = "select 1 from schedules where org_id = $1 and expression = $2 limit 1";
+            let sql = "select 1 from schedules where org_id = $1 and expression = $2 and starts_with(expression, 'on ') limit 1";
             let rule = listening_to(topic);
             let row = session.query(sql).bind(org.0).bind(kept(&rule)).fetch_optional(&mut *session).await?;
             session.end().await?;
@@ -154,7 +154,10 @@ fn record(row: &PgRow) -> Result<ScheduleRecord, Fail> {
 pub(super) async fn hear(org: OrgId, topic: &str, now: Millis, session: &mut Session) -> Result<Option<Millis>, Fail> {
     let rule = listening_to(topic);
     let query = session
-        .query("select id, last_due from schedules where org_id = $1 and expression = $2 order by id for no key update")
+        .query(
+            "select id, last_due from schedules where org_id = $1 and expression = $2 and starts_with(expression, 'on ') \
+                order by id for no key update",
+        )
         .bind(org.0)
         .bind(kept(&rule));
     let rows = query.fetch_all(&mut **session).await?;

@@ -105,7 +105,8 @@ const NEXT: &str = "select min(s.next_due) from schedules as s where s.next_due 
      (select 1 from organizations as o where o.org_id = s.org_id and o.erase_at is not null)";
 const OF_ORG: &str =
     select_schedules!("s.org_id = ?1 and substr(s.expression, 1, 3) <> 'on ' order by s.next_due is null, s.next_due, s.no");
-pub(super) const LISTENER: &str = "select 1 from schedules where org_id = ?1 and expression = ?2 limit 1";
+pub(super) const LISTENER: &str =
+    "select 1 from schedules where org_id = ?1 and expression = ?2 and substr(expression, 1, 3) = 'on ' limit 1";
 const OF_PLAN: &str = select_schedules!("s.plan_id = ?1 order by s.no");
 
 fn record(row: &SqliteRow) -> Result<ScheduleRecord, Fail> {

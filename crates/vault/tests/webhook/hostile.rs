@@ -58,8 +58,9 @@ fn whatever_else_is_added_or_left_out() {
         assert!(longer.judged().is_err());
         // A beginning of what is right is nothing.
         let mut shorter = sent.clone();
-        shorter.headers[0].1.truncate(4);
-        assert!(shorter.judged().is_err());
+        let half = shorter.headers[0].1.len() / 2;
+        shorter.headers[0].1.truncate(half);
+        assert!(shorter.judged().is_err(), "{shorter:?}");
     }
 }
 
