@@ -88,7 +88,7 @@ impl Engine {
     pub async fn replay(&self, replay: Replay) -> Result<Replayed, ReplayError> {
         let inner = &self.0;
         let kept = keep(&replay.was.plan, &replay.events, &replay.again, &replay.decided)?;
-        let trigger = traced(&replay.of, &kept);
+        let trigger = traced(&replay.of, &replay.again, &kept);
         let Replay { owner, of, plan, inputs, key, .. } = replay;
         let tag = plan.plan.tag.clone();
         let checked = plan.plan.clone();
@@ -112,7 +112,7 @@ impl Engine {
 }
 
 /// The root `trigger` of the run that is replayed, with where the new one comes from.
-fn traced(of: &RunHeader, kept: &Kept) -> Value {
+fn traced(of: &RunHeader, again: &Again, kept: &Kept) -> Value {
     let mut trigger = match &of.trigger {
         Value::Object(fields) => fields.clone(),
         _ => Map::new(),
@@ -124,7 +124,12 @@ fn traced(of: &RunHeader, kept: &Kept) -> Value {
         let first = earlier["keys"].get(path).cloned().unwrap_or_else(|| json!(of.id));
         (path.clone(), first)
     });
-    let keys: Map<String, Value> = keys.collect();
+    let mut keys: Map<String, Value> = keys.collect();
+    if *again != Again::All {
+        // What this run did not come to again is as unknown as before.
+        let open = earlier["keys"].as_object().into_iter().flatten().filter(|(path, _)| !kept.attempted.contains(*path));
+        keys.extend(open.map(|(path, first)| (path.clone(), first.clone())));
+    }
     trigger.insert("replay_of".to_owned(), json!({"run": of.id, "runs": runs, "keys": keys}));
     Value::Object(trigger)
 }
@@ -155,4 +160,45 @@ pub(crate) fn key_run(header: &RunHeader, path: &str) -> RunId {
 
 fn run_id(value: &Value) -> Option<RunId> {
     value.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use mainspring_model::id::PlanId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_key_outlives_a_retry_that_did_not_come_to_its_step() {
+        let (first, second) = (RunId(Uuid::from_u128(1)), RunId(Uuid::from_u128(2)));
+        let mut of = RunHeader {
+            id: second,
+            owner: Owner::LOCAL,
+            plan_id: PlanId(Uuid::from_u128(3)),
+            plan_version: 1,
+            plan_name: String::new(),
+            inputs: json!({}),
+            trigger: json!({"type": "manual", "replay_of": {"run": first, "runs": [first], "keys": {"pay": first}}}),
+            org: json!({}),
+            created_at: 0,
+            environment: String::new(),
+            seed: [0; 16],
+            parent: None,
+        };
+        let key_after = |again: &Again, kept: &Kept| {
+            let header = RunHeader { trigger: traced(&of, again, kept), id: RunId(Uuid::from_u128(9)), ..of.clone() };
+            assert_eq!(lineage(&header).collect::<Vec<_>>(), [second, first]);
+            key_run(&header, "pay")
+        };
+        let attempted = || Kept { attempted: ["pay".to_owned()].into(), ..Kept::default() };
+        let unheard = || Kept { unknown: vec!["pay".to_owned()], ..attempted() };
+        let fresh = RunId(Uuid::from_u128(9));
+        assert_eq!(key_after(&Again::Failed, &Kept::default()), first, "cancelled before it came to it");
+        assert_eq!(key_after(&Again::Failed, &unheard()), first, "tried, and not heard of again");
+        assert_eq!(key_after(&Again::Failed, &attempted()), fresh, "tried, and answered");
+        assert_eq!(key_after(&Again::All, &Kept::default()), fresh, "who runs it all again wants it again");
+        of.trigger = json!({"type": "manual"});
+        assert_eq!(key_run(&of, "pay"), second);
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mainspring_engine::run::{Again, Unkept, keep};
+use mainspring_model::Effected;
 use mainspring_model::event::{AttemptStatus, Event, EventBody};
 use mainspring_model::plan::Plan;
 use serde_json::{Value, json};
@@ -138,4 +139,25 @@ fn somebody_decides_what_became_of_a_step_that_runs_once() {
         assert_eq!((life.calls("a"), life.calls("pay") as usize), (0, calls));
         assert!(life.render().ends_with(&format!("= success {expected}\n")), "{}", life.render());
     }
+}
+
+/// A refusal that came after a broken connection is an answer: what is tried again then is another request.
+#[test]
+fn the_last_attempt_says_whether_anybody_heard() {
+    let plan = plan("{name: p, steps: [{id: pay, action: t.write, params: {fail: USER_NO}}]}");
+    let mut life = Life::new(plan.clone(), header(json!({})));
+    life.live(usize::MAX);
+    let place = life.history.iter().position(|event| matches!(event.body, EventBody::Attempted(_))).unwrap();
+    let with_effects = |effects: &[Effected]| {
+        let mut history = life.history[..place].to_vec();
+        for effect in effects {
+            let mut event = life.history[place].clone();
+            let EventBody::Attempted(attempted) = &mut event.body else { unreachable!("looked for above") };
+            attempted.error.as_mut().unwrap().effect = *effect;
+            history.push(event);
+        }
+        keep(&plan, &history, &Again::Failed, &BTreeMap::new()).unwrap().unknown
+    };
+    assert_eq!(with_effects(&[Effected::Unknown, Effected::Sent]), [""; 0]);
+    assert_eq!(with_effects(&[Effected::Sent, Effected::Unknown]), ["pay"]);
 }

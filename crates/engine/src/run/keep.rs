@@ -2,7 +2,7 @@
 //!
 //! The rest is a journal too, of a run that has come less far, so the new run goes on from there by the ordinary rules.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody, Mark};
 use mainspring_model::fault::Effected;
@@ -27,8 +27,10 @@ pub enum Again {
 pub struct Kept {
     /// In the order in which they happened.
     pub events: Vec<EventBody>,
-    /// Paths of attempts that may have reached their service although nobody heard: they keep their idempotency keys.
+    /// Paths whose last attempt may have reached its service although nobody heard: they keep their idempotency keys.
     pub unknown: Vec<String>,
+    /// Paths of all attempts, kept or not.
+    pub attempted: HashSet<String>,
 }
 
 /// Why nothing can be taken over.
@@ -54,17 +56,22 @@ pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<Str
     };
     let mut journal = Journal { plan, dropped, restarts: restarts(events), ended: ended(events), gave_up: HashSet::new() };
     journal.gave_up = journal.handlers_that_failed(events);
-    let mut kept = Kept::default();
+    let (mut kept, mut unheard) = (Kept::default(), BTreeSet::new());
     for (place, event) in events.iter().enumerate() {
         if journal.stays(place, &event.body) {
             kept.events.push(event.body.clone());
-        } else if let EventBody::Attempted(attempted) = &event.body
-            && attempted.error.as_ref().is_some_and(|error| error.effect == Effected::Unknown)
-            && !kept.unknown.contains(&attempted.path)
-        {
-            kept.unknown.push(attempted.path.clone());
+        }
+        if let EventBody::Attempted(attempted) = &event.body {
+            let is_unknown = attempted.error.as_ref().is_some_and(|error| error.effect == Effected::Unknown);
+            if is_unknown {
+                unheard.insert(attempted.path.clone())
+            } else {
+                unheard.remove(&attempted.path)
+            };
+            kept.attempted.insert(attempted.path.clone());
         }
     }
+    kept.unknown.extend(unheard);
     let open = journal.open_once(events);
     if let Some(other) = decided.keys().find(|path| !open.iter().any(|started| started == *path)) {
         return Err(Unkept::NotOpen(other.clone()));
