@@ -11,6 +11,7 @@ pub mod logic;
 mod sabotage;
 pub mod transform;
 pub mod webhook;
+mod written_bytes;
 
 use std::sync::Arc;
 

@@ -1,10 +1,7 @@
 //! `crypto.hmac`: what proves that text comes from who knows the secret.
 
-use std::fmt::Write;
 use std::future::{Future, ready};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use mainspring_model::Fault;
 use mainspring_model::action::{ActionResult, ActionSpec, Context, Effect, TypedAction};
 use ring::hmac;
@@ -14,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::secret::secret;
 use crate::logic::bounds::done;
+use crate::written_bytes::Encoding;
 
 pub(super) struct Hmac;
 
@@ -38,17 +36,6 @@ pub(super) enum Algorithm {
     Sha256,
     Sha384,
     Sha512,
-}
-
-/// How the signature is written.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub(super) enum Encoding {
-    /// Small letters.
-    #[default]
-    Hex,
-    Base64,
 }
 
 impl Algorithm {
@@ -83,14 +70,7 @@ impl TypedAction for Hmac {
 
 fn signed(params: &Params, secret: &[u8]) -> String {
     let tag = hmac::sign(&params.algorithm.key(secret), params.text.as_bytes());
-    match params.encoding {
-        Encoding::Base64 => STANDARD.encode(tag),
-        Encoding::Hex => tag.as_ref().iter().fold(String::new(), |mut text, byte| {
-            // Text takes everything.
-            write!(text, "{byte:02x}").ok();
-            text
-        }),
-    }
+    params.encoding.write(tag.as_ref())
 }
 
 /// For `hmac_verify`, which has the same params and one more.

@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::hmac::{Algorithm, Encoding, is_signed};
+use super::hmac::{Algorithm, is_signed};
 use super::secret::unhex;
 use crate::logic::bounds::done;
+use crate::written_bytes::Encoding;
 
 pub(super) struct HmacVerify;
 

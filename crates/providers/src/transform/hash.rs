@@ -1,7 +1,5 @@
 //! `transform.hash`: the digest of text.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use mainspring_model::Fault;
 use mainspring_model::action::ActionSpec;
 use md5::Md5;
@@ -12,6 +10,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::logic::pure::Pure;
+use crate::written_bytes::Encoding;
 
 pub(super) struct Hash;
 
@@ -39,17 +38,6 @@ enum Algorithm {
     Sha512,
 }
 
-/// How the digest is written.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Encoding {
-    /// Small letters.
-    #[default]
-    Hex,
-    Base64,
-}
-
 impl Pure for Hash {
     type Params = Params;
 
@@ -69,9 +57,6 @@ impl Pure for Hash {
             Algorithm::Sha384 => Sha384::digest(params.text).to_vec(),
             Algorithm::Sha512 => Sha512::digest(params.text).to_vec(),
         };
-        Ok(Value::String(match params.encoding {
-            Encoding::Hex => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-            Encoding::Base64 => STANDARD.encode(digest),
-        }))
+        Ok(Value::String(params.encoding.write(&digest)))
     }
 }

@@ -1,7 +1,5 @@
 //! `transform.hex_encode`: text as hexadecimal digits of its UTF-8.
 
-use std::fmt::Write;
-
 use mainspring_model::Fault;
 use mainspring_model::action::ActionSpec;
 use schemars::JsonSchema;
@@ -9,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::logic::pure::Pure;
+use crate::written_bytes::Encoding;
 
 pub(super) struct HexEncode;
 
@@ -31,11 +30,6 @@ impl Pure for HexEncode {
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {
-        let mut digits = String::with_capacity(params.text.len() * 2);
-        for byte in params.text.bytes() {
-            // Text takes everything.
-            write!(digits, "{byte:02x}").ok();
-        }
-        Ok(Value::String(digits))
+        Ok(Value::String(Encoding::Hex.write(params.text.as_bytes())))
     }
 }
