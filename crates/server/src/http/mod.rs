@@ -36,6 +36,7 @@ mod invited;
 mod limit;
 mod live;
 mod logs;
+mod many_runs;
 mod members;
 mod metrics;
 mod monitoring;
@@ -133,8 +134,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(step::execute_step))
         .routes(routes!(runs::list_runs))
         .routes(routes!(failures::list_failures))
-        .routes(routes!(failures::retry_runs))
-        .routes(routes!(failures::cancel_runs))
+        .routes(routes!(many_runs::retry_runs))
+        .routes(routes!(many_runs::cancel_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
         .routes(routes!(replays::retry_run))

@@ -112,7 +112,8 @@ pub struct ResumeWrite {
 
 /// Say what became of a step that must not run twice, and go on
 ///
-/// For a run in `needs_decision`. A new run takes over what the run recorded and goes on from this step.
+/// For a run in `needs_decision`. A new run of the same owner takes over what the run recorded and goes on from this step. Where several were
+/// in flight when the process died, the decision is for all of them.
 #[utoipa::path(post, path = "/api/runs/{id}/resume", tag = "runs", request_body = ResumeWrite, params(("id" = String, Path, format = "uuid")), responses(
     (status = 202, description = "The new run, at `Location`.", body = ReplayAnswer, headers(("Location" = String)))))]
 pub async fn resume_run(State(api): Shared, PathId(id): PathId<RunId>, write: Write<ResumeWrite>) -> Refusable<Reply> {

@@ -67,7 +67,7 @@ async fn plan_id(api: &Api, name: &str) -> Result<String, Failure> {
 /// Calls an operation for many runs until none is left.
 pub(super) async fn each(cx: &Cx, many: &Many, verb: &str) -> Result<Exit, Failure> {
     let api = place::api(cx).await?;
-    let done = until_done(&api, many, verb).await;
+    let done = until_done(cx, &api, many, verb).await;
     let is_here = api.app().is_some();
     api.close().await;
     let (done, refused) = done?;
@@ -87,7 +87,7 @@ pub(super) async fn each(cx: &Cx, many: &Many, verb: &str) -> Result<Exit, Failu
     Ok(if refused.is_empty() { exit } else { Exit::Conflict })
 }
 
-async fn until_done(api: &Api, many: &Many, verb: &str) -> Result<(Vec<Value>, Vec<Value>), Failure> {
+async fn until_done(cx: &Cx, api: &Api, many: &Many, verb: &str) -> Result<(Vec<Value>, Vec<Value>), Failure> {
     let mut body = json!({});
     if let Some(plan) = &many.plan {
         body["plan_id"] = json!(plan_id(api, plan).await?);
@@ -109,6 +109,9 @@ async fn until_done(api: &Api, many: &Many, verb: &str) -> Result<(Vec<Value>, V
         let is_over = part.is_empty() || answer["more"] != json!(true);
         done.extend(part);
         if is_over {
+            if answer["more"] == json!(true) {
+                cx.note("there are older ones that were not looked at: narrow by --plan or --status");
+            }
             return Ok((done, refused));
         }
     }
