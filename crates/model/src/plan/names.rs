@@ -39,6 +39,7 @@ pub(crate) const STEP: &[&str] = &[
     "retry",
     "timeout",
     "on_error",
+    "undo",
     "once",
     "tag",
     "position",
@@ -46,6 +47,9 @@ pub(crate) const STEP: &[&str] = &[
 
 /// Fields that every trigger has.
 pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs"];
+
+/// Fields of a step's `undo`. `provider` is read beside `action`.
+pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
 
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
@@ -58,6 +62,7 @@ pub(crate) enum Noun {
     Step,
     Trigger,
     Signature,
+    Undo,
     Repeat,
     Retry,
     Delay,
@@ -70,6 +75,7 @@ impl Noun {
             Noun::Step => "a step",
             Noun::Trigger => "a trigger",
             Noun::Signature => "signature",
+            Noun::Undo => "undo",
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
@@ -85,12 +91,9 @@ impl Noun {
                 ("tests", "tests in the document"),
                 ("signature", "signed plans"),
             ],
-            Noun::Step => &[
-                ("undo", "undoing effects of a failed run"),
-                ("rate", "rate limits across runs"),
-                ("cache", "reusing a result"),
-                ("pinned", "using a fixed output instead of calling"),
-            ],
+            Noun::Step => {
+                &[("rate", "rate limits across runs"), ("cache", "reusing a result"), ("pinned", "using a fixed output instead of calling")]
+            }
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -152,6 +155,12 @@ impl Noun {
             },
             Noun::Signature => match name {
                 "algo" | "hash" => ("algorithm", ""),
+                _ => return None,
+            },
+            Noun::Undo => match name {
+                "with" | "parameters" | "args" | "input" | "inputs" => ("params", ""),
+                "uses" | "call" => ("action", ""),
+                "credential" => ("", "an undo uses its step's credential"),
                 _ => return None,
             },
             Noun::Delay => return None,
