@@ -7,6 +7,8 @@ mod edges;
 mod endings;
 mod failures;
 mod loops;
+mod offline;
+mod pinned;
 mod replays;
 mod retries;
 mod simulation;

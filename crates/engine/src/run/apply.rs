@@ -117,6 +117,10 @@ impl Run {
             Err(_) if attempted.status == AttemptStatus::Cancelled => return Ok(()),
             Err(illegal) => return Err(illegal),
         };
+        if attempted.status == AttemptStatus::Success && self.is_whole(addr) {
+            self.close_pinned(addr, attempted);
+            return Ok(());
+        }
         self.remember_effect(addr, &attempted, at);
         self.owe(&attempted.beside)?;
         self.once_open.remove(&attempted.path);

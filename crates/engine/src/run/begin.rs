@@ -33,6 +33,13 @@ impl Run {
                 Err(fault) => return self.step_fault(addr, fault),
             }
         }
+        if let Some(output) = self.pinned(step).cloned() {
+            let mut attempted = self.attempted_base(addr, 1)?;
+            attempted.output = output;
+            attempted.message = "pinned".to_owned();
+            attempted.metadata.insert("pinned".to_owned(), Value::Bool(true));
+            return Some(Todo::Record(EventBody::Attempted(Box::new(attempted))));
+        }
         match &step.looped {
             Loop::None => {
                 self.activate(addr);

@@ -154,6 +154,8 @@ pub struct Run {
     responded: Option<Value>,
     /// Taken up after a crash, and what is begun now may have been under way then.
     in_doubt: bool,
+    /// Outputs that steps have instead of running, beside those that the plan pins.
+    pins: HashMap<String, Value>,
     /// Some step has waited for a signal, and another may.
     has_awaited: bool,
     finished: bool,
@@ -216,6 +218,7 @@ impl Run {
             applying: (0, "new"),
             responded: None,
             in_doubt: false,
+            pins: HashMap::new(),
             has_awaited: false,
             finished: false,
             most_entries: MAX_ENTRIES,
@@ -261,6 +264,11 @@ impl Run {
 
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// Gives steps these outputs, by id, instead of running them.
+    pub fn pin(&mut self, pins: HashMap<String, Value>) {
+        self.pins = pins;
     }
 
     /// Sequence number of the last event.

@@ -64,7 +64,8 @@ impl Run {
         let plan = self.plan.clone();
         let Some(ix) = self.step_ix(addr) else { return };
         let Some(list) = plan.step(ix).undo else { return };
-        if self.phase != Phase::Main {
+        // What is pinned did nothing.
+        if self.phase != Phase::Main || self.pinned(plan.step(ix)).is_some() {
             return;
         }
         if attempted.status != AttemptStatus::Retrying {

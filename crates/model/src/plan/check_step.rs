@@ -70,6 +70,7 @@ pub(crate) fn compile(
         error_handled: false,
         undo: laid.undo,
         once: doc.once,
+        pinned: doc.pinned.clone(),
         tag: laid.tag.map(str::to_owned),
         reads_now: compiler.reads_now,
     }

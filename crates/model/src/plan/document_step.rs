@@ -79,6 +79,9 @@ pub struct StepDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<UndoDoc>")]
     pub undo: Option<Box<StepDoc>>,
+    /// Its output, instead of running: for trying the steps after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Value>,
     /// Never a second time, not even after a crash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(default)]

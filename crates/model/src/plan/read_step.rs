@@ -38,6 +38,7 @@ pub(crate) fn step(value: &Value, pointer: &str, level: usize, counted: &mut Cou
         timeout: fields.get("timeout").cloned(),
         on_error: on_error(&fields, level, counted, problems),
         undo: undo(&fields, problems),
+        pinned: fields.get("pinned").cloned(),
         once: fields.boolean("once", problems).unwrap_or(false),
         tag: tag(&fields, problems),
         position: fields.get("position").cloned(),
