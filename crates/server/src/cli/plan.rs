@@ -14,6 +14,7 @@ use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
 use super::table::Rows;
 use super::text::{moment_of, plain, text_list};
+use super::plan_versions::{self, Between, MoveRuns, Publish, Rollback, Versions};
 use super::{place, problems};
 
 #[derive(Subcommand, Debug)]
@@ -52,6 +53,43 @@ Examples:
   mainspring plan graph plans/order.yaml --as mermaid >> README.md
   mainspring plan graph plans/order.yaml --as svg > order.svg")]
     Graph(Graph),
+    /// List a plan's versions, newest first: who saved them, when and why.
+    #[command(after_help = "\
+Example:
+  mainspring plan versions Payments
+
+The last 100 published versions are kept, and those that runs need.")]
+    Versions(Versions),
+    /// Show what changed between two versions of a plan: steps, params, triggers and edges.
+    #[command(after_help = "\
+Examples:
+  mainspring plan diff Payments
+  mainspring plan diff Payments 3
+  mainspring plan diff Payments 3 7 -o json")]
+    Diff(Between),
+    /// Go back to an earlier version: its content becomes a new one.
+    #[command(after_help = "\
+Example:
+  mainspring plan rollback Payments 3 --note 'version 4 sent mails twice'")]
+    Rollback(Rollback),
+    /// Publish a plan's draft: triggers and runs use it from then on.
+    #[command(after_help = "\
+Example:
+  mainspring plan publish Payments --note 'new tax rate'")]
+    Publish(Publish),
+    /// Give up a plan's draft; what is published stays.
+    #[command(after_help = "\
+Example:
+  mainspring plan discard Payments")]
+    Discard(Named),
+    /// Move waiting runs of a plan to another of its versions, where what they did fits.
+    ///
+    /// A run keeps the version that it started with unless it is moved. Each run that stays is listed with the reason.
+    #[command(after_help = "\
+Examples:
+  mainspring plan move-runs Payments --dry-run
+  mainspring plan move-runs Payments --to 7")]
+    MoveRuns(MoveRuns),
 }
 
 #[derive(Args, Debug)]
@@ -65,7 +103,7 @@ pub(crate) struct List {
 pub(crate) struct Named {
     /// The plan's name or id.
     #[arg(value_name = "PLAN")]
-    plan: String,
+    pub(super) plan: String,
 }
 
 #[derive(Args, Debug)]
@@ -93,6 +131,12 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
         (PlanCommand::List(list), _) => self::list(cx, &api, list).await,
         (PlanCommand::Show(named), _) => show(cx, &api, named).await,
         (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
+        (PlanCommand::Versions(wanted), _) => plan_versions::versions(cx, &api, wanted).await,
+        (PlanCommand::Diff(wanted), _) => plan_versions::diff(cx, &api, wanted).await,
+        (PlanCommand::Rollback(wanted), _) => plan_versions::rollback(cx, &api, wanted).await,
+        (PlanCommand::Publish(wanted), _) => plan_versions::publish(cx, &api, wanted).await,
+        (PlanCommand::Discard(named), _) => plan_versions::discard(cx, &api, named).await,
+        (PlanCommand::MoveRuns(wanted), _) => plan_versions::move_runs(cx, &api, wanted).await,
         (PlanCommand::Graph(_), _) => unreachable!("drawn above"),
     };
     api.close().await;

@@ -40,6 +40,7 @@ mod many_runs;
 mod members;
 mod metrics;
 mod monitoring;
+mod move_runs;
 mod notification_rules;
 mod notifications;
 mod oauth_fields;
@@ -126,6 +127,12 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(plans::get_plan, plans::update_plan, plans::delete_plan))
         .routes(routes!(plans::validate_plan))
         .routes(routes!(versions::list_versions))
+        .routes(routes!(versions::get_version))
+        .routes(routes!(versions::diff_versions))
+        .routes(routes!(versions::rollback_plan))
+        .routes(routes!(versions::publish_plan))
+        .routes(routes!(versions::discard_draft))
+        .routes(routes!(move_runs::move_runs))
         .routes(routes!(reach::get_sharing, reach::update_sharing))
         .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
         .routes(routes!(schedules::unschedule_plan))

@@ -90,6 +90,12 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("delete_plan", Needs(P::PlanDelete)),
     ("validate_plan", Needs(P::PlanView)),
     ("list_versions", Needs(P::PlanView)),
+    ("get_version", Needs(P::PlanView)),
+    ("diff_versions", Needs(P::PlanView)),
+    ("rollback_plan", Needs(P::PlanWrite)),
+    ("publish_plan", Needs(P::PlanWrite)),
+    ("discard_draft", Needs(P::PlanWrite)),
+    ("move_runs", Needs(P::PlanWrite)),
     ("get_sharing", Needs(P::PlanView)),
     // Of these only the plan's owner, or an admin.
     ("update_sharing", Needs(P::PlanWrite)),

@@ -3,7 +3,6 @@
 use mainspring_model::id::{Owner, UserId};
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{NewPlan, PlanRecord, SaveAs, Saving, Standing, WebhookRoute};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::make::{World, code, owner, page, plan_id, success};
