@@ -5,7 +5,7 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::Misfire;
 use mainspring_model::duration;
 use mainspring_model::id::{Owner, PlanId, ScheduleId};
-use mainspring_model::plan::Checked;
+use mainspring_model::plan::{self, Checked};
 use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook};
 use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, SaveAs, Saving, ScheduleRecord, StoreError, WebhookRoute, listening_to};
 use mainspring_model::wait::{ENDS, event_topic};
@@ -164,7 +164,31 @@ fn bare(known: &PlanRecord) -> NewPlan {
     }
 }
 
-async fn write(app: &App, known: &PlanRecord, expected: Option<u32>, new: NewPlan) -> Result<PlanRecord, StoreError> {
+/// A plan of a file that is changed by hand from now on.
+///
+/// # Errors
+/// The store's: `NotFound`.
+pub async fn detach(app: &App, known: &PlanRecord) -> Result<PlanRecord, StoreError> {
+    // A draft that is saved again is none of a change; what is in force stays.
+    let (version, as_what) = match known.draft {
+        Some(draft) => (draft, SaveAs::Draft),
+        None => (known.version, SaveAs::Published),
+    };
+    let document = app.store.plan_version(known.id, version).await?;
+    let document = document.ok_or_else(|| StoreError::NotFound { what: format!("plan {} version {version}", known.id) })?;
+    let plan = plan::load_stored(document.clone(), &*app.catalog, &known.owner).map_err(|problems| {
+        StoreError::Invalid(problems.first().map(ToString::to_string).unwrap_or_default())
+    })?;
+    let checked = Checked { plan, document, notes: Vec::new() };
+    let made = new_plan(&checked, known.id, known.owner, PlanSource::Api, app.clock.now(), || app.engine.new_id());
+    write(app, known, None, NewPlan { file: known.file.clone(), saving: Saving { as_what, ..Saving::default() }, ..made }).await
+}
+
+/// Stores what `new` says of `known`, and sees to it that webhooks answer by it.
+///
+/// # Errors
+/// The store's: `NotFound`, `Stale`, `Conflict`.
+pub(crate) async fn write(app: &App, known: &PlanRecord, expected: Option<u32>, new: NewPlan) -> Result<PlanRecord, StoreError> {
     let routed = !new.webhooks.is_empty() || has_webhooks(&known.document);
     let record = app.store.update_plan(known.id, expected, new).await?;
     if routed {

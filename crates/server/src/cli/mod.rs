@@ -35,6 +35,7 @@ mod output;
 mod place;
 mod plan;
 mod plan_file;
+mod plan_folder;
 mod plan_versions;
 mod problems;
 mod prompt;

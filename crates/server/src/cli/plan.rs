@@ -14,6 +14,7 @@ use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
 use super::table::Rows;
 use super::text::{moment_of, plain, text_list};
+use super::plan_folder::{self, Apply, Pull, Push};
 use super::plan_versions::{self, Between, MoveRuns, Publish, Rollback, Versions};
 use super::{place, problems};
 
@@ -60,9 +61,12 @@ Example:
 
 The last 100 published versions are kept, and those that runs need.")]
     Versions(Versions),
-    /// Show what changed between two versions of a plan: steps, params, triggers and edges.
+    /// Show what changed between two versions of a plan, or what `apply` would change: steps, params, triggers and edges.
+    ///
+    /// A folder or file is compared with what is saved.
     #[command(after_help = "\
 Examples:
+  mainspring plan diff plans/
   mainspring plan diff Payments
   mainspring plan diff Payments 3
   mainspring plan diff Payments 3 7 -o json")]
@@ -82,6 +86,37 @@ Example:
 Example:
   mainspring plan discard Payments")]
     Discard(Named),
+    /// Bring plan files to a server, or to the data folder: new plans are made, changed ones get a new version.
+    ///
+    /// All files are checked before any is saved.
+    #[command(after_help = "\
+Examples:
+  mainspring plan apply plans/ --dry-run
+  mainspring plan apply plans/ --prune --note \"$(git log -1 --format=%s)\"
+  mainspring plan apply plans/ --server https://mainspring.example --api-key \"$KEY\"")]
+    Apply(Apply),
+    /// Save plan files, a new plan or a new version each.
+    #[command(after_help = "\
+Example:
+  mainspring plan push plans/payments.yaml plans/orders.yaml")]
+    Push(Push),
+    /// Write the saved plans as files. A file whose plan did not change is left alone, with its comments.
+    #[command(after_help = "\
+Examples:
+  mainspring plan pull plans/
+  mainspring plan pull plans/ Payments Orders")]
+    Pull(Pull),
+    /// List the plan files that the server follows (`serve --plans`), and what is wrong with the broken ones.
+    #[command(after_help = "\
+Examples:
+  mainspring plan files
+  mainspring plan files -o json | jq '.files[] | select(.state == \"broken\")'")]
+    Files,
+    /// Detach a plan from its file: it is changed by hand from then on, and the file is passed over.
+    #[command(after_help = "\
+Example:
+  mainspring plan detach Payments")]
+    Detach(Named),
     /// Move waiting runs of a plan to another of its versions, where what they did fits.
     ///
     /// A run keeps the version that it started with unless it is moved. Each run that stays is listed with the reason.
@@ -132,6 +167,12 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
         (PlanCommand::Show(named), _) => show(cx, &api, named).await,
         (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
         (PlanCommand::Versions(wanted), _) => plan_versions::versions(cx, &api, wanted).await,
+        (PlanCommand::Diff(wanted), _) if wanted.is_of_files() => plan_folder::compare(cx, &api, wanted.path()).await,
+        (PlanCommand::Apply(wanted), _) => plan_folder::apply(cx, &api, wanted).await,
+        (PlanCommand::Push(wanted), _) => plan_folder::push(cx, &api, wanted).await,
+        (PlanCommand::Pull(wanted), _) => plan_folder::pull(cx, &api, wanted).await,
+        (PlanCommand::Files, _) => plan_versions::files(cx, &api).await,
+        (PlanCommand::Detach(named), _) => plan_versions::detach(cx, &api, named).await,
         (PlanCommand::Diff(wanted), _) => plan_versions::diff(cx, &api, wanted).await,
         (PlanCommand::Rollback(wanted), _) => plan_versions::rollback(cx, &api, wanted).await,
         (PlanCommand::Publish(wanted), _) => plan_versions::publish(cx, &api, wanted).await,
@@ -226,7 +267,7 @@ pub(crate) async fn named(api: &Api, name: &str) -> Result<Vec<Value>, Failure> 
     Ok(plans)
 }
 
-fn document_of(plan: &Value) -> Value {
+pub(super) fn document_of(plan: &Value) -> Value {
     let inner = plan.get("document").filter(|document| document.is_object()).unwrap_or(plan);
     let fields = plan::FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), inner.get(*name)?.clone())));
     Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())

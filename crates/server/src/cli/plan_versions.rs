@@ -1,5 +1,7 @@
 //! `mainspring plan versions` and its neighbours: history, differences, drafts, and runs that go on by another version.
 
+use std::path::Path;
+
 use ::http::Method;
 use clap::Args;
 use mainspring_model::plan::diff::{Colour, Diff};
@@ -10,6 +12,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Cx;
 use super::plan::{Named, find};
+use super::plan_folder::is_path;
 use super::table::Rows;
 use super::text::{moment_of, plain};
 
@@ -25,8 +28,8 @@ pub(crate) struct Versions {
 
 #[derive(Args, Debug)]
 pub(crate) struct Between {
-    /// The plan's name or id.
-    #[arg(value_name = "PLAN")]
+    /// The plan's name or id; or a folder of plan files, or one of them.
+    #[arg(value_name = "PLAN|PATH")]
     plan: String,
     /// The older version; the one before the newest when it is left out.
     #[arg(value_name = "FROM")]
@@ -34,6 +37,16 @@ pub(crate) struct Between {
     /// The newer version; the newest when it is left out, the draft too.
     #[arg(value_name = "TO")]
     to: Option<u32>,
+}
+
+impl Between {
+    pub(crate) fn is_of_files(&self) -> bool {
+        self.from.is_none() && is_path(&self.plan)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        Path::new(&self.plan)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -134,22 +147,55 @@ pub(crate) async fn discard(cx: &Cx, api: &Api, named: &Named) -> Result<Exit, F
     shown(cx, &answer, "runs; the draft is given up")
 }
 
+pub(crate) async fn detach(cx: &Cx, api: &Api, named: &Named) -> Result<Exit, Failure> {
+    let plan = find(api, &named.plan).await?;
+    let answer = api.send(Method::POST, &format!("{}/detach", path(&plan)), &json!({})).await?;
+    shown(cx, &answer, "is changed by hand from now on")
+}
+
+pub(crate) async fn files(cx: &Cx, api: &Api) -> Result<Exit, Failure> {
+    let answer = api.get("/api/plan-files", &[]).await?;
+    let files = answer["files"].as_array().cloned().unwrap_or_default();
+    cx.show(&answer, |style, width| {
+        if answer["followed"] != true {
+            return "no folder of plan files is followed; a server does with --plans DIR\n".to_owned();
+        }
+        let mut rows = Rows::new(["file", "state", "plan", "version"], "there is no plan file");
+        let mut wrong = String::new();
+        for file in &files {
+            let text = |field: &str| file[field].as_str().map(plain).unwrap_or_default().into_owned();
+            rows.add([text("file"), text("state"), text("name"), file["version"].as_u64().map(|version| version.to_string()).unwrap_or_default()]);
+            for error in file["errors"].as_array().into_iter().flatten() {
+                let place = match (error["line"].as_u64(), error["column"].as_u64()) {
+                    (Some(line), Some(column)) => format!(":{line}:{column}"),
+                    _ => String::new(),
+                };
+                let said = |field: &str| error[field].as_str().map(plain).unwrap_or_default().into_owned();
+                wrong.push_str(&format!("{}{place}: {} {}\n", text("file"), style.red(&said("code")), said("message")));
+                if error["fix"].is_string() {
+                    wrong.push_str(&format!("    write {}\n", said("fix")));
+                }
+            }
+        }
+        let trouble = answer["trouble"].as_str().map(|trouble| format!("{}\n", style.red(&plain(trouble)))).unwrap_or_default();
+        format!("{trouble}{}{wrong}", rows.render(width, style))
+    })
+}
+
 pub(crate) async fn move_runs(cx: &Cx, api: &Api, wanted: &MoveRuns) -> Result<Exit, Failure> {
     let plan = find(api, &wanted.plan).await?;
-    let (mut moved, mut refused, mut to) = (Vec::new(), Vec::new(), Value::Null);
-    let mut cursor = Value::Null;
-    loop {
+    let (mut moved, mut refused, mut cursor) = (Vec::new(), Vec::new(), Value::Null);
+    let to = loop {
         let body = json!({ "to": wanted.to, "dry_run": wanted.dry_run, "cursor": cursor });
         let mut answer = api.send(Method::POST, &format!("{}/move-runs", path(&plan)), &body).await?;
-        to = answer["to"].take();
         for (list, from) in [(&mut moved, "moved"), (&mut refused, "refused")] {
             list.extend(answer[from].as_array_mut().map(std::mem::take).into_iter().flatten());
         }
         cursor = answer["next_cursor"].take();
         if cursor.is_null() {
-            break;
+            break answer["to"].take();
         }
-    }
+    };
     let value = json!({ "to": to, "dry_run": wanted.dry_run, "moved": moved, "refused": refused });
     cx.show(&value, |style, width| {
         let what = if wanted.dry_run { "could move" } else { "moved" };

@@ -53,6 +53,7 @@ mod path;
 mod permissions;
 mod plan_body;
 mod plan_changes;
+mod plan_files;
 mod plans;
 mod privacy;
 mod problem;
@@ -133,6 +134,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(versions::publish_plan))
         .routes(routes!(versions::discard_draft))
         .routes(routes!(move_runs::move_runs))
+        .routes(routes!(plan_files::list_plan_files))
+        .routes(routes!(plan_files::detach_plan))
         .routes(routes!(reach::get_sharing, reach::update_sharing))
         .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
         .routes(routes!(schedules::unschedule_plan))

@@ -96,6 +96,8 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("publish_plan", Needs(P::PlanWrite)),
     ("discard_draft", Needs(P::PlanWrite)),
     ("move_runs", Needs(P::PlanWrite)),
+    ("list_plan_files", Needs(P::PlanView)),
+    ("detach_plan", Needs(P::PlanWrite)),
     ("get_sharing", Needs(P::PlanView)),
     // Of these only the plan's owner, or an admin.
     ("update_sharing", Needs(P::PlanWrite)),

@@ -26,6 +26,7 @@ use mainspring_store::{OpenOptions, SqliteStore};
 use mainspring_vault::{Cost, KeyRing, OsEntropy, Redactor, SigningKeys, Vault, VaultError};
 use thiserror::Error;
 
+use crate::plan_files::PlanFiles;
 use crate::app::{App, Mode};
 use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
@@ -240,6 +241,7 @@ pub async fn join(
         store,
         catalog,
         webhooks,
+        plan_files: PlanFiles::default(),
         vault,
         identity,
         redactor,

@@ -129,7 +129,7 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         | "restore_organization"
         | "leave_organization" => json!({}),
         "rollback_plan" => json!({"version": 1}),
-        "publish_plan" | "discard_draft" | "move_runs" => json!({}),
+        "publish_plan" | "discard_draft" | "move_runs" | "detach_plan" => json!({}),
         "resume_run" => json!({"decision": "repeat"}),
         "create_organization" => json!({"name": "Another"}),
         "update_organization" => json!({"name": "Renamed"}),
