@@ -61,6 +61,10 @@ impl Inner {
         if !reaches(&*self.store, &parent.owner, record.id).await? {
             return Err(missing().into());
         }
+        if record.version == 0 {
+            let message = format!("the plan \"{plan}\" is a draft; publish it before it is called");
+            return Err(Fault::new(Code::NOT_PUBLISHED, message).into());
+        }
         let checked = self.plans.get(&*self.store, &*self.catalog, &parent.owner, record.id, record.version).await?;
         let checked = checked.ok_or_else(|| Fault::internal(format!("plan \"{plan}\" has no version {}", record.version)))?;
         let inputs = checked.inputs.accept(inputs).map_err(|problems| {

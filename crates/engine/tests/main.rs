@@ -7,6 +7,7 @@ mod edges;
 mod endings;
 mod failures;
 mod loops;
+mod moves;
 mod offline;
 mod pinned;
 mod replays;

@@ -20,6 +20,7 @@ use crate::limits::{Limits, Network};
 use crate::live::{Hub, Redis};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::plan_files::PlanFiles;
 use crate::roles::Roles;
 use crate::traces::Tracer;
 use crate::webhooks::WebhookRoutes;
@@ -32,6 +33,8 @@ pub struct App {
     pub catalog: Arc<ServerCatalog>,
     /// Webhook path → plan triggers, in memory.
     pub webhooks: WebhookRoutes,
+    /// What became of the files in the folder of plan files.
+    pub plan_files: PlanFiles,
     pub vault: Arc<Vault>,
     /// Who people are.
     pub identity: Identity,

@@ -20,6 +20,7 @@ pub mod mail;
 pub mod metrics;
 pub mod notify;
 pub mod outbox;
+pub mod plan_files;
 pub mod plans;
 pub mod references;
 pub mod reports;

@@ -5,9 +5,9 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::Misfire;
 use mainspring_model::duration;
 use mainspring_model::id::{Owner, PlanId, ScheduleId};
-use mainspring_model::plan::Checked;
 use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook};
-use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, ScheduleRecord, StoreError, WebhookRoute, listening_to};
+use mainspring_model::plan::{self, Checked};
+use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, SaveAs, Saving, ScheduleRecord, StoreError, WebhookRoute, listening_to};
 use mainspring_model::wait::{ENDS, event_topic};
 use serde_json::Value;
 use uuid::Uuid;
@@ -50,7 +50,16 @@ pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource,
             TriggerKind::Webhook(webhook) => webhooks.extend(routes(webhook, &trigger.id, id, owner)),
         }
     }
-    NewPlan { owner, name: plan.name.clone(), source, document: checked.document.clone(), webhooks, schedules }
+    NewPlan {
+        owner,
+        name: plan.name.clone(),
+        source,
+        document: checked.document.clone(),
+        webhooks,
+        schedules,
+        file: None,
+        saving: Saving::default(),
+    }
 }
 
 fn routes<'a>(webhook: &'a Webhook, trigger: &'a str, plan: PlanId, owner: Owner) -> impl Iterator<Item = WebhookRoute> + 'a {
@@ -69,8 +78,24 @@ fn routes<'a>(webhook: &'a Webhook, trigger: &'a str, plan: PlanId, owner: Owner
 /// # Errors
 /// The store's: `Conflict` when an exclusive webhook path, or a plan file's name, is taken.
 pub async fn create(app: &App, owner: Owner, source: PlanSource, checked: &Checked) -> Result<PlanRecord, StoreError> {
+    create_as(app, owner, source, checked, None, Saving::default()).await
+}
+
+/// As [`create`], from a file below the folder of plan files, or as a draft.
+///
+/// # Errors
+/// The store's, as in [`create`].
+pub async fn create_as(
+    app: &App,
+    owner: Owner,
+    source: PlanSource,
+    checked: &Checked,
+    file: Option<String>,
+    saving: Saving,
+) -> Result<PlanRecord, StoreError> {
     let id = PlanId(app.engine.new_id());
-    let new = new_plan(checked, id, owner, source, app.clock.now(), || app.engine.new_id());
+    let made = new_plan(checked, id, owner, source, app.clock.now(), || app.engine.new_id());
+    let new = NewPlan { file, saving, ..made };
     let routed = !new.webhooks.is_empty();
     let record = app.store.create_plan(id, new).await?;
     if routed {
@@ -85,10 +110,84 @@ pub async fn create(app: &App, owner: Owner, source: PlanSource, checked: &Check
 /// # Errors
 /// The store's: `NotFound`, `Stale`, `Conflict`.
 pub async fn update(app: &App, known: &PlanRecord, expected: Option<u32>, checked: &Checked) -> Result<PlanRecord, StoreError> {
-    if checked.document == known.document && expected.is_none_or(|expected| expected == known.version) {
+    save(app, known, expected, checked, Saving::default()).await
+}
+
+/// As [`update`], saying who saves, why, and what becomes of it.
+///
+/// # Errors
+/// The store's: `NotFound`, `Stale`, `Conflict`.
+pub async fn save(
+    app: &App,
+    known: &PlanRecord,
+    expected: Option<u32>,
+    checked: &Checked,
+    saving: Saving,
+) -> Result<PlanRecord, StoreError> {
+    let is_published = saving.as_what == SaveAs::Published && known.version > 0 && checked.document == known.document;
+    if is_published && expected.is_none_or(|expected| expected == known.newest()) {
         return Ok(known.clone());
     }
-    let new = new_plan(checked, known.id, known.owner, known.source, app.clock.now(), || app.engine.new_id());
+    let made = new_plan(checked, known.id, known.owner, known.source, app.clock.now(), || app.engine.new_id());
+    write(app, known, expected, NewPlan { file: known.file.clone(), saving, ..made }).await
+}
+
+/// Takes a plan out of force: its triggers go, its document stays as a draft, its runs go on.
+///
+/// # Errors
+/// The store's: `NotFound`.
+pub async fn unpublish(app: &App, known: &PlanRecord, saving: Saving) -> Result<PlanRecord, StoreError> {
+    let new = NewPlan { saving: Saving { as_what: SaveAs::Unpublish, ..saving }, ..bare(known) };
+    write(app, known, None, new).await
+}
+
+/// Gives up a plan's draft.
+///
+/// # Errors
+/// The store's: `Conflict` when there is none, or nothing else.
+pub async fn discard(app: &App, known: &PlanRecord, saving: Saving) -> Result<PlanRecord, StoreError> {
+    let new = NewPlan { saving: Saving { as_what: SaveAs::Discard, ..saving }, ..bare(known) };
+    write(app, known, None, new).await
+}
+
+/// A plan as it is stored, with nothing that would start it.
+fn bare(known: &PlanRecord) -> NewPlan {
+    NewPlan {
+        owner: known.owner,
+        name: known.name.clone(),
+        source: known.source,
+        document: known.document.clone(),
+        webhooks: Vec::new(),
+        schedules: Vec::new(),
+        file: known.file.clone(),
+        saving: Saving::default(),
+    }
+}
+
+/// A plan of a file that is changed by hand from now on.
+///
+/// # Errors
+/// The store's: `NotFound`.
+pub async fn detach(app: &App, known: &PlanRecord) -> Result<PlanRecord, StoreError> {
+    // A draft that is saved again is none of a change; what is in force stays.
+    let (version, as_what) = match known.draft {
+        Some(draft) => (draft, SaveAs::Draft),
+        None => (known.version, SaveAs::Published),
+    };
+    let document = app.store.plan_version(known.id, version).await?;
+    let document = document.ok_or_else(|| StoreError::NotFound { what: format!("plan {} version {version}", known.id) })?;
+    let plan = plan::load_stored(document.clone(), &*app.catalog, &known.owner)
+        .map_err(|problems| StoreError::Invalid(problems.first().map(ToString::to_string).unwrap_or_default()))?;
+    let checked = Checked { plan, document, notes: Vec::new() };
+    let made = new_plan(&checked, known.id, known.owner, PlanSource::Api, app.clock.now(), || app.engine.new_id());
+    write(app, known, None, NewPlan { file: known.file.clone(), saving: Saving { as_what, ..Saving::default() }, ..made }).await
+}
+
+/// Stores what `new` says of `known`, and sees to it that webhooks answer by it.
+///
+/// # Errors
+/// The store's: `NotFound`, `Stale`, `Conflict`.
+pub(crate) async fn write(app: &App, known: &PlanRecord, expected: Option<u32>, new: NewPlan) -> Result<PlanRecord, StoreError> {
     let routed = !new.webhooks.is_empty() || has_webhooks(&known.document);
     let record = app.store.update_plan(known.id, expected, new).await?;
     if routed {

@@ -4,13 +4,9 @@ mod checked;
 mod port;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mainspring_model::id::Owner;
-use mainspring_model::plan::{self, Format};
-use mainspring_model::store::{PlanSource, StoreError};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
@@ -21,7 +17,7 @@ use crate::identity::terms::FIRST_OWNER;
 use crate::reports::Reporter;
 use crate::settings::Settings;
 use crate::wire::{self, ADDRESS_FILE, OpenError};
-use crate::{erasure, flags, http, metrics, notify, outbox, plans, traces, webhooks};
+use crate::{erasure, flags, http, metrics, notify, outbox, plan_files, traces, webhooks};
 
 use checked::{refuse, say, show_refusal};
 use port::{open_port, reserve};
@@ -124,9 +120,10 @@ async fn serve_told(mut settings: Settings, stop: impl Future<Output = ()>, repo
     }
     say(&told);
     // Before the first request is read: a webhook of a plan file must not be unknown for a moment.
-    if let Some(folder) = &settings.plans {
-        load_folder(&app, folder).await;
-    }
+    let follower = match &settings.plans {
+        Some(folder) => Some(plan_files::first_look(&app, folder).await),
+        None => None,
+    };
     let opened =
         open_port(port, address).and_then(|listener| Ok((listener, figures.map(|(port, address)| open_port(port, address)).transpose()?)));
     let (listener, figures) = match opened {
@@ -164,7 +161,8 @@ async fn serve_told(mut settings: Settings, stop: impl Future<Output = ()>, repo
                 metrics::sample(app.clone()),
                 when(roles.scheduler, app.audit.serve_retention(keep_audit)),
                 when(roles.scheduler, erasure::serve(app.clone())),
-                when(roles.api, webhooks::follow(app.clone()))
+                when(roles.api, webhooks::follow(app.clone())),
+                plan_files::serve(app.clone(), follower)
             );
         }
     });
@@ -267,38 +265,6 @@ async fn offer_first_owner(app: &App) {
         }
         Err(error) => tracing::error!(%error, "the link that makes the first owner could not be made"),
     }
-}
-
-/// Stores every plan file of a folder. A broken one is reported and keeps its last good version.
-async fn load_folder(app: &Arc<App>, folder: &Path) {
-    let mut files: Vec<_> = match std::fs::read_dir(folder) {
-        Ok(entries) => entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect(),
-        Err(error) => return tracing::error!(folder = %folder.display(), %error, "the plan folder cannot be read"),
-    };
-    files.retain(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json"));
-    files.sort();
-    for file in files {
-        match load_file(app, &file).await {
-            Ok(name) => tracing::info!(file = %file.display(), name, "plan file loaded"),
-            Err(reason) => tracing::error!(file = %file.display(), reason, "a plan file was not loaded; its last good version stays"),
-        }
-    }
-}
-
-async fn load_file(app: &Arc<App>, file: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let owner = Owner::LOCAL;
-    let checked = plan::load(&text, Format::Auto, &*app.catalog, &owner)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    let said = |error: StoreError| error.to_string();
-    // A plan that came through the API under the same name is somebody's work, not an older version of this file.
-    let known = app.store.plan_by_name(owner.org, &checked.plan.name).await.map_err(said)?;
-    match known.filter(|known| known.source == PlanSource::File) {
-        Some(known) if known.document == checked.document => {}
-        Some(known) => drop(plans::update(app, &known, None, &checked).await.map_err(said)?),
-        None => drop(plans::create(app, owner, PlanSource::File, &checked).await.map_err(said)?),
-    }
-    Ok(checked.plan.name.clone())
 }
 
 /// Resolves on SIGTERM or SIGINT. They are caught from the call on, not from the first poll: a server that is told to end

@@ -8,6 +8,7 @@ mod apply;
 mod begin;
 mod call;
 mod ends;
+mod fits;
 mod graph;
 mod keep;
 mod loops;
@@ -40,6 +41,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use call::Call;
+pub use fits::fits;
 pub use keep::{Again, Kept, Unkept, keep, undecided};
 pub use next::{MAX_ENTRIES, Todo};
 pub use outcome::Tried;

@@ -151,6 +151,8 @@ impl Scenario {
                 name: plan.name.clone(),
                 source: PlanSource::Api,
                 version: 1,
+                draft: None,
+                file: None,
                 document: document.clone(),
                 created_at: BEGIN,
                 updated_at: BEGIN,

@@ -21,7 +21,8 @@ use mainspring_model::store::{
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
     ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore,
-    Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, WaitRecord, WebhookRoute,
+    Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
+    WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -47,6 +48,8 @@ not_kept!(PlanStore {
     fn delete_plan(OrgId, PlanId) -> ();
     fn list_plans(OrgId, &Paging) -> Page<PlanSummary>;
     fn webhook_routes() -> Vec<WebhookRoute>;
+    fn plan_versions(OrgId, PlanId, &Paging) -> Page<VersionRecord>;
+    fn move_run(OrgId, RunId, u32, u32, u32) -> bool;
     fn plans_revision() -> i64;
     =
     async fn get_plan(&self, _: OrgId, id: PlanId) -> Result<Option<PlanRecord>, StoreError> {

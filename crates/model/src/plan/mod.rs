@@ -12,6 +12,7 @@ mod check_trigger;
 pub mod code;
 mod compile;
 mod compiled;
+pub mod diff;
 pub mod document;
 mod document_step;
 mod document_test;

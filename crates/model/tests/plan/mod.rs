@@ -2,6 +2,7 @@
 
 pub mod catalog;
 mod compiled;
+mod diff;
 mod fields;
 mod graph;
 mod hostile;

@@ -8,37 +8,39 @@ use mainspring_model::plan::{self, Format};
 
 use super::{Check, State};
 use crate::cli::text::plural;
+use crate::plan_files::list;
 
 /// Whether every plan file of the folder would load.
 pub(super) fn readable(folder: Option<&Path>, catalog: &dyn Catalog) -> Check {
     const NAME: &str = "plan files";
     let Some(folder) = folder else { return Check::new(NAME, State::Skipped, "no folder was named (--plans DIR)") };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
+    let listing = match list(folder) {
+        Ok(listing) => listing,
         Err(error) => {
             let found = format!("{} cannot be read: {error}", folder.display());
             return Check::new(NAME, State::Failed, found).next("name a folder of plan files with --plans DIR");
         }
     };
-    let mut files: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known)));
-    files.sort();
-    let mut wrong = Vec::new();
-    for file in &files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match std::fs::read_to_string(file) {
-            Err(error) => wrong.push(format!("{name}: {error}")),
+    let mut wrong: Vec<String> = listing.refused.iter().map(|(below, reason)| format!("{below}: {reason}")).collect();
+    for (below, stamp) in &listing.files {
+        if stamp.is_large() {
+            wrong.push(format!("{below}: the file has more than {} bytes", plan::MAX_BYTES));
+            continue;
+        }
+        match std::fs::read_to_string(folder.join(below)) {
+            Err(error) => wrong.push(format!("{below}: {error}")),
             Ok(text) => {
                 if let Err(problems) = plan::load(&text, Format::Auto, catalog, &Owner::LOCAL) {
-                    wrong.push(format!("{name}: {}", problems.first().map(ToString::to_string).unwrap_or_default()));
+                    wrong.push(format!("{below}: {}", problems.first().map(ToString::to_string).unwrap_or_default()));
                 }
             }
         }
     }
+    let files = listing.files.len() + listing.refused.len();
     match wrong.first() {
-        None => Check::ok(NAME, format!("{} in {}", plural(files.len(), "plan file"), folder.display())),
+        None => Check::ok(NAME, format!("{} in {}", plural(files, "plan file"), folder.display())),
         Some(first) => {
-            let found = format!("{} of {} would not load: {first}", wrong.len(), plural(files.len(), "plan file"));
+            let found = format!("{} of {} would not load: {first}", wrong.len(), plural(files, "plan file"));
             Check::new(NAME, State::Failed, found).next(format!("`mainspring validate {}/*` shows every problem", folder.display()))
         }
     }

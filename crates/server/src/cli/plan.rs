@@ -12,7 +12,9 @@ use super::failure::Failure;
 use super::graph::{self, Graph};
 use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
+use super::plan_folder::{self, Apply, Pull, Push};
 use super::plan_test::{self, Test};
+use super::plan_versions::{self, Between, MoveRuns, Publish, Rollback, Versions};
 use super::table::Rows;
 use super::text::{moment_of, plain, text_list};
 use super::{place, problems};
@@ -60,6 +62,77 @@ Examples:
   mainspring plan test plan.yaml --only refund
   mainspring plan test plan.yaml -o json | jq '.files[].tests[] | select(.passed | not)'")]
     Test(Test),
+    /// List a plan's versions, newest first: who saved them, when and why.
+    #[command(after_help = "\
+Example:
+  mainspring plan versions Payments
+
+The last 100 published versions are kept, and those that runs need.")]
+    Versions(Versions),
+    /// Show what changed between two versions of a plan, or what `apply` would change: steps, params, triggers and edges.
+    ///
+    /// A folder or file is compared with what is saved.
+    #[command(after_help = "\
+Examples:
+  mainspring plan diff plans/
+  mainspring plan diff Payments
+  mainspring plan diff Payments 3
+  mainspring plan diff Payments 3 7 -o json")]
+    Diff(Between),
+    /// Go back to an earlier version: its content becomes a new one.
+    #[command(after_help = "\
+Example:
+  mainspring plan rollback Payments 3 --note 'version 4 sent mails twice'")]
+    Rollback(Rollback),
+    /// Publish a plan's draft: triggers and runs use it from then on.
+    #[command(after_help = "\
+Example:
+  mainspring plan publish Payments --note 'new tax rate'")]
+    Publish(Publish),
+    /// Give up a plan's draft; what is published stays.
+    #[command(after_help = "\
+Example:
+  mainspring plan discard Payments")]
+    Discard(Named),
+    /// Bring plan files to a server, or to the data folder: new plans are made, changed ones get a new version.
+    ///
+    /// All files are checked before any is saved.
+    #[command(after_help = "\
+Examples:
+  mainspring plan apply plans/ --dry-run
+  mainspring plan apply plans/ --prune --note \"$(git log -1 --format=%s)\"
+  mainspring plan apply plans/ --server https://mainspring.example --api-key \"$KEY\"")]
+    Apply(Apply),
+    /// Save plan files, a new plan or a new version each.
+    #[command(after_help = "\
+Example:
+  mainspring plan push plans/payments.yaml plans/orders.yaml")]
+    Push(Push),
+    /// Write the saved plans as files. A file whose plan did not change is left alone, with its comments.
+    #[command(after_help = "\
+Examples:
+  mainspring plan pull plans/
+  mainspring plan pull plans/ Payments Orders")]
+    Pull(Pull),
+    /// List the plan files that the server follows (`serve --plans`), and what is wrong with the broken ones.
+    #[command(after_help = "\
+Examples:
+  mainspring plan files
+  mainspring plan files -o json | jq '.files[] | select(.state == \"broken\")'")]
+    Files,
+    /// Detach a plan from its file: it is changed by hand from then on, and the file is passed over.
+    #[command(after_help = "\
+Example:
+  mainspring plan detach Payments")]
+    Detach(Named),
+    /// Move waiting runs of a plan to another of its versions, where what they did fits.
+    ///
+    /// A run keeps the version that it started with unless it is moved. Each run that stays is listed with the reason.
+    #[command(after_help = "\
+Examples:
+  mainspring plan move-runs Payments --dry-run
+  mainspring plan move-runs Payments --to 7")]
+    MoveRuns(MoveRuns),
 }
 
 #[derive(Args, Debug)]
@@ -73,7 +146,7 @@ pub(crate) struct List {
 pub(crate) struct Named {
     /// The plan's name or id.
     #[arg(value_name = "PLAN")]
-    plan: String,
+    pub(super) plan: String,
 }
 
 #[derive(Args, Debug)]
@@ -104,6 +177,18 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
         (PlanCommand::Show(named), _) => show(cx, &api, named).await,
         (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
         (PlanCommand::Graph(_) | PlanCommand::Test(_), _) => unreachable!("done above"),
+        (PlanCommand::Versions(wanted), _) => plan_versions::versions(cx, &api, wanted).await,
+        (PlanCommand::Diff(wanted), _) if wanted.is_of_files() => plan_folder::compare(cx, &api, wanted.path()).await,
+        (PlanCommand::Apply(wanted), _) => plan_folder::apply(cx, &api, wanted).await,
+        (PlanCommand::Push(wanted), _) => plan_folder::push(cx, &api, wanted).await,
+        (PlanCommand::Pull(wanted), _) => plan_folder::pull(cx, &api, wanted).await,
+        (PlanCommand::Files, _) => plan_versions::files(cx, &api).await,
+        (PlanCommand::Detach(named), _) => plan_versions::detach(cx, &api, named).await,
+        (PlanCommand::Diff(wanted), _) => plan_versions::diff(cx, &api, wanted).await,
+        (PlanCommand::Rollback(wanted), _) => plan_versions::rollback(cx, &api, wanted).await,
+        (PlanCommand::Publish(wanted), _) => plan_versions::publish(cx, &api, wanted).await,
+        (PlanCommand::Discard(named), _) => plan_versions::discard(cx, &api, named).await,
+        (PlanCommand::MoveRuns(wanted), _) => plan_versions::move_runs(cx, &api, wanted).await,
     };
     api.close().await;
     done
@@ -192,7 +277,7 @@ pub(crate) async fn named(api: &Api, name: &str) -> Result<Vec<Value>, Failure> 
     Ok(plans)
 }
 
-fn document_of(plan: &Value) -> Value {
+pub(super) fn document_of(plan: &Value) -> Value {
     let inner = plan.get("document").filter(|document| document.is_object()).unwrap_or(plan);
     let fields = plan::FIELDS.iter().filter_map(|name| Some(((*name).to_owned(), inner.get(*name)?.clone())));
     Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())

@@ -1,7 +1,7 @@
 //! `mainspring retention`: what is removed by age and number, before it is.
 
 use clap::Args;
-use mainspring_model::store::SIGNAL_KEPT;
+use mainspring_model::store::{SIGNAL_KEPT, VERSIONS_KEPT};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -18,7 +18,7 @@ Examples:
   MAINSPRING_KEEP_RUNS_FOR=30d mainspring retention -o json | jq '.kinds[] | select(.kind == \"runs\")'
   mainspring retention --apply
 
-A server does the same by itself once a minute, in small batches.")]
+A server does the same by itself once a minute, in small batches. Of each plan the last 100 published versions stay.")]
 pub(crate) struct Retention {
     /// Remove it now instead of showing it.
     #[arg(long)]
@@ -56,13 +56,14 @@ pub(crate) async fn run(cx: &Cx, retention: &Retention) -> Result<Exit, Failure>
     let kinds: Vec<Value> =
         found.iter().map(|one| json!({"kind": one.kind, "rows": one.rows, "oldest": one.oldest.and_then(moment)})).collect();
     let value = json!({"applied": retention.apply, "removed_runs": removed, "keep_runs_for_s": keep.max_age.as_secs(),
-        "keep_runs": keep.max_runs, "kinds": kinds});
+        "keep_runs": keep.max_runs, "keep_versions": VERSIONS_KEPT, "kinds": kinds});
     cx.show(&value, |style, width| {
         let heading = if retention.apply { "removed" } else { "would be removed" };
         let mut rows = Rows::new(["kind", heading, "oldest"], "");
         for kind in &kinds {
             rows.add([kind["kind"].as_str().unwrap_or_default().to_owned(), kind["rows"].to_string(), moment_of(&kind["oldest"])]);
         }
-        rows.render(width, style)
+        let kept = format!("of each plan the last {VERSIONS_KEPT} published versions stay, and those that runs need");
+        format!("{}{}\n", rows.render(width, style), style.dim(&kept))
     })
 }

@@ -16,6 +16,7 @@ use super::caller::Caller;
 use super::elsewhere;
 use super::execution::{self, ExecutionAnswer};
 use super::idempotency::{Once, once};
+use super::plan_body;
 use super::plans;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
@@ -37,6 +38,9 @@ pub struct Execute {
     /// Hold the caller until the run ends (or begins to wait, or 60 s).
     #[serde(default = "yes")]
     wait: bool,
+    /// Run the draft instead of what is published.
+    #[serde(default)]
+    draft: bool,
 }
 
 fn yes() -> bool {
@@ -70,7 +74,12 @@ async fn execute(api: Arc<Api>, write: Write<Execute>) -> Refusable<Reply> {
 async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> Refusable<Reply> {
     let shown: String = wanted.plan_id.chars().take(60).collect();
     let id: PlanId = wanted.plan_id.parse().map_err(|_| Problem::not_found(format_args!("plan \"{shown}\"")))?;
-    let version = plans::find(api, caller, id).await?.version;
+    let known = plans::find(api, caller, id).await?;
+    let version = match (wanted.draft, known.draft) {
+        (false, _) => plan_body::published(&known)?,
+        (true, Some(draft)) => draft,
+        (true, None) => return Err(Problem::conflict(format!("the plan \"{}\" has no draft", known.name))),
+    };
     let plan = api.engine.plan(&caller.owner, id, version).await?;
     let names = plan.plan.inputs.names();
     let given = if wanted.inputs.is_null() { by_name(&names, &wanted.trigger_data)? } else { wanted.inputs };

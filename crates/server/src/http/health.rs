@@ -4,6 +4,7 @@ use axum::extract::State;
 use futures_util::future::{Either, select};
 use http::StatusCode;
 use mainspring_engine::Loop;
+use mainspring_model::Problem as Finding;
 use mainspring_model::store::{self, StoreError};
 use serde::Serialize;
 use std::pin::pin;
@@ -63,6 +64,9 @@ pub struct Readiness {
     checks: Checks,
     database: Database,
     pools: Vec<Pool>,
+    /// The first plan files that are broken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    broken_plan_files: Vec<BrokenFile>,
 }
 
 /// Connections to the database, by who uses them.
@@ -125,7 +129,35 @@ pub struct Checks {
     /// and each node counts rate limits for itself. Never a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'static str>,
+    /// `warning` when a plan file cannot be taken up, or the folder not be read: what was loaded before stays. Never a failure. Only of a node that
+    /// follows a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_files: Option<&'static str>,
 }
+
+/// A plan file that is not taken up. What is wrong in it, in words, is told to who may see plans: `GET /api/plan-files`.
+#[derive(Serialize, ToSchema)]
+pub struct BrokenFile {
+    #[schema(example = "payments.yaml")]
+    file: String,
+    line: Option<u32>,
+    column: Option<u32>,
+    #[schema(example = "UNKNOWN_FIELD")]
+    code: String,
+    /// What to write instead, where that is known.
+    fix: Option<String>,
+}
+
+impl BrokenFile {
+    fn of((file, problem): (String, Option<Finding>)) -> BrokenFile {
+        let (line, column) = problem.as_ref().map(|problem| (problem.line, problem.column)).unwrap_or_default();
+        let code = problem.as_ref().map(|problem| problem.code.clone()).unwrap_or_default();
+        BrokenFile { file, line, column, code, fix: problem.and_then(|problem| problem.fix) }
+    }
+}
+
+/// So many broken files are named.
+const MOST_BROKEN: usize = 20;
 
 const OK: &str = "ok";
 const WARNING: &str = "warning";
@@ -133,7 +165,7 @@ const ERROR: &str = "error";
 
 impl Checks {
     fn none_failed(&self) -> bool {
-        let Checks { database, migrations, scheduler, queue, database_pool, disk, redis: _ } = *self;
+        let Checks { database, migrations, scheduler, queue, database_pool, disk, redis: _, plan_files: _ } = *self;
         let loops = [scheduler, queue].into_iter().flatten();
         ![database, migrations, database_pool, disk].into_iter().chain(loops).any(|check| check == ERROR)
     }
@@ -158,7 +190,11 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
     if let Err(Some(error)) = &probe {
         tracing::warn!(%error, "the readiness probe failed");
     }
+    let mut broken = api.plan_files.broken();
+    let troubled = !broken.is_empty() || api.plan_files.trouble().is_some();
+    broken.truncate(MOST_BROKEN);
     let checks = Checks {
+        plan_files: api.plan_files.folder().map(|_| if troubled { WARNING } else { OK }),
         database: if probe.is_ok() { OK } else { ERROR },
         migrations,
         scheduler: api.mode.roles.scheduler.then(|| turning(&api, api.engine.schedule_loop())),
@@ -174,6 +210,7 @@ pub async fn check_readiness(State(api): Shared) -> Reply {
         checks,
         database: Database::from(api.store.reach()),
         pools: pools.into_iter().map(Pool::from).collect(),
+        broken_plan_files: broken.into_iter().map(BrokenFile::of).collect(),
     };
     Reply::json(status, &readiness)
 }

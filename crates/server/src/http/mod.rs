@@ -40,6 +40,7 @@ mod many_runs;
 mod members;
 mod metrics;
 mod monitoring;
+mod move_runs;
 mod notification_rules;
 mod notifications;
 mod oauth_fields;
@@ -52,6 +53,7 @@ mod path;
 mod permissions;
 mod plan_body;
 mod plan_changes;
+mod plan_files;
 mod plans;
 mod privacy;
 mod problem;
@@ -126,6 +128,14 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(plans::get_plan, plans::update_plan, plans::delete_plan))
         .routes(routes!(plans::validate_plan))
         .routes(routes!(versions::list_versions))
+        .routes(routes!(versions::get_version))
+        .routes(routes!(versions::diff_versions))
+        .routes(routes!(versions::rollback_plan))
+        .routes(routes!(versions::publish_plan))
+        .routes(routes!(versions::discard_draft))
+        .routes(routes!(move_runs::move_runs))
+        .routes(routes!(plan_files::list_plan_files))
+        .routes(routes!(plan_files::detach_plan))
         .routes(routes!(reach::get_sharing, reach::update_sharing))
         .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
         .routes(routes!(schedules::unschedule_plan))

@@ -10,7 +10,7 @@ const MOST: usize = 50;
 
 pub fn brief(plan: &PlanRecord) -> Value {
     let steps = plan.document["steps"].as_array().map_or(0, Vec::len);
-    json!({ "name": plan.name, "version": plan.version, "steps": steps })
+    json!({ "name": plan.name, "version": plan.version, "draft": plan.draft, "steps": steps })
 }
 
 /// A plan as it is now, with the parts that changed since.

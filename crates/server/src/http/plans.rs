@@ -55,7 +55,8 @@ pub async fn list_plans(State(api): Shared, caller: Caller, Query(query): Query<
 
 /// Create a plan
 ///
-/// The body is the plan document. An earlier document is translated; `notes` say what was changed.
+/// The body is the plan document. An earlier document is translated; `notes` say what was changed. With `draft: true` beside the document it is
+/// kept as a draft, which no trigger uses; `note` says why.
 #[utoipa::path(post, path = "/api/plans", tag = "plans", request_body(content = Object, description = "The plan document; see `/api/schemas/plan`."),
     params(("Idempotency-Key" = Option<String>, Header)), responses((status = 201, body = PlanAnswer)))]
 pub async fn create_plan(State(api): Shared, write: Write<Value>) -> Refusable<Reply> {
@@ -66,8 +67,8 @@ async fn create(api: Arc<Api>, write: Write<Value>) -> Refusable<Reply> {
     let Write { caller, body, text, once: key } = write;
     let saving = api.clone();
     once(api, caller, key, async move {
-        let checked = plan_body::check(&saving, caller, body, text).await?;
-        let record = crate::plans::create(&saving, caller.owner, PlanSource::Api, &checked).await?;
+        let (checked, how) = plan_body::read(&saving, caller, body, text).await?;
+        let record = crate::plans::create_as(&saving, caller.owner, PlanSource::Api, &checked, None, how).await?;
         saving.audit(&caller, "", Target::new("plan", record.id), None, Some(plan_changes::brief(&record)));
         let location = format!("/api/plans/{}", record.id);
         Ok(plan_body::reply(StatusCode::CREATED, record, checked.notes).location(&location))
@@ -84,7 +85,8 @@ pub async fn get_plan(State(api): Shared, caller: Caller, PathId(id): PathId<Pla
 
 /// Replace a plan's document: a new version
 ///
-/// Runs that have started keep the version that they started with.
+/// Runs that have started keep the version that they started with. With `draft: true` beside the document it becomes the draft, and what runs
+/// stays; `note` says why. 409 `PLAN_FROM_FILE` for the plan of a file.
 #[utoipa::path(put, path = "/api/plans/{id}", tag = "plans", request_body(content = Object, description = "The whole plan document."),
     params(("id" = String, Path, format = "uuid"), ("If-Match" = Option<String>, Header, description = "The ETag that the caller saw; 412 when the plan has changed since.")),
     responses((status = 200, body = PlanAnswer)))]
@@ -96,8 +98,9 @@ async fn update(api: Arc<Api>, id: PlanId, headers: &HeaderMap, write: Write<Val
     let expected = plan_body::expected(headers)?;
     let known = find(&api, &write.caller, id).await?;
     demand_edit(&api, &write.caller, id).await?;
-    let checked = plan_body::check(&api, write.caller, write.body, write.text).await?;
-    let record = crate::plans::update(&api, &known, expected, &checked).await?;
+    plan_body::demand_own(&known)?;
+    let (checked, how) = plan_body::read(&api, write.caller, write.body, write.text).await?;
+    let record = crate::plans::save(&api, &known, expected, &checked, how).await?;
     let after = plan_changes::since(&known, &record);
     api.audit(&write.caller, "", Target::new("plan", id), Some(plan_changes::brief(&known)), Some(after));
     Ok(plan_body::reply(StatusCode::OK, record, checked.notes))
@@ -112,8 +115,9 @@ pub async fn delete_plan(State(api): Shared, caller: Caller, PathId(id): PathId<
 async fn delete(api: &Api, caller: &Caller, id: PlanId, headers: &HeaderMap) -> Refusable<Reply> {
     let expected = plan_body::expected(headers)?;
     let known = find(api, caller, id).await?;
-    let current = known.version;
+    let current = known.newest();
     demand_edit(api, caller, id).await?;
+    plan_body::demand_own(&known)?;
     if expected.is_some_and(|expected| current != expected) {
         let detail = format!("plan {id} was changed meanwhile: it is at version {current}");
         return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "STALE_VERSION", detail));
@@ -181,6 +185,11 @@ pub async fn validate_plan(State(api): Shared, write: Write<Value>) -> Refusable
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// A plan as it is now.
+pub fn answer(record: PlanRecord) -> Reply {
+    plan_body::reply(StatusCode::OK, record, Vec::new())
 }
 
 /// A plan of the caller's organization, or 404.

@@ -21,6 +21,7 @@ use super::caller::Caller;
 use super::history::{self, Seen};
 use super::idempotency::{Once, once};
 use super::path::PathId;
+use super::plan_body;
 use super::plans;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
@@ -158,7 +159,7 @@ async fn make(api: &Api, caller: &Caller, seen: &Seen, wanted: Wanted, action: &
     let known = plans::find(api, caller, header.plan_id).await?;
     let was = api.engine.plan(&header.owner, header.plan_id, header.plan_version).await?;
     let plan = match wanted.latest {
-        true => api.engine.plan(&caller.owner, header.plan_id, known.version).await?,
+        true => api.engine.plan(&caller.owner, header.plan_id, plan_body::published(&known)?).await?,
         false => was.clone(),
     };
     let inputs = match &wanted.inputs {

@@ -22,6 +22,7 @@ use super::audit::Target;
 use super::body::{BareWrite, Write};
 use super::caller::Caller;
 use super::path::PathId;
+use super::plan_body;
 use super::plans::find;
 use super::problem::{Problem, Refusable};
 use super::reach::{Reach, demand_edit};
@@ -107,6 +108,8 @@ async fn unschedule(api: &Arc<Api>, caller: &Caller, id: PlanId) -> Refusable<Re
 async fn rewrite(api: &Arc<Api>, caller: &Caller, id: PlanId, change: impl FnOnce(&mut Vec<Value>)) -> Refusable<()> {
     let known: PlanRecord = find(api, caller, id).await?;
     demand_edit(api, caller, id).await?;
+    plan_body::demand_own(&known)?;
+    plan_body::published(&known)?;
     let mut document = known.document.clone();
     let before = document.get("triggers").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut triggers = before.clone();
@@ -129,7 +132,7 @@ async fn rewrite(api: &Arc<Api>, caller: &Caller, id: PlanId, change: impl FnOnc
         Problem::invalid_all(findings)
     })?;
     // From the version that was read: a change in between must not be undone by ours.
-    crate::plans::update(api, &known, Some(known.version), &checked).await?;
+    crate::plans::update(api, &known, Some(known.newest()), &checked).await?;
     api.audit(caller, "", Target::new("plan", id), was, is);
     Ok(())
 }

@@ -76,11 +76,11 @@ static ALL: &[Setting] = &[
     },
     Setting {
         key: "plans",
-        variables: &["MAINSPRING_PLANS"],
+        variables: &["MAINSPRING_PLANS", "MAINSPRING_PLANS_DIR"],
         flag: Some("--plans"),
         kind: Kind::Text,
         default: "",
-        meaning: "folder of plan files, loaded at the start",
+        meaning: "folder of [plan files](plan-files.md): loaded at the start, and again within a second of each change",
         examples: ["/etc/mainspring/plans", "plans"],
         take: |settings, text| put(&mut settings.plans, Ok(Some(PathBuf::from(text)))),
         value: |settings| settings.plans.as_ref().map(|folder| folder.display().to_string()),

@@ -38,6 +38,7 @@ use crate::live::{self, Hub, Redis};
 use crate::mail::Postman;
 use crate::metrics::{EngineMeter, Metrics};
 use crate::outbox::Outbox;
+use crate::plan_files::PlanFiles;
 use crate::roles::Roles;
 use crate::settings::{EgressMode, Settings};
 use crate::tags::Tags;
@@ -240,6 +241,7 @@ pub async fn join(
         store,
         catalog,
         webhooks,
+        plan_files: PlanFiles::default(),
         vault,
         identity,
         redactor,

@@ -21,6 +21,7 @@ mod poison;
 pub mod process;
 mod promptness;
 mod r1;
+mod reload;
 mod s13;
 mod s6;
 mod s7;

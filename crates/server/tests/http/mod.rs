@@ -35,6 +35,7 @@ mod schedules;
 mod secret_references;
 mod serving;
 mod steps;
+mod versions;
 mod waiting;
 mod webhook_answers;
 mod webhook_signatures;

@@ -58,6 +58,7 @@ mod sweep;
 mod trust;
 mod values;
 mod variables;
+mod versions;
 mod writer;
 
 use std::collections::HashMap;
@@ -181,6 +182,11 @@ fn at_or_none(row: &PgRow, column: usize) -> Result<Option<Millis>, Fail> {
 /// A number that is kept as bigint because its type has no sign.
 fn whole(row: &PgRow, column: usize) -> Result<u32, Fail> {
     u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| Fail::damaged("a whole number"))
+}
+
+fn whole_or_none(row: &PgRow, column: usize) -> Result<Option<u32>, Fail> {
+    let found: Option<i64> = row.try_get(column)?;
+    found.map(|number| u32::try_from(number).map_err(|_| Fail::damaged("a whole number"))).transpose()
 }
 
 /// A document, selected as text.

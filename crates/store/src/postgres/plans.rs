@@ -1,8 +1,8 @@
 //! Plans and their versions.
 
 use async_trait::async_trait;
-use mainspring_model::id::{OrgId, Owner, PlanId, UserId};
-use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, StoreError, WebhookRoute};
+use mainspring_model::id::{OrgId, Owner, PlanId, RunId, UserId};
+use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, StoreError, VersionRecord, WebhookRoute};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept, key};
-use super::{PostgresStore, at, enter_org_of, json, routes, schedules, shares, text, whole};
-use crate::shared::cursor::{self, IdCursor};
+use super::{PostgresStore, at, enter_org_of, json, routes, schedules, shares, text, text_or_none, versions, whole, whole_or_none};
+use crate::shared::cursor::{self, Cursor, IdCursor};
 use crate::shared::json::text_of;
 use crate::shared::plans::{self, first_version, source_of, source_text, summary};
 
@@ -96,6 +96,27 @@ impl PlanStore for PostgresStore {
         self.within(found).await
     }
 
+    async fn plan_versions(&self, org: OrgId, id: PlanId, paging: &Paging) -> Result<Page<VersionRecord>, StoreError> {
+        let cursor = Cursor::of(paging)?;
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let page = versions::list(org, id, cursor, paging, &mut session).await?;
+            session.end().await?;
+            Ok(page)
+        };
+        self.within(found).await
+    }
+
+    async fn move_run(&self, org: OrgId, run: RunId, from: u32, to: u32, seq: u32) -> Result<bool, StoreError> {
+        let done = async {
+            let mut session = self.write(Scope::Org(org)).await?;
+            let moved = versions::move_run(org, run, from, to, seq, &mut session).await?;
+            session.commit().await?;
+            Ok(moved)
+        };
+        self.within(done).await
+    }
+
     async fn plan_version(&self, id: PlanId, version: u32) -> Result<Option<Value>, StoreError> {
         let found = async {
             let mut session = self.steps.open(Scope::Queue, false, None).await?;
@@ -141,10 +162,11 @@ pub(super) async fn bump_revision(session: &mut Session) -> Result<(), Fail> {
 
 async fn create(id: PlanId, plan: &NewPlan, session: &mut Session) -> Result<PlanRecord, Fail> {
     let now = session.now();
+    let made = first_version(id, plan, now);
     session
         .query(
-            "insert into plans (org_id, id, user_id, name, name_key, source, version, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, 1, $7, $7)",
+            "insert into plans (org_id, id, user_id, name, name_key, source, version, created_at, updated_at, draft, latest, file) \
+             values ($1, $2, $3, $4, $5, $6, $8, $7, $7, $9, 1, $10)",
         )
         .bind(plan.owner.org.0)
         .bind(id.0)
@@ -153,14 +175,19 @@ async fn create(id: PlanId, plan: &NewPlan, session: &mut Session) -> Result<Pla
         .bind(key(&plan.name))
         .bind(source_text(plan.source))
         .bind(Stamp(now))
+        .bind(i64::from(made.version))
+        .bind(made.draft.map(i64::from))
+        .bind(plan.file.as_deref().map(kept))
         .execute(&mut **session)
         .await
         .map_err(|error| name_taken(error.into(), plan))?;
-    insert_version(id, 1, plan, session).await?;
-    routes::replace(id, plan, session).await?;
-    schedules::replace(id, plan, session).await?;
+    versions::insert(id, 1, plan, (made.version > 0).then_some(now), session).await?;
+    if made.version > 0 {
+        routes::replace(id, plan, session).await?;
+        schedules::replace(id, plan, session).await?;
+    }
     bump_revision(session).await?;
-    Ok(first_version(id, plan, now))
+    Ok(made)
 }
 
 async fn update(
@@ -175,35 +202,51 @@ async fn update(
     let query = session.query("select from plans where org_id = $1 and id = $2 for no key update").bind(org.0).bind(id.0);
     query.fetch_optional(&mut **session).await?.ok_or_else(|| plans::missing(id))?;
     let current = get(org, id, session).await?.ok_or_else(|| plans::missing(id))?;
-    if expected.is_some_and(|version| version != current.version) {
-        return Err(StoreError::Stale { what: format!("the plan {id}"), current: current.version }.into());
+    if expected.is_some_and(|version| version != current.newest()) {
+        return Err(StoreError::Stale { what: format!("the plan {id}"), current: current.newest() }.into());
     }
-    free?;
     // Compared as text: the same members in another order are another document to whoever reads it.
-    let changed = text_of(&current.document)? != text_of(&plan.document)?;
-    let version = current.version + u32::from(changed);
+    let text = text_of(&plan.document)?;
+    let published = current.version > 0 && text_of(&current.document)? == text;
+    let draft = versions::is(org, id, current.draft, &text, session).await?;
+    let row =
+        session.query("select latest from plans where org_id = $1 and id = $2").bind(org.0).bind(id.0).fetch_one(&mut **session).await?;
+    let next = plans::next(&current, whole(&row, 0)?, plan, published, draft)?;
+    if next.in_force {
+        free?;
+    }
     let now = session.now();
+    if let Some(version) = next.write {
+        versions::insert(id, version, plan, next.publish.map(|_| now), session).await?;
+    } else if let Some(version) = next.publish {
+        versions::publish(id, version, plan, session).await?;
+    }
+    let saved = plans::saved(current, &next, plan, now);
     session
-        .query("update plans set name = $3, name_key = $4, source = $5, version = $6, updated_at = $7 where org_id = $1 and id = $2")
+        .query(
+            "update plans set name = $3, name_key = $4, source = $5, version = $6, updated_at = $7, draft = $8, latest = $9, file = $10 \
+             where org_id = $1 and id = $2",
+        )
         .bind(org.0)
         .bind(id.0)
-        .bind(kept(&plan.name))
-        .bind(key(&plan.name))
-        .bind(source_text(plan.source))
-        .bind(i64::from(version))
+        .bind(kept(&saved.name).into_owned())
+        .bind(key(&saved.name).into_owned())
+        .bind(source_text(saved.source))
+        .bind(i64::from(saved.version))
         .bind(Stamp(now))
+        .bind(saved.draft.map(i64::from))
+        .bind(i64::from(next.latest))
+        .bind(saved.file.as_deref().map(|file| kept(file).into_owned()))
         .execute(&mut **session)
         .await
         .map_err(|error| name_taken(error.into(), plan))?;
-    if changed {
-        retire(org, id, session).await?;
-        insert_version(id, version, plan, session).await?;
+    versions::retire(&saved, session).await?;
+    if next.in_force {
+        routes::replace(id, plan, session).await?;
+        schedules::replace(id, plan, session).await?;
     }
-    routes::replace(id, plan, session).await?;
-    schedules::replace(id, plan, session).await?;
     bump_revision(session).await?;
-    let (name, source, document) = (plan.name.clone(), plan.source, plan.document.clone());
-    Ok(PlanRecord { name, source, version, document, updated_at: now, ..current })
+    Ok(saved)
 }
 
 async fn delete(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fail> {
@@ -216,28 +259,8 @@ async fn delete(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fai
         session.query(sql).bind(org.0).bind(id.0).execute(&mut **session).await?;
     }
     shares::forget(org, id, session).await?;
-    retire(org, id, session).await?;
+    versions::retire_all(org, id, session).await?;
     bump_revision(session).await
-}
-
-/// The versions there are become history.
-async fn retire(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fail> {
-    let sql = "update plan_versions set retired_at = $3 where org_id = $1 and plan_id = $2 and retired_at is null";
-    session.query(sql).bind(org.0).bind(id.0).bind(Stamp(session.now())).execute(&mut **session).await?;
-    Ok(())
-}
-
-async fn insert_version(id: PlanId, version: u32, plan: &NewPlan, session: &mut Session) -> Result<(), Fail> {
-    session
-        .query("insert into plan_versions (org_id, plan_id, version, document, created_at) values ($1, $2, $3, $4::text::json, $5)")
-        .bind(plan.owner.org.0)
-        .bind(id.0)
-        .bind(i64::from(version))
-        .bind(text_of(&plan.document)?)
-        .bind(Stamp(session.now()))
-        .execute(&mut **session)
-        .await?;
-    Ok(())
 }
 
 async fn get(org: OrgId, id: PlanId, session: &mut Session) -> Result<Option<PlanRecord>, Fail> {
@@ -249,8 +272,9 @@ async fn get(org: OrgId, id: PlanId, session: &mut Session) -> Result<Option<Pla
 macro_rules! select_plans {
     ($chosen:literal) => {
         concat!(
-            "select p.id, p.org_id, p.user_id, p.name, p.source, p.version, v.document::text, p.created_at, p.updated_at \
-             from plans as p join plan_versions as v on v.org_id = p.org_id and v.plan_id = p.id and v.version = p.version \
+            "select p.id, p.org_id, p.user_id, p.name, p.source, p.version, v.document::text, p.created_at, p.updated_at, p.draft, p.file \
+             from plans as p join plan_versions as v on v.org_id = p.org_id and v.plan_id = p.id \
+             and v.version = case p.version when 0 then p.draft else p.version end \
              where p.org_id = $1 and ",
             $chosen
         )
@@ -272,6 +296,8 @@ fn record(row: &PgRow) -> Result<PlanRecord, Fail> {
         document: json(row, 6)?,
         created_at: at(row, 7)?,
         updated_at: at(row, 8)?,
+        draft: whole_or_none(row, 9)?,
+        file: text_or_none(row, 10)?,
     })
 }
 

@@ -25,12 +25,14 @@ pub(super) fn select(table: &str) -> &'static str {
              and (total_executions <> 0 or successful <> 0 or failed <> 0)"
         }
         "plans" => {
-            "select org_id, id, user_id, name, source, version, created_at, updated_at, private from plans where org_id = ?1 order by no"
+            "select org_id, id, user_id, name, source, version, created_at, updated_at, private, draft, latest, file from plans \
+             where org_id = ?1 order by no"
         }
         "plan_shares" => "select org_id, plan_id, user_id, edits, created_at from plan_shares where org_id = ?1 order by plan_id, user_id",
         // The organization of a version is its plan's; when that was removed, the one of the runs that need the version.
         "plan_versions" => {
-            "select ?1, v.plan_id, v.version, v.document, v.created_at, v.retired_at from plan_versions as v where \
+            "select ?1, v.plan_id, v.version, v.document, v.created_at, v.retired_at, v.published_at, v.user_id, v.note, v.name \
+             from plan_versions as v where \
              exists (select 1 from plans as p where p.id = v.plan_id and p.org_id = ?1) or (not exists (select 1 from plans as p \
              where p.id = v.plan_id) and exists (select 1 from plan_numbers as n join runs as r on r.plan_no = n.no \
              join organization_totals as o on o.no = r.org_no where n.plan_id = v.plan_id and o.org_id = ?1)) \
@@ -136,12 +138,13 @@ pub(super) fn insert(table: &str) -> &'static str {
         "hidden_fields" => "insert into hidden_fields (org_id, position, field, least) values (?1, ?2, ?3, ?4)",
         "organization_totals" => "insert into organization_totals (org_id, total_executions, successful, failed) values (?1, ?2, ?3, ?4)",
         "plans" => {
-            "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at, private) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            "insert into plans (org_id, id, user_id, name, source, version, created_at, updated_at, private, draft, latest, file) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         }
         "plan_shares" => "insert into plan_shares (org_id, plan_id, user_id, edits, created_at) values (?1, ?2, ?3, ?4, ?5)",
         "plan_versions" => {
-            "insert into plan_versions (plan_id, version, document, created_at, retired_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"
+            "insert into plan_versions (plan_id, version, document, created_at, retired_at, published_at, user_id, note, name) \
+             select ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 where ?1 is not null"
         }
         "webhook_routes" => {
             "insert into webhook_routes (org_id, plan_id, path, method, trigger_id, exclusive) select ?1, ?2, ?4, ?5, ?6, ?7 \

@@ -45,6 +45,7 @@ mod shares;
 mod signals;
 mod values;
 mod variables;
+mod versions;
 mod writer;
 
 use std::collections::HashMap;

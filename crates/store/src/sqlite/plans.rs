@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
-use mainspring_model::id::{OrgId, Owner, PlanId, UserId};
-use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, StoreError, WebhookRoute};
+use mainspring_model::id::{OrgId, Owner, PlanId, RunId, UserId};
+use mainspring_model::store::{NewPlan, Page, Paging, PlanRecord, PlanStore, PlanSummary, StoreError, VersionRecord, WebhookRoute};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
-use super::{SqliteStore, bytes, json, routes, schedules, shares, text_of, uuid};
+use super::{SqliteStore, bytes, json, routes, schedules, shares, text_of, uuid, versions};
 use crate::shared::cursor::{self, Cursor};
 use crate::shared::plans::{self, first_version, source_of, source_text, summary};
 
@@ -50,11 +50,20 @@ impl PlanStore for SqliteStore {
         self.read(move |connection| {
             Box::pin(async move {
                 let rows = sqlx::query(LIST).bind(bytes(org.0)).bind(cursor.no).bind(cursor::limit(&paging)).fetch_all(connection).await?;
-                let found = rows.iter().map(|row| Ok((Cursor { at: 0, no: row.try_get(9)? }, summary(record(row)?))));
+                let found = rows.iter().map(|row| Ok((Cursor { at: 0, no: row.try_get(11)? }, summary(record(row)?))));
                 Ok(cursor::page(found.collect::<Result<_, Fail>>()?, &paging))
             })
         })
         .await
+    }
+
+    async fn plan_versions(&self, org: OrgId, id: PlanId, paging: &Paging) -> Result<Page<VersionRecord>, StoreError> {
+        let (cursor, paging) = (Cursor::of(paging)?, paging.clone());
+        self.read(move |connection| Box::pin(async move { versions::list(org, id, cursor, &paging, connection).await })).await
+    }
+
+    async fn move_run(&self, org: OrgId, run: RunId, from: u32, to: u32, seq: u32) -> Result<bool, StoreError> {
+        self.write(async move |connection| versions::move_run(org, run, from, to, seq, connection).await).await
     }
 
     async fn plan_version(&self, id: PlanId, version: u32) -> Result<Option<Value>, StoreError> {
@@ -93,8 +102,10 @@ pub(super) async fn bump_revision(connection: &mut SqliteConnection) -> Result<(
 }
 
 async fn create(id: PlanId, plan: &NewPlan, now: Millis, connection: &mut SqliteConnection) -> Result<PlanRecord, Fail> {
+    let made = first_version(id, plan, now);
     sqlx::query(
-        "insert into plans (id, org_id, user_id, name, source, version, created_at, updated_at) values (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)",
+        "insert into plans (id, org_id, user_id, name, source, version, created_at, updated_at, draft, latest, file) \
+         values (?1, ?2, ?3, ?4, ?5, ?7, ?6, ?6, ?8, 1, ?9)",
     )
     .bind(bytes(id.0))
     .bind(bytes(plan.owner.org.0))
@@ -102,14 +113,19 @@ async fn create(id: PlanId, plan: &NewPlan, now: Millis, connection: &mut Sqlite
     .bind(plan.name.as_str())
     .bind(source_text(plan.source))
     .bind(now)
+    .bind(i64::from(made.version))
+    .bind(made.draft.map(i64::from))
+    .bind(plan.file.as_deref())
     .execute(&mut *connection)
     .await
     .map_err(|error| name_taken(error.into(), plan))?;
-    insert_version(id, 1, plan, now, connection).await?;
-    routes::replace(id, plan, connection).await?;
-    schedules::replace(id, plan, connection).await?;
+    versions::insert(id, 1, plan, (made.version > 0).then_some(now), now, connection).await?;
+    if made.version > 0 {
+        routes::replace(id, plan, connection).await?;
+        schedules::replace(id, plan, connection).await?;
+    }
     bump_revision(connection).await?;
-    Ok(first_version(id, plan, now))
+    Ok(made)
 }
 
 async fn update(
@@ -120,30 +136,40 @@ async fn update(
     connection: &mut SqliteConnection,
 ) -> Result<PlanRecord, Fail> {
     let current = get(plan.owner.org, id, connection).await?.ok_or_else(|| plans::missing(id))?;
-    if expected.is_some_and(|version| version != current.version) {
-        return Err(StoreError::Stale { what: format!("the plan {id}"), current: current.version }.into());
+    if expected.is_some_and(|version| version != current.newest()) {
+        return Err(StoreError::Stale { what: format!("the plan {id}"), current: current.newest() }.into());
     }
     // Compared as text: the same members in another order are another document to whoever reads it.
-    let changed = text_of(&current.document)? != text_of(&plan.document)?;
-    let version = current.version + u32::from(changed);
-    sqlx::query("update plans set name = ?2, source = ?3, version = ?4, updated_at = ?5 where id = ?1")
+    let text = text_of(&plan.document)?;
+    let published = current.version > 0 && text_of(&current.document)? == text;
+    let draft = versions::is(id, current.draft, &text, connection).await?;
+    let latest = sqlx::query("select latest from plans where id = ?1").bind(bytes(id.0)).fetch_one(&mut *connection).await?.try_get(0)?;
+    let next = plans::next(&current, latest, plan, published, draft)?;
+    if let Some(version) = next.write {
+        versions::insert(id, version, plan, next.publish.map(|_| now), now, connection).await?;
+    } else if let Some(version) = next.publish {
+        versions::publish(id, version, plan, now, connection).await?;
+    }
+    let saved = plans::saved(current, &next, plan, now);
+    sqlx::query("update plans set name = ?2, source = ?3, version = ?4, updated_at = ?5, draft = ?6, latest = ?7, file = ?8 where id = ?1")
         .bind(bytes(id.0))
-        .bind(plan.name.as_str())
-        .bind(source_text(plan.source))
-        .bind(i64::from(version))
+        .bind(saved.name.as_str())
+        .bind(source_text(saved.source))
+        .bind(i64::from(saved.version))
         .bind(now)
+        .bind(saved.draft.map(i64::from))
+        .bind(i64::from(next.latest))
+        .bind(saved.file.as_deref())
         .execute(&mut *connection)
         .await
         .map_err(|error| name_taken(error.into(), plan))?;
-    if changed {
-        retire(id, now, connection).await?;
-        insert_version(id, version, plan, now, connection).await?;
+    versions::retire(&saved, now, connection).await?;
+    if next.in_force {
+        routes::replace(id, plan, connection).await?;
+        schedules::replace(id, plan, connection).await?;
     }
-    routes::replace(id, plan, connection).await?;
-    schedules::replace(id, plan, connection).await?;
     bump_revision(connection).await?;
-    let (name, source, document) = (plan.name.clone(), plan.source, plan.document.clone());
-    Ok(PlanRecord { name, source, version, document, updated_at: now, ..current })
+    Ok(saved)
 }
 
 async fn delete(org: OrgId, id: PlanId, now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
@@ -159,29 +185,8 @@ async fn delete(org: OrgId, id: PlanId, now: Millis, connection: &mut SqliteConn
         sqlx::query(sql).bind(bytes(id.0)).execute(&mut *connection).await?;
     }
     shares::forget(org, id, connection).await?;
-    retire(id, now, connection).await?;
+    versions::retire_all(id, now, connection).await?;
     bump_revision(connection).await
-}
-
-/// The versions there are become history.
-async fn retire(id: PlanId, now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
-    sqlx::query("update plan_versions set retired_at = ?2 where plan_id = ?1 and retired_at is null")
-        .bind(bytes(id.0))
-        .bind(now)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn insert_version(id: PlanId, version: u32, plan: &NewPlan, now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
-    sqlx::query("insert into plan_versions (plan_id, version, document, created_at) values (?1, ?2, ?3, ?4)")
-        .bind(bytes(id.0))
-        .bind(i64::from(version))
-        .bind(text_of(&plan.document)?)
-        .bind(now)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 async fn get(org: OrgId, id: PlanId, connection: &mut SqliteConnection) -> Result<Option<PlanRecord>, Fail> {
@@ -193,8 +198,9 @@ async fn get(org: OrgId, id: PlanId, connection: &mut SqliteConnection) -> Resul
 macro_rules! select_plans {
     ($chosen:literal) => {
         concat!(
-            "select p.id, p.org_id, p.user_id, p.name, p.source, p.version, v.document, p.created_at, p.updated_at, p.no \
-             from plans as p join plan_versions as v on v.plan_id = p.id and v.version = p.version where p.org_id = ?1 and ",
+            "select p.id, p.org_id, p.user_id, p.name, p.source, p.version, v.document, p.created_at, p.updated_at, p.draft, p.file, p.no \
+             from plans as p join plan_versions as v on v.plan_id = p.id \
+             and v.version = case p.version when 0 then p.draft else p.version end where p.org_id = ?1 and ",
             $chosen
         )
     };
@@ -215,6 +221,8 @@ fn record(row: &SqliteRow) -> Result<PlanRecord, Fail> {
         document: json(row.try_get(6)?)?,
         created_at: row.try_get(7)?,
         updated_at: row.try_get(8)?,
+        draft: row.try_get(9)?,
+        file: row.try_get(10)?,
     })
 }
 

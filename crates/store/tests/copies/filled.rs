@@ -14,8 +14,8 @@ use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SecondFactor, Standing,
-    Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
+    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor,
+    Standing, Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -226,7 +226,11 @@ async fn plans(n: u128, who: Owner, world: &World) {
     plan.schedules[1].timezone = Some("Europe/Berlin".to_owned());
     world.store.create_plan(plan_id(n + 1), plan.clone()).await.unwrap();
     plan.document = json!({ "name": "changed", "text": "\0 and \u{10FFFF}", "deep": [[[[{}]]]] });
-    world.store.update_plan(plan_id(n + 1), Some(1), plan).await.unwrap();
+    world.store.update_plan(plan_id(n + 1), Some(1), plan.clone()).await.unwrap();
+    plan.document = json!({ "name": HOSTILE, "draft": true });
+    plan.saving = Saving { by: Some(who.user), note: Some(HOSTILE.to_owned()), as_what: SaveAs::Draft };
+    plan.file = Some(HOSTILE.to_owned());
+    world.store.update_plan(plan_id(n + 1), None, plan).await.unwrap();
     // A plan that is gone, whose version a run still needs.
     world.store.create_plan(plan_id(n + 2), NewPlan { owner: who, ..world.plan("gone") }).await.unwrap();
     let header = world.header_of(who, plan_id(n + 2));

@@ -36,6 +36,13 @@ const SQLITE: &[(&str, &str)] = &[
     ("0011_privacy", "drop table hidden_fields"),
     ("0012_signals", "drop table signals; drop table waits"),
     ("0013_listeners", "drop index schedules_by_rule"),
+    (
+        "0015_versions",
+        "update plan_versions set retired_at = created_at where not exists (select 1 from plans as p where p.id = plan_versions.plan_id \
+         and p.version = plan_versions.version); alter table plans drop column draft; alter table plans drop column latest; \
+         alter table plans drop column file; alter table plan_versions drop column published_at; \
+         alter table plan_versions drop column user_id; alter table plan_versions drop column note; alter table plan_versions drop column name",
+    ),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -68,6 +75,14 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
     ("0014_signals", "drop table signals, waits; delete from schema_rights"),
     ("0015_listeners", "drop index schedules_by_rule; delete from schema_rights"),
+    (
+        "0017_versions",
+        "update plan_versions as v set retired_at = created_at where not exists (select from plans as p where p.org_id = v.org_id \
+         and p.id = v.plan_id and p.version = v.version); alter table plans drop column draft; alter table plans drop column latest; \
+         alter table plans drop column file; alter table plan_versions drop column published_at; \
+         alter table plan_versions drop column user_id; alter table plan_versions drop column note; \
+         alter table plan_versions drop column name; delete from schema_rights",
+    ),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
@@ -155,7 +170,9 @@ async fn empty_the_new(folder: &std::path::Path) {
     for table in NEW {
         connection.execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
     }
-    connection.execute("update plans set private = 0").await.unwrap();
+    connection.execute("update plans set private = 0, draft = null, file = null, latest = version").await.unwrap();
+    connection.execute("delete from plan_versions where published_at is null").await.unwrap();
+    connection.execute("update plan_versions set name = null, user_id = null, note = null, published_at = created_at").await.unwrap();
     // A column that the first shapes did not have.
     connection.execute("update credentials set hosts = null").await.unwrap();
     connection.execute("update api_keys set scopes = null").await.unwrap();

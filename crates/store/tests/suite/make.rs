@@ -10,7 +10,7 @@ use mainspring_model::fault::{Code, Fault};
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{
-    Committed, JournalRow, NewPlan, NewRun, Paging, PlanSource, RunWrite, ScheduleRecord, Standing, Store, StoreError,
+    Committed, JournalRow, NewPlan, NewRun, Paging, PlanSource, RunWrite, Saving, ScheduleRecord, Standing, Store, StoreError,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -126,6 +126,8 @@ impl World {
             document: json!({"name": name, "steps": []}),
             webhooks: vec![],
             schedules: vec![],
+            file: None,
+            saving: Saving::default(),
         }
     }
 

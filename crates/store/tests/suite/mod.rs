@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod signals;
 pub mod tenants;
 pub mod texts;
+pub mod versions;
 
 /// One test for each function of the suite. `$open` gives a fresh world.
 macro_rules! every_test {
@@ -60,6 +61,7 @@ macro_rules! suite {
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;
+            versions: a_draft_stands_beside, only_a_draft, what_is_unpublished_rests, history_says_who_and_why, a_waiting_run_moves;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot,
                 who_listens_is_due_until_it_looked;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;

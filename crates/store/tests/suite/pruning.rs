@@ -5,7 +5,7 @@ use std::time::Duration;
 use mainspring_model::event::{BlobRef, EventBody};
 use mainspring_model::id::{Owner, RunId};
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::{LogFilter, Retention, RunFilter, Standing};
+use mainspring_model::store::{LogFilter, Retention, RunFilter, Standing, VERSIONS_KEPT};
 use serde_json::json;
 
 use super::make::{World, code, ending, finished, page, plan_id, success};
@@ -123,8 +123,9 @@ pub async fn blobs_follow_their_last_run(world: &World) {
 pub async fn versions_follow_theirs(world: &World) {
     world.store.create_plan(plan_id(1), world.plan("a")).await.unwrap();
     world.ended(RunStatus::Success).await;
-    for name in ["b", "c"] {
-        world.store.update_plan(plan_id(1), None, world.plan(name)).await.unwrap();
+    // One more than history holds, beside the one that has a run.
+    for n in 0..=VERSIONS_KEPT {
+        world.store.update_plan(plan_id(1), None, world.plan(&n.to_string())).await.unwrap();
     }
     let versions = async || {
         let mut found = Vec::new();
@@ -137,7 +138,7 @@ pub async fn versions_follow_theirs(world: &World) {
     assert_eq!(versions().await, [true, true, true], "somebody may be about to use it");
     world.pass(2 * HOUR);
     prune_all(world, &Retention::default()).await;
-    assert_eq!(versions().await, [true, false, true], "the first has a run, the third is current");
+    assert_eq!(versions().await, [true, false, true], "the first has a run, the third is history");
     world.pass(15 * DAY);
     prune_all(world, &Retention::default()).await;
     assert_eq!(versions().await, [false, false, true]);

@@ -24,7 +24,7 @@ use mainspring_model::store::{
     OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
     Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable,
     SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, Store, StoreError,
-    Told, UserRecord, VariableRecord, VariableStore, WaitRecord, WebhookRoute,
+    Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -155,6 +155,8 @@ delegate!(PlanStore {
     fn get_plan(org: OrgId, id: PlanId) -> Result<Option<PlanRecord>, StoreError>;
     fn plan_by_name(org: OrgId, name: &str) -> Result<Option<PlanRecord>, StoreError>;
     fn list_plans(org: OrgId, paging: &Paging) -> Result<Page<PlanSummary>, StoreError>;
+    fn plan_versions(org: OrgId, id: PlanId, paging: &Paging) -> Result<Page<VersionRecord>, StoreError>;
+    fn move_run(org: OrgId, run: RunId, from: u32, to: u32, seq: u32) -> Result<bool, StoreError>;
     fn plan_version(id: PlanId, version: u32) -> Result<Option<Value>, StoreError>;
     fn webhook_routes() -> Result<Vec<WebhookRoute>, StoreError>;
     fn plans_revision() -> Result<i64, StoreError>;

@@ -68,6 +68,7 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "name") if path.contains("/variables/") => Named::Variable,
         (path, "id") if path.starts_with("/api/organizations/") => Named::Organization,
         (path, "id") if path.starts_with("/api/plans/") || path.starts_with("/api/execution-plans/") => Named::Plan,
+        (path, "n") if path.contains("/versions/") => Named::Common("1"),
         (path, "id") if path.ends_with("/retry") || path.ends_with("/replay") => Named::FailedRun,
         (path, "id") if path.starts_with("/api/runs/") => Named::Run,
         (path, "id") if path.starts_with("/api/custom-integrations/") => Named::Integration,
@@ -127,6 +128,8 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         | "unschedule_execution_plan"
         | "restore_organization"
         | "leave_organization" => json!({}),
+        "rollback_plan" => json!({"version": 1}),
+        "publish_plan" | "discard_draft" | "move_runs" | "detach_plan" => json!({}),
         "resume_run" => json!({"decision": "repeat"}),
         "create_organization" => json!({"name": "Another"}),
         "update_organization" => json!({"name": "Renamed"}),
