@@ -14,6 +14,8 @@ pub const PLAN: &[&str] = &[
     "finally",
     "timeout",
     "deadline",
+    "concurrency",
+    "priority",
     "tag",
 ];
 
@@ -47,6 +49,7 @@ pub(crate) const STEP: &[&str] = &[
 /// Fields that every trigger has.
 pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs"];
 
+pub(crate) const CONCURRENCY: &[&str] = &["limit", "key", "policy"];
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
 pub(crate) const RETRY: &[&str] = &["max_attempts", "delay", "factor", "max_delay", "jitter", "codes"];
@@ -61,6 +64,7 @@ pub(crate) enum Noun {
     Repeat,
     Retry,
     Delay,
+    Concurrency,
 }
 
 impl Noun {
@@ -73,6 +77,7 @@ impl Noun {
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
+            Noun::Concurrency => "concurrency",
         }
     }
 
@@ -80,7 +85,6 @@ impl Noun {
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
             Noun::Plan => &[
-                ("concurrency", "limits on live runs of one plan"),
                 ("budget", "a budget for model calls"),
                 ("tests", "tests in the document"),
                 ("signature", "signed plans"),
@@ -121,6 +125,7 @@ impl Noun {
                 _ => return None,
             },
             Noun::Plan => match name {
+                "max_concurrent_runs" | "max_active_runs" => ("concurrency", "write concurrency: {limit: 1}"),
                 "on" | "trigger" => ("triggers", ""),
                 "title" => ("name", ""),
                 "jobs" | "tasks" | "nodes" => ("steps", ""),
@@ -154,6 +159,12 @@ impl Noun {
                 "algo" | "hash" => ("algorithm", ""),
                 _ => return None,
             },
+            Noun::Concurrency => match name {
+                "max" | "max_concurrent" | "max_runs" | "concurrent_limit" => ("limit", ""),
+                "group" | "by" => ("key", ""),
+                "behavior" | "behaviour" | "strategy" | "overlap" | "cancel-in-progress" => ("policy", "queue, skip, cancel_running or deliver"),
+                _ => return None,
+            },
             Noun::Delay => return None,
         };
         Some(Foreign { ours, advice })
@@ -178,4 +189,4 @@ pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
 
 /// Actions of a later version; a provider alone stands for all of its actions.
 pub(crate) const LATER_ACTIONS: &[(&str, &str)] =
-    &[("logic.wait_for_triggers", "waiting for triggers"), ("state", "state kept between runs")];
+    &[("state", "state kept between runs")];

@@ -36,6 +36,12 @@ const SQLITE: &[(&str, &str)] = &[
     ("0011_privacy", "drop table hidden_fields"),
     ("0012_signals", "drop table signals; drop table waits"),
     ("0013_listeners", "drop index schedules_by_rule"),
+    (
+        "0014_flow",
+        "drop index runs_flow; drop index runs_flow_held; drop index runs_to_pause; alter table runs drop column priority; \
+         alter table runs drop column flow_key; alter table runs drop column flow_limit; alter table runs drop column flow_policy; \
+         alter table runs drop column flow_state; alter table runs drop column flow_by; alter table runs drop column pause_asked",
+    ),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -68,6 +74,11 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
     ("0014_signals", "drop table signals, waits; delete from schema_rights"),
     ("0015_listeners", "drop index schedules_by_rule; delete from schema_rights"),
+    (
+        "0016_flow",
+        "alter table runs drop column priority, drop column flow_key, drop column flow_limit, drop column flow_policy, \
+         drop column flow_state, drop column flow_by, drop column pause_asked; delete from schema_rights",
+    ),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
