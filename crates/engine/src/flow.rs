@@ -153,12 +153,9 @@ fn ending_of(refusal: Refusal) -> Ending {
     };
     match (refusal.policy, refusal.by) {
         (_, None) => cancelled(Code::CANCELLED, "it was cancelled before it began".to_owned(), None),
-        (Policy::Deliver, Some(run)) => Ending {
-            status: RunStatus::Success,
-            output: json!({"delivered_to": run}),
-            blob: None,
-            error: None,
-        },
+        (Policy::Deliver, Some(run)) => {
+            Ending { status: RunStatus::Success, output: json!({"delivered_to": run}), blob: None, error: None }
+        }
         (Policy::CancelRunning, Some(run)) => cancelled(
             Code::CONCURRENCY_LIMIT,
             format!("it was not begun: run {run} came after it, and the plan's concurrency lets the newest go on"),

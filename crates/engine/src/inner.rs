@@ -98,9 +98,12 @@ impl Inner {
                 result => break result,
             }
         };
-        let flow = matches!(result, Ok(mainspring_model::store::Committed::Done)).then(|| new.flow.as_ref()).flatten();
         if matches!(result, Ok(mainspring_model::store::Committed::Done)) {
             self.watchers.changed(org, id);
+            if let Some(flow) = &new.flow {
+                // Whoever asked is answered when it is known whether it begins.
+                self.admit(org, &flow.key).await;
+            }
         }
         progress.send_modify(|progress| match result {
             Ok(mainspring_model::store::Committed::Exists(run)) => {
@@ -115,9 +118,6 @@ impl Inner {
             Ok(mainspring_model::store::Committed::Late) => refuse(progress, StoreError::Closed),
             Err(error) => refuse(progress, error),
         });
-        if let Some(flow) = flow {
-            self.admit(org, &flow.key).await;
-        }
     }
 
     pub(crate) fn spawn(

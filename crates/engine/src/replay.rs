@@ -103,7 +103,13 @@ impl Engine {
             rows.push(journal::row_of(&*inner.store, owner.org, &mut event).await?);
         }
         let (progress, watching) = watch::channel(Progress::default());
-        let new = Arc::new(NewRun { header: header.clone(), slot: None, key, flow: inner.flow_of(&checked, &header).map_err(StartError::Fault)?, priority: checked.priority });
+        let new = Arc::new(NewRun {
+            header: header.clone(),
+            slot: None,
+            key,
+            flow: inner.flow_of(&checked, &header).map_err(StartError::Fault)?,
+            priority: checked.priority,
+        });
         inner.enqueue(header.id, new, rows, tag, progress).await;
         let mut handle = RunHandle { id: header.id, leaves: checked.concurrency.is_some(), progress: watching };
         let run = handle.accepted().await?;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use mainspring_model::flow::Priority;
 use mainspring_model::clock::FakeClock;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, UserId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{

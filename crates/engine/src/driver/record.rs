@@ -149,9 +149,7 @@ impl Driver {
         self.inner.meter.ended(status);
         self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
         if self.run.plan().concurrency.is_some() {
-            let (inner, plan, header) = (self.inner.clone(), self.run.plan().clone(), self.run.header().clone());
-            // Beside the end: who waits for this run need not wait for the next one's turn.
-            tokio::spawn(async move { inner.admit_after(&plan, &header).await });
+            self.inner.admit_after(self.run.plan(), self.run.header()).await;
         }
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);

@@ -163,7 +163,8 @@ impl Database {
 
     pub fn held_keys(&self) -> Vec<String> {
         let held = self.runs.values().filter(|row| !row.status.is_terminal() && row.refused.is_none());
-        let mut keys: Vec<String> = held.filter_map(|row| row.flow.as_ref().filter(|(_, live)| !live).map(|(flow, _)| flow.key.clone())).collect();
+        let mut keys: Vec<String> =
+            held.filter_map(|row| row.flow.as_ref().filter(|(_, live)| !live).map(|(flow, _)| flow.key.clone())).collect();
         keys.sort_unstable();
         keys.dedup();
         keys

@@ -84,11 +84,7 @@ impl Noun {
     /// Fields that a later version knows, with what they will do.
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
-            Noun::Plan => &[
-                ("budget", "a budget for model calls"),
-                ("tests", "tests in the document"),
-                ("signature", "signed plans"),
-            ],
+            Noun::Plan => &[("budget", "a budget for model calls"), ("tests", "tests in the document"), ("signature", "signed plans")],
             Noun::Step => &[
                 ("undo", "undoing effects of a failed run"),
                 ("rate", "rate limits across runs"),
@@ -162,7 +158,9 @@ impl Noun {
             Noun::Concurrency => match name {
                 "max" | "max_concurrent" | "max_runs" | "concurrent_limit" => ("limit", ""),
                 "group" | "by" => ("key", ""),
-                "behavior" | "behaviour" | "strategy" | "overlap" | "cancel-in-progress" => ("policy", "queue, skip, cancel_running or deliver"),
+                "behavior" | "behaviour" | "strategy" | "overlap" | "cancel-in-progress" => {
+                    ("policy", "queue, skip, cancel_running or deliver")
+                }
                 _ => return None,
             },
             Noun::Delay => return None,
@@ -188,5 +186,4 @@ pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
 ];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
-pub(crate) const LATER_ACTIONS: &[(&str, &str)] =
-    &[("state", "state kept between runs")];
+pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[("state", "state kept between runs")];

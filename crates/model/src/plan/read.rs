@@ -92,7 +92,11 @@ fn concurrency(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Concu
     let inner = Fields::of(Noun::Concurrency, value, &fields.at("concurrency"), problems)?;
     inner.refuse_unknown(names::CONCURRENCY, problems);
     if inner.get("limit").is_none() {
-        let problem = Problem::new(code::MISSING_FIELD, inner.pointer.as_str(), "\"concurrency\" needs \"limit\", how many runs may live side by side");
+        let problem = Problem::new(
+            code::MISSING_FIELD,
+            inner.pointer.as_str(),
+            "\"concurrency\" needs \"limit\", how many runs may live side by side",
+        );
         problems.push(problem.expected("limit"));
     }
     Some(ConcurrencyDoc {

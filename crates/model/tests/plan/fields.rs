@@ -58,7 +58,9 @@ fn concurrency_says_what_it_needs() {
     assert_eq!(said("{limit: 1, group: a}"), is("UNKNOWN_FIELD", "/concurrency/group"));
     assert_eq!(said("{limit: 1, key: \"${steps.a.output}\"}").1, "/concurrency/key");
     assert_eq!(said("{limit: 1, key: \"${run.id}\"}"), is("UNKNOWN_NAME", "/concurrency/key"));
-    let plan = super::loaded("name: A\nsteps: []\ninputs: {who: {type: string}}\nconcurrency: {limit: 2, key: \"${inputs.who}\", policy: deliver}\n");
+    let plan = super::loaded(
+        "name: A\nsteps: []\ninputs: {who: {type: string}}\nconcurrency: {limit: 2, key: \"${inputs.who}\", policy: deliver}\n",
+    );
     let limits = plan.unwrap().plan.concurrency.unwrap();
     assert_eq!((limits.limit, limits.policy.as_str(), limits.key.is_some()), (2, "deliver", true));
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mainspring_engine::{LoadedPlan, Start};
-use mainspring_model::flow::Priority;
 use mainspring_model::event::Event;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::plan;
 use mainspring_model::run::{RunHeader, RunStatus};

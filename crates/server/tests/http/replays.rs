@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
-use mainspring_model::flow::Priority;
 use mainspring_model::event::{EventBody, Started};
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{Committed, JournalRow, NewRun, RunWrite, Standing};

@@ -57,7 +57,11 @@ pub(super) async fn insert(
         .bind(all().map(|n| n.known.epoch).bind_iter())
         .bind(all().map(|n| i64::from(n.birth.plan_version)).bind_iter())
         .bind(all().map(|n| n.birth.created_at).bind_iter())
-        .bind(all().map(|n| if held(&n) { n.stand.until.map(Stamp) } else { Some(Stamp(turns.next(org, n.birth.priority, now))) }).bind_iter())
+        .bind(
+            all()
+                .map(|n| if held(&n) { n.stand.until.map(Stamp) } else { Some(Stamp(turns.next(org, n.birth.priority, now))) })
+                .bind_iter(),
+        )
         .bind(all().map(|n| held(&n).then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.stand.status.is_terminal().then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.birth.slot.map(|(slot, _)| slot.schedule.0)).bind_iter())

@@ -170,5 +170,7 @@ async fn empty_the_new(folder: &std::path::Path) {
     // A column that the first shapes did not have.
     connection.execute("update credentials set hosts = null").await.unwrap();
     connection.execute("update api_keys set scopes = null").await.unwrap();
+    let flow = "update runs set priority = 0, flow_key = null, flow_limit = null, flow_policy = null, flow_state = null, flow_by = null, pause_asked = 0";
+    connection.execute(flow).await.unwrap();
     connection.close().await.unwrap();
 }

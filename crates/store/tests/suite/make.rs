@@ -4,10 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mainspring_model::flow::Priority;
 use mainspring_model::clock::{Clock, FakeClock, Millis};
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody};
 use mainspring_model::fault::{Code, Fault};
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{
