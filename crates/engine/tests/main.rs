@@ -11,5 +11,6 @@ mod replays;
 mod retries;
 mod simulation;
 mod tags;
+mod undo;
 mod waits;
 mod world;

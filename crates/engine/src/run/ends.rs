@@ -122,7 +122,7 @@ impl Run {
             }
         };
         match frame.owner {
-            FrameOwner::Top | FrameOwner::PlanError | FrameOwner::Finally => self.end_phase(ix, end),
+            FrameOwner::Top | FrameOwner::Undo | FrameOwner::PlanError | FrameOwner::Finally => self.end_phase(ix, end),
             FrameOwner::Body(addr) => self.end_body(ix, addr, end),
             FrameOwner::Handler(addr) => {
                 self.frames[ix as usize] = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::inputs::InputSpec;
 use super::trigger::Trigger;
-use crate::action::Port;
+use crate::action::{Effect, Port};
 use crate::expr::{Expr, Template};
 use crate::flow::{Policy, Priority};
 
@@ -88,6 +88,8 @@ pub enum ListRole {
     Body(StepIx),
     /// A step's own `on_error` list.
     StepError(StepIx),
+    /// The one action that takes a step's effect back.
+    Undo(StepIx),
     PlanError,
     Finally,
 }
@@ -114,6 +116,8 @@ pub struct Step {
     pub on_error: OnError,
     /// A written `x:error` edge leaves this step.
     pub error_handled: bool,
+    /// What takes its effect back, a list of one step.
+    pub undo: Option<ListId>,
     pub once: bool,
     /// Runs where this tag is served; `None`: where untagged steps run.
     pub tag: Option<String>,
@@ -137,6 +141,8 @@ pub struct ActionStep {
     /// The credential's plain name; the owner's default for the provider when absent.
     pub credential: Option<String>,
     pub computes: bool,
+    /// As the action declares it without looking at params.
+    pub effect: Effect,
     pub ports: Vec<Port>,
 }
 

@@ -41,6 +41,7 @@ pub(crate) const STEP: &[&str] = &[
     "retry",
     "timeout",
     "on_error",
+    "undo",
     "once",
     "tag",
     "position",
@@ -50,6 +51,10 @@ pub(crate) const STEP: &[&str] = &[
 pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs"];
 
 pub(crate) const CONCURRENCY: &[&str] = &["limit", "key", "policy"];
+
+/// Fields of a step's `undo`. `provider` is read beside `action`.
+pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
+
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
 pub(crate) const RETRY: &[&str] = &["max_attempts", "delay", "factor", "max_delay", "jitter", "codes"];
@@ -61,6 +66,7 @@ pub(crate) enum Noun {
     Step,
     Trigger,
     Signature,
+    Undo,
     Repeat,
     Retry,
     Delay,
@@ -74,6 +80,7 @@ impl Noun {
             Noun::Step => "a step",
             Noun::Trigger => "a trigger",
             Noun::Signature => "signature",
+            Noun::Undo => "undo",
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
@@ -85,12 +92,9 @@ impl Noun {
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
             Noun::Plan => &[("budget", "a budget for model calls"), ("tests", "tests in the document"), ("signature", "signed plans")],
-            Noun::Step => &[
-                ("undo", "undoing effects of a failed run"),
-                ("rate", "rate limits across runs"),
-                ("cache", "reusing a result"),
-                ("pinned", "using a fixed output instead of calling"),
-            ],
+            Noun::Step => {
+                &[("rate", "rate limits across runs"), ("cache", "reusing a result"), ("pinned", "using a fixed output instead of calling")]
+            }
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -161,6 +165,12 @@ impl Noun {
                 "behavior" | "behaviour" | "strategy" | "overlap" | "cancel-in-progress" => {
                     ("policy", "queue, skip, cancel_running or deliver")
                 }
+                _ => return None,
+            },
+            Noun::Undo => match name {
+                "with" | "parameters" | "args" | "input" | "inputs" => ("params", ""),
+                "uses" | "call" => ("action", ""),
+                "credential" => ("", "an undo uses its step's credential"),
                 _ => return None,
             },
             Noun::Delay => return None,

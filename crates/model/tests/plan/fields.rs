@@ -80,7 +80,7 @@ fn fields_of_a_later_version() {
             problems[0].message
         );
     }
-    for field in ["undo", "rate", "cache", "pinned"] {
+    for field in ["rate", "cache", "pinned"] {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: test.read, {field}: {{}}}}]\n")).unwrap_err();
         assert_eq!(
             (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
@@ -95,6 +95,29 @@ fn fields_of_a_later_version() {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: {action}}}]\n")).unwrap_err();
         assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/steps/0/action"));
     }
+}
+
+#[test]
+fn an_undo_is_an_action_of_a_step_of_the_top_list_or_a_body() {
+    let problem = |text: &str| super::loaded(text).unwrap_err()[0].to_string();
+    let table = [
+        ("[{action: test.read, undo: {params: {}}}]", "MISSING_FIELD: \"undo\" needs the \"action\""),
+        ("[{steps: [{action: test.read}], undo: {action: test.read}}]", "\"undo\" belongs to an action"),
+        ("[{action: test.read, undo: {action: test.read, credential: x}}]", "an undo uses its step's credential"),
+        ("[{action: test.read, undo: {action: test.read, retry: {}}}]", "UNKNOWN_FIELD"),
+        ("[{action: test.read, undo: {action: test.nothing}}]", "UNKNOWN_ACTION"),
+        ("[{id: a, action: test.read, undo: {action: test.read}}, {id: a_undo, action: test.read}]", "\"a_undo\" is taken"),
+        (
+            "[{id: a, action: test.read, undo: {action: test.read}}, {action: test.read, if: steps.a_undo.output}]",
+            "takes back what \"a\" did",
+        ),
+    ];
+    for (steps, expected) in table {
+        let found = problem(&format!("name: A\nsteps: {steps}\n"));
+        assert!(found.contains(expected), "{steps}\n{found}\n{expected}");
+    }
+    let last = problem("name: A\nsteps: [{action: test.read}]\nfinally: [{action: test.read, undo: {action: test.read}}]\n");
+    assert!(last.contains("/finally/0/undo") && last.contains("have no \"undo\""), "{last}");
 }
 
 #[test]

@@ -20,11 +20,12 @@ mod serving;
 mod signed_link;
 mod stock_with_jq;
 mod stripe_payments;
+mod trip;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 21] = [
+const TESTED: [&str; 22] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
     failure_desk::PLAN,
@@ -45,5 +46,6 @@ const TESTED: [&str; 21] = [
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,
+    trip::PLAN,
     welcome_team::PLAN,
 ];
