@@ -34,8 +34,16 @@ impl Engine {
         self.0.store.recover(&found.in_flight, found.alone).await
     }
 
-    /// Takes up due runs until the engine drains.
+    /// Takes up due runs until the engine drains, and looks beside it for what is held back.
     pub async fn serve_claims(&self) {
+        tokio::select! {
+            biased;
+            () = self.take_up_due() => {}
+            () = self.look_at_flow() => {}
+        }
+    }
+
+    async fn take_up_due(&self) {
         let inner = &self.0;
         while !inner.draining.load(Ordering::Acquire) {
             inner.queue_pulse.beat(inner.clock.monotonic_us());
@@ -86,7 +94,7 @@ impl Engine {
         }
     }
 
-    fn next_look(&self, wake: Option<i64>) -> i64 {
+    pub(crate) fn next_look(&self, wake: Option<i64>) -> i64 {
         let now = self.0.clock.now();
         let poll = now.saturating_add(i64::try_from(self.0.settings.poll.as_millis()).unwrap_or(1_000));
         // At least a millisecond on: a run that is due and cannot be taken must not spin.
@@ -122,10 +130,13 @@ impl Engine {
 
     pub(crate) async fn take_up(&self, claimed: Claimed, alone: Option<Alone>) {
         let id = claimed.header.id;
+        if let Some(refusal) = claimed.refused {
+            return self.0.end_refused(&claimed, refusal).await;
+        }
         match self.0.load(&claimed).await {
             Ok(run) => {
                 let (progress, _) = watch::channel(Progress::default());
-                self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested);
+                self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested, claimed.pause_requested);
             }
             Err(LoadError::Store(error)) => {
                 tracing::error!(run_id = %id, %error, "a run could not be read; it goes back to the queue");
@@ -217,8 +228,12 @@ impl Inner {
 
     /// Writes the terminal event of a run whose driver is gone.
     pub(crate) async fn end_from_outside(&self, id: RunId, epoch: i64, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
+        self.end_with(id, epoch, Ending { status, output: serde_json::Value::Null, blob: None, error: Some(fault) }).await
+    }
+
+    /// As [`Inner::end_from_outside`], with any ending.
+    pub(crate) async fn end_with(&self, id: RunId, epoch: i64, ending: Ending) -> Result<(), StoreError> {
         let seq = self.store.history(id).await?.last().map_or(0, |event| event.seq) + 1;
-        let ending = Ending { status, output: serde_json::Value::Null, blob: None, error: Some(fault) };
         let event = mainspring_model::event::Event { seq, at: self.clock.now(), body: EventBody::Finished(ending.clone()) };
         let events = Arc::new(vec![journal::plain_row(&event)]);
         let header = self.store.header(id).await?;

@@ -87,7 +87,8 @@ impl From<StoreError> for StartError {
 /// A started run and how far it has come.
 pub struct RunHandle {
     pub id: RunId,
-    /// Some of its steps belong on nodes that serve what this one does not: what is known here ends when the run leaves.
+    /// Some of its steps belong on nodes that serve what this one does not, or it is held back by a limit: what is known here ends
+    /// when the run leaves.
     pub leaves: bool,
     pub progress: watch::Receiver<Progress>,
 }

@@ -32,14 +32,16 @@ impl Inner {
         run.set_most_entries(self.settings.most_entries);
         run.set_tags(self.settings.tags.clone());
         let tag = run.plan().tag.clone();
-        let new = Arc::new(NewRun { header, slot, key });
+        let flow = self.flow_of(run.plan(), &header)?;
+        let held = flow.is_some();
+        let new = Arc::new(NewRun { header, slot, key, flow, priority: run.plan().priority });
         let (progress, watching) = watch::channel(Progress::default());
         let tags = &self.settings.tags;
-        let leaves = tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
+        let leaves = held || tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
         let handle = RunHandle { id, leaves, progress: watching };
-        let room = !draining && !self.exclusive.load(Ordering::Acquire) && self.has_room_for(org);
+        let room = !held && !draining && !self.exclusive.load(Ordering::Acquire) && self.has_room_for(org);
         if room && serves(&self.settings.tags, tag.as_deref()) {
-            self.spawn(run, self.store.epoch(), Some(new), progress, None, false);
+            self.spawn(run, self.store.epoch(), Some(new), progress, None, false, false);
         } else {
             let inner = self.clone();
             tokio::spawn(async move { inner.enqueue(id, new, Vec::new(), tag, progress).await });
@@ -98,6 +100,10 @@ impl Inner {
         };
         if matches!(result, Ok(mainspring_model::store::Committed::Done)) {
             self.watchers.changed(org, id);
+            if let Some(flow) = &new.flow {
+                // Whoever asked is answered when it is known whether it begins.
+                self.admit(org, &flow.key).await;
+            }
         }
         progress.send_modify(|progress| match result {
             Ok(mainspring_model::store::Committed::Exists(run)) => {
@@ -122,6 +128,7 @@ impl Inner {
         progress: watch::Sender<Progress>,
         alone: Option<Alone>,
         cancel: bool,
+        pause: bool,
     ) {
         let (signals, inbox) = mpsc::unbounded_channel();
         let (id, org) = (run.header().id, run.header().owner.org);
@@ -133,6 +140,9 @@ impl Inner {
         if cancel && !run.has_been_cancelled() {
             // In the channel before the driver begins, so that it cannot lie down to wait without having heard it.
             drop(signals.send(Signal::Cancel { by: "a caller".to_owned() }));
+        }
+        if pause && !cancelled {
+            drop(signals.send(Signal::Pause));
         }
         {
             let mut live = self.lock_live();

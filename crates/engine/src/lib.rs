@@ -6,6 +6,7 @@ mod claims;
 mod credentials;
 mod driver;
 mod engine;
+mod flow;
 mod inner;
 mod journal;
 mod key_report;

@@ -97,15 +97,21 @@ impl Engine {
         let history = copied(kept.events, of.id, header.created_at);
         let unfit = |illegal: crate::run::Illegal| ReplayError::Unfit(illegal.reason);
         Run::new(checked.clone(), header.clone(), inner.keys.clone()).map_err(StartError::Fault)?;
-        Run::replay(checked, header.clone(), inner.keys.clone(), history.clone()).map_err(unfit)?;
+        Run::replay(checked.clone(), header.clone(), inner.keys.clone(), history.clone()).map_err(unfit)?;
         let mut rows = Vec::with_capacity(history.len());
         for mut event in history {
             rows.push(journal::row_of(&*inner.store, owner.org, &mut event).await?);
         }
         let (progress, watching) = watch::channel(Progress::default());
-        let new = Arc::new(NewRun { header: header.clone(), slot: None, key });
+        let new = Arc::new(NewRun {
+            header: header.clone(),
+            slot: None,
+            key,
+            flow: inner.flow_of(&checked, &header).map_err(StartError::Fault)?,
+            priority: checked.priority,
+        });
         inner.enqueue(header.id, new, rows, tag, progress).await;
-        let mut handle = RunHandle { id: header.id, leaves: false, progress: watching };
+        let mut handle = RunHandle { id: header.id, leaves: checked.concurrency.is_some(), progress: watching };
         let run = handle.accepted().await?;
         Ok(Replayed { run, new: run == header.id })
     }

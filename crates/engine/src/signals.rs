@@ -7,7 +7,7 @@ use mainspring_model::fault::Fault;
 use mainspring_model::id::{OrgId, RunId, SignalId};
 use mainspring_model::run::RunHeader;
 use mainspring_model::store::{NewSignal, StoreError, Told, WaitKey, WaitRecord};
-use mainspring_model::wait::{Wait, WaitKind, callback_topic, event_topic};
+use mainspring_model::wait::{Wait, WaitKind, callback_topic, event_topic, triggers_topic};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -60,10 +60,17 @@ impl Inner {
     /// Does what an action asks for that waits, emits or opens an address. `None`: the run is somebody else's by now.
     pub(crate) async fn carry_out(self: &Arc<Self>, header: &RunHeader, epoch: i64, call: &Call, outcome: Outcome) -> Option<ActionResult> {
         match outcome {
-            Outcome::Wait(wait) => {
+            Outcome::Wait(mut wait) => {
                 let key = match wait.kind {
                     WaitKind::Event => demanded(call),
                     WaitKind::Callback | WaitKind::Approval => None,
+                    WaitKind::Triggers => {
+                        if let Err(fault) = self.triggers_are_known(header, &wait).await {
+                            return Some(Err(fault));
+                        }
+                        wait.topic = triggers_topic(header.id);
+                        None
+                    }
                 };
                 let detail = shown(header, &wait);
                 self.keep_wait(header, epoch, &call.path, &wait.topic, key, detail).await?;
@@ -91,6 +98,19 @@ impl Inner {
                 }
             }
             other => Some(Ok(other)),
+        }
+    }
+
+    /// A trigger that the plan does not have would never come.
+    async fn triggers_are_known(&self, header: &RunHeader, wait: &Wait) -> Result<(), Fault> {
+        let plan = self.plans.get(&*self.store, &*self.catalog, &header.owner, header.plan_id, header.plan_version).await;
+        let Ok(Some(plan)) = plan else { return Ok(()) };
+        match wait.wanted().find(|id| !plan.triggers.iter().any(|trigger| trigger.id == *id)) {
+            None => Ok(()),
+            Some(id) => {
+                let known: Vec<&str> = plan.triggers.iter().map(|trigger| trigger.id.as_str()).collect();
+                Err(Fault::invalid_params(format!("the plan has no trigger \"{id}\"; it has {}", known.join(", "))))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Millis;
+use crate::id::RunId;
 
 /// Who gives the signal, and so what the step ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,13 +16,15 @@ pub enum WaitKind {
     Callback,
     /// A person who says yes or no.
     Approval,
+    /// Other triggers of the plan: `detail` is `{all: [ids]}`, and each has to come.
+    Triggers,
 }
 
 /// A wait as it is journalled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wait {
     pub kind: WaitKind,
-    /// `event:<type>`, `callback:<id>`, `approval:<id>`.
+    /// `event:<type>`, `callback:<id>`, `approval:<id>`, `triggers:<run>`.
     pub topic: String,
     /// Signals from this moment on count; from the start of the run when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,6 +35,18 @@ pub struct Wait {
     /// What people who decide are shown: `{message, to, form}`.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub detail: Value,
+}
+
+impl Wait {
+    /// The ids of the triggers that have to come, each once.
+    pub fn wanted(&self) -> impl Iterator<Item = &str> {
+        let all = self.detail["all"].as_array().map_or(&[][..], Vec::as_slice);
+        all.iter().enumerate().filter(|(at, id)| !all[..*at].contains(id)).filter_map(|(_, id)| id.as_str())
+    }
+
+    pub fn wants(&self, trigger: &str) -> bool {
+        self.wanted().any(|id| id == trigger)
+    }
 }
 
 /// The port of a wait that nobody ended in time.
@@ -62,6 +77,11 @@ pub const ENDS: &str = "end";
 /// The topic of the answer to an opened address.
 pub fn callback_topic(id: &str) -> String {
     format!("callback:{id}")
+}
+
+/// The topic of triggers that are delivered to a run.
+pub fn triggers_topic(run: RunId) -> String {
+    format!("triggers:{run}")
 }
 
 /// The topic of a decision.

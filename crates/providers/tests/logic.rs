@@ -199,7 +199,7 @@ fn only_waiting_and_calling_do_more_than_compute() {
         let spec = action.spec();
         let tells = matches!(spec.name.as_str(), "emit" | "open_callback" | "approval");
         assert_eq!(spec.effect, if tells { Effect::Idempotent } else { Effect::Read }, "{}", spec.name);
-        let waits = matches!(spec.name.as_str(), "sleep" | "call" | "wait_for_event" | "wait_for_callback" | "jq");
+        let waits = matches!(spec.name.as_str(), "sleep" | "call" | "wait_for_event" | "wait_for_callback" | "wait_for_triggers" | "jq");
         assert_eq!(spec.computes, !waits && !tells, "{}", spec.name);
         assert!(!spec.needs_credential, "{}", spec.name);
     }

@@ -104,6 +104,8 @@ fn expected(name: &str) -> Value {
         "logic.wait_for_callback" => {
             json!({"wait": {"kind": "callback", "topic": "callback:${steps.open.output.id}", "until": NOW + 86_400_000}})
         }
+        "logic.wait_for_triggers" => json!({"wait": {"kind": "triggers", "topic": "", "until": NOW + 2 * 86_400_000,
+            "detail": {"all": ["order", "payment"]}}}),
         "logic.approval" => json!({"wait": {"kind": "approval", "topic": "approval:key", "until": NOW + 2 * 86_400_000,
             "detail": {"message": "Refund 120 € to Ada?", "to": [], "form": {}}}}),
         "logic.emit" => json!({"emit": "invoice.paid", "data": {"number": "R-7"}}),

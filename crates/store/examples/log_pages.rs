@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mainspring_model::clock::FakeClock;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, UserId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{
@@ -116,7 +117,7 @@ async fn ended(store: Arc<SqliteStore>, n: u32, rare: bool) {
     let write = RunWrite {
         run: header.id,
         epoch: store.epoch(),
-        create: Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None })),
+        create: Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal })),
         events: Arc::new(events.collect()),
         standing: Standing::Ended(ending),
     };

@@ -94,6 +94,11 @@ impl Driver {
         Ok(())
     }
 
+    fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+        self.run.set_paused(paused);
+    }
+
     pub(super) async fn landed(&mut self, done: Result<(Addr, u32, Option<Tried>), tokio::task::JoinError>) -> Result<(), Stop> {
         let (addr, attempt, tried) = match done {
             Ok(tried) => tried,
@@ -115,7 +120,14 @@ impl Driver {
 
     pub(super) async fn on_signal(&mut self, signal: Signal) -> Result<(), Stop> {
         match signal {
-            Signal::Cancel { by } => self.record(EventBody::CancelRequested { by }).await,
+            Signal::Cancel { by } => {
+                self.pause(false);
+                self.record(EventBody::CancelRequested { by }).await
+            }
+            Signal::Pause => {
+                self.pause(!self.run.has_been_cancelled());
+                Ok(())
+            }
             Signal::Child => self.look_at_children().await.map(|_| ()),
             Signal::Arrived => {
                 self.look_at = 0;

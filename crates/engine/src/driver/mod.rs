@@ -61,6 +61,8 @@ pub enum Signal {
     Child,
     /// Something came that the run waits for.
     Arrived,
+    /// Start nothing more, and lie down until somebody resumes the run.
+    Pause,
     /// Start nothing more; the run goes on in the next process.
     Shutdown,
     /// Give up what is in flight too: it is repeated later.
@@ -103,6 +105,7 @@ pub(crate) struct Driver {
     /// The crash mark is set: a step is in flight.
     marked: bool,
     shutdown: bool,
+    paused: bool,
     /// When signals are looked at next, while a step waits for some.
     look_at: Millis,
 }
@@ -144,6 +147,7 @@ impl Driver {
             alone,
             marked: false,
             shutdown: false,
+            paused: false,
             look_at: 0,
         }
     }
@@ -189,6 +193,10 @@ impl Driver {
             if self.flying.is_empty() && self.queue.is_empty() {
                 if self.shutdown {
                     return self.hand_back().await;
+                }
+                if self.paused {
+                    self.commit(Standing::Paused).await?;
+                    return Err(Stop::Parked);
                 }
                 if let Some(tag) = self.run.tag_wanted().map(str::to_owned) {
                     self.commit(Standing::QueuedFor(tag)).await?;

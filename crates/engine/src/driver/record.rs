@@ -81,7 +81,7 @@ impl Driver {
         while let Ok(signal) = self.inbox.try_recv() {
             self.on_signal(signal).await?;
         }
-        if self.run.seq() > seq || self.shutdown {
+        if self.run.seq() > seq || self.shutdown || self.paused {
             return Ok(true);
         }
         let id = self.run.header().id;
@@ -148,6 +148,9 @@ impl Driver {
         }
         self.inner.meter.ended(status);
         self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
+        if self.run.plan().concurrency.is_some() {
+            self.inner.admit_after(self.run.plan(), self.run.header()).await;
+        }
         if let Some((parent, _)) = &self.run.header().parent {
             self.inner.signal(*parent, Signal::Child);
         }

@@ -3,6 +3,8 @@
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
 use mainspring_model::id::SignalId;
+use mainspring_model::store::SignalRecord;
+use mainspring_model::wait::WaitKind;
 
 use super::{Driver, HOLD, Stop};
 use crate::run::Awaiting;
@@ -70,6 +72,8 @@ impl Driver {
         let org = self.run.header().owner.org;
         let since: Millis = awaiting.wait.since.unwrap_or(self.run.header().created_at);
         let mut after: Option<SignalId> = None;
+        let together = awaiting.wait.kind == WaitKind::Triggers;
+        let mut all = Vec::new();
         loop {
             let signals = match self.inner.store.signals(org, &awaiting.wait.topic, since, after, PAGE).await {
                 Ok(signals) => signals,
@@ -78,12 +82,25 @@ impl Driver {
                     continue;
                 }
             };
-            if let Some(body) = self.run.first_fitting(awaiting, &signals) {
+            if !together && let Some(body) = self.run.first_fitting(awaiting, &signals) {
                 return Ok(Some(body));
             }
-            match signals.last() {
-                Some(last) if signals.len() == PAGE as usize => after = Some(last.id),
-                _ => return Ok(None),
+            let full = signals.len() == PAGE as usize;
+            after = signals.last().map(|last| last.id);
+            if together {
+                // Of each id the first one: a burst of one trigger takes no memory.
+                let new = signals.into_iter().filter(|signal| signal.data["id"].as_str().is_some_and(|id| awaiting.wait.wants(id)));
+                for signal in new {
+                    if !all.iter().any(|known: &SignalRecord| known.data["id"] == signal.data["id"]) {
+                        all.push(signal);
+                    }
+                }
+                if let Some(body) = self.run.all_came(awaiting, &all) {
+                    return Ok(Some(body));
+                }
+            }
+            if !full {
+                return Ok(None);
             }
         }
     }

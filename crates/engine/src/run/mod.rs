@@ -125,6 +125,8 @@ pub struct Run {
     most_entries: u32,
     /// What this process serves.
     tags: Tags,
+    /// No step begins.
+    paused: bool,
     /// Units that were ready here and belong elsewhere.
     foreign: Vec<Addr>,
     last_at: Millis,
@@ -225,6 +227,7 @@ impl Run {
             finished: false,
             most_entries: MAX_ENTRIES,
             tags: None,
+            paused: false,
             foreign: Vec::new(),
         };
         if let Some(deadline) = run.plan.deadline {

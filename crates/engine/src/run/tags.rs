@@ -21,8 +21,16 @@ impl Run {
         self.tags = tags;
     }
 
+    /// Begins no step from here on. What would have begun is found ready by whoever takes the run up.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
     /// Whether the ready unit may begin here. Nothing is recorded of one that may not: whoever takes the run finds it ready.
     pub(super) fn may_begin(&mut self, addr: Addr) -> bool {
+        if self.paused {
+            return false;
+        }
         let served = self.step_ix(addr).is_none_or(|ix| serves(&self.tags, self.plan.step(ix).tag.as_deref()));
         if !served {
             self.foreign.push(addr);

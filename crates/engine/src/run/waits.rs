@@ -7,7 +7,7 @@ use mainspring_model::expr::holds;
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::store::SignalRecord;
 use mainspring_model::wait::{TIMEOUT_PORT, Wait, WaitKind};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::state::{Active, Addr, StepState, Unit, UnitState};
 use super::{Run, rfc3339};
@@ -65,6 +65,27 @@ impl Run {
         None
     }
 
+    /// The event that ends a wait for triggers once each of them has come; the run's own counts. The first of each id is kept.
+    pub fn all_came(&self, awaiting: &Awaiting, signals: &[SignalRecord]) -> Option<EventBody> {
+        let mut came = Map::new();
+        let own = (&self.header.trigger, self.header.created_at);
+        let in_time = signals.iter().filter(|signal| awaiting.wait.until.is_none_or(|until| signal.received_at <= until));
+        let mut last = own.1;
+        for (trigger, at) in std::iter::once(own).chain(in_time.map(|signal| (&signal.data, signal.received_at))) {
+            let Some(id) = trigger["id"].as_str().filter(|id| awaiting.wait.wants(id) && !came.contains_key(*id)) else { continue };
+            came.insert(id.to_owned(), trigger.clone());
+            last = last.max(at);
+        }
+        if came.len() < awaiting.wait.wanted().count() {
+            return None;
+        }
+        let mut attempted = self.attempted_base(awaiting.addr, awaiting.attempt)?;
+        attempted.message = format!("{} triggers came", came.len());
+        attempted.output = Value::Object(came);
+        attempted.metadata.insert("received_at".to_owned(), json!(rfc3339(last)));
+        Some(EventBody::Attempted(Box::new(attempted)))
+    }
+
     /// The event of a wait that nobody ended in time.
     pub fn timed_out(&self, awaiting: &Awaiting) -> Option<EventBody> {
         let mut attempted = self.attempted_base(awaiting.addr, awaiting.attempt)?;
@@ -80,7 +101,7 @@ impl Run {
                 attempted.output = shown(signal);
                 attempted.message = format!("event {}", signal.id);
             }
-            WaitKind::Callback => {
+            WaitKind::Callback | WaitKind::Triggers => {
                 attempted.output = signal.data.clone();
                 attempted.message = "the callback was answered".to_owned();
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::{Flow, Refusal};
 use mainspring_model::id::{PlanId, RunId, ScheduleId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{Committed, DataKeyRecord, JournalRow, PlanRecord, RunWrite, ScheduleRecord, Standing, StoreError};
@@ -53,6 +54,9 @@ pub struct Row {
     pub begun: bool,
     pub journal: Vec<JournalRow>,
     pub ending: Option<Ending>,
+    /// Under which limit, and whether it was let begin.
+    pub flow: Option<(Flow, bool)>,
+    pub refused: Option<Refusal>,
 }
 
 #[derive(Default)]
@@ -125,10 +129,13 @@ impl Database {
         }
         match &write.standing {
             Standing::Queued | Standing::QueuedFor(_) => {
-                (row.status, row.due_at, row.epoch, row.signalled) = (RunStatus::Queued, Some(now), 0, false);
+                let held = row.flow.as_ref().is_some_and(|(_, live)| !live) && row.refused.is_none();
+                (row.status, row.due_at, row.epoch, row.signalled) = (RunStatus::Queued, (!held).then_some(now), 0, false);
                 self.arrived = true;
             }
             Standing::Running => row.status = RunStatus::Running,
+            // Nobody pauses here.
+            Standing::Paused => (row.status, row.due_at, row.epoch) = (RunStatus::Queued, Some(now), 0),
             Standing::Waiting(until) => {
                 row.status = RunStatus::Waiting;
                 // What ended while the run was held counts now.
@@ -176,6 +183,8 @@ impl Database {
             begun: write.standing != Standing::Queued,
             journal: Vec::new(),
             ending: None,
+            flow: new.flow.clone().map(|flow| (flow, false)),
+            refused: None,
         };
         self.runs.insert(write.run, row);
     }

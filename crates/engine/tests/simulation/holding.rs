@@ -1,9 +1,10 @@
 //! The model store's holding of runs: registrations with leases, claims, the sweep, cancellations, schedules.
 
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::{HeldRun, LiveRun, Refusal, rule};
 use mainspring_model::id::{RunId, ScheduleId};
 use mainspring_model::run::RunStatus;
-use mainspring_model::store::{Claimed, ScheduleRecord, StoreError};
+use mainspring_model::store::{Admitted, Claimed, ScheduleRecord, StoreError};
 
 use super::database::{Database, Registration, Sabotage};
 
@@ -89,6 +90,8 @@ impl Database {
                     crashes: row.crashes,
                     crashes_alone: 0,
                     begun,
+                    pause_requested: false,
+                    refused: row.refused,
                 }
             })
             .collect()
@@ -117,8 +120,54 @@ impl Database {
             return Ok(false);
         }
         row.cancel_by.get_or_insert_with(|| by.to_owned());
+        if let (Some((flow, false)), None) = (&row.flow, row.refused) {
+            (row.refused, row.due_at) = (Some(Refusal { policy: flow.policy, by: None }), Some(now));
+            self.arrived = true;
+        }
         self.signal(run, now);
         Ok(true)
+    }
+
+    /// By the same rule as the stores: whom it lets begin, refuses, and cancels.
+    pub fn admit(&mut self, key: &str, now: Millis) -> Admitted {
+        let (mut live, mut held) = (Vec::new(), Vec::new());
+        for (id, row) in self.runs.iter().filter(|(_, row)| !row.status.is_terminal() && row.refused.is_none()) {
+            match &row.flow {
+                Some((flow, true)) if flow.key == key => live.push(LiveRun { id: *id, cancelled: row.cancel_by.is_some() }),
+                Some((flow, false)) if flow.key == key => held.push(HeldRun { id: *id, limit: flow.limit, policy: flow.policy }),
+                _ => {}
+            }
+        }
+        let ruling = rule(&live, &held, false);
+        for id in &ruling.begin {
+            let row = self.runs.get_mut(id).expect("found just above");
+            row.due_at = Some(now);
+            if let Some((_, live)) = &mut row.flow {
+                *live = true;
+            }
+            (self.arrived, self.wrote) = (true, true);
+        }
+        for (id, by) in ruling.refused.iter().chain(&ruling.delivered) {
+            let row = self.runs.get_mut(id).expect("found just above");
+            let policy = row.flow.as_ref().map(|(flow, _)| flow.policy).unwrap_or_default();
+            (row.refused, row.due_at) = (Some(Refusal { policy, by: Some(*by) }), Some(now));
+            (self.arrived, self.wrote) = (true, true);
+        }
+        let cancelled: Vec<RunId> = ruling.cancelled.iter().map(|(live, _)| *live).collect();
+        for run in &cancelled {
+            // It is there: it was found just above.
+            let _ = self.request_cancel(*run, "the plan's concurrency", now);
+        }
+        Admitted { cancelled, ..Admitted::default() }
+    }
+
+    pub fn held_keys(&self) -> Vec<String> {
+        let held = self.runs.values().filter(|row| !row.status.is_terminal() && row.refused.is_none());
+        let mut keys: Vec<String> =
+            held.filter_map(|row| row.flow.as_ref().filter(|(_, live)| !live).map(|(flow, _)| flow.key.clone())).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     pub fn cancel_requests(&self, epoch: i64) -> Vec<(RunId, String)> {

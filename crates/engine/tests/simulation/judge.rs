@@ -162,7 +162,7 @@ impl Judge {
             seen.row(write.run, row.kind, &body, now, &mut broken);
         }
         match &write.standing {
-            Standing::Queued | Standing::QueuedFor(_) => seen.holder = 0,
+            Standing::Queued | Standing::QueuedFor(_) | Standing::Paused => seen.holder = 0,
             Standing::Ended(ending) => {
                 seen.ended_at = now;
                 let status = ending.status.as_str();
@@ -222,6 +222,23 @@ impl Judge {
         }
         calls.push(call);
         self.broken.extend(broken);
+    }
+
+    /// Counts from the rows alone, whoever let them begin.
+    pub fn limits(&mut self, database: &Database) {
+        let mut live: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+        for row in database.runs.values().filter(|row| !row.status.is_terminal() && row.refused.is_none()) {
+            if let Some((flow, true)) = &row.flow {
+                let (count, limit) = live.entry(&flow.key).or_insert((0, flow.limit));
+                (*count, *limit) = (*count + 1, flow.limit.max(*limit));
+            }
+        }
+        let over: Vec<String> = live
+            .into_iter()
+            .filter(|(_, (count, limit))| count > limit)
+            .map(|(key, (count, limit))| format!("too many live: {count} of {limit} of key {key}"))
+            .collect();
+        self.broken.extend(over);
     }
 
     pub fn was_called(&self, run: RunId, path: &str) -> bool {

@@ -20,7 +20,7 @@ pub const LIVELY: Millis = 540_000;
 /// A world lasts so long at least.
 pub const LENGTH: Millis = 600_000;
 
-const PLANS: [(&str, &str); 8] = [
+const PLANS: [(&str, &str); 9] = [
     (
         "flow",
         r#"{"steps": [{"id": "look", "action": "w.read", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "keep", "action": "w.put", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "nap", "action": "w.sleep", "params": {"ms": 20000}}, {"id": "sum", "action": "w.echo", "params": {"of": "${steps.keep.output.path}"}}, {"id": "last", "action": "w.put", "params": {"of": "${steps.sum.output}"}, "retry": RETRY}]}"#,
@@ -50,6 +50,10 @@ const PLANS: [(&str, &str); 8] = [
         r#"{"steps": [{"id": "a", "needs": [], "action": "w.put", "params": {}, "retry": RETRY}, {"id": "b", "needs": [], "action": "w.sleep", "params": {"ms": 45000}}, {"id": "c", "needs": ["a", "b"], "action": "w.put", "params": {}, "retry": RETRY}, {"id": "d", "action": "w.sleep", "params": {"ms": 500}}, {"id": "e", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
     ),
     (
+        "few",
+        r#"{"concurrency": {"limit": 2}, "steps": [{"id": "a", "action": "w.put", "params": {}, "retry": RETRY}, {"id": "b", "action": "w.sleep", "params": {"ms": 9000}}, {"id": "c", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
+    ),
+    (
         "tick",
         r#"{"steps": [{"id": "look", "action": "w.read", "params": {}, "retry": RETRY}, {"id": "keep", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
     ),
@@ -60,7 +64,7 @@ pub const FLOW: usize = 0;
 pub const ONCE: usize = 2;
 pub const PARENT: usize = 3;
 /// Plans that callers start; `child` and `tick` are started otherwise.
-const STARTED: [usize; 6] = [0, 1, 2, 3, 5, 6];
+const STARTED: [usize; 7] = [0, 1, 2, 3, 5, 6, 7];
 
 /// Documents and checked plans, read once a process: the same for every seed.
 static LOADED: LazyLock<Vec<(Value, Arc<Plan>)>> = LazyLock::new(|| {

@@ -14,15 +14,15 @@ use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord,
-    Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FlagRecord, FlagStore,
-    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
-    LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
-    NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
-    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
-    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore,
-    Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
-    WebhookRoute,
+    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord,
+    DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FlagRecord,
+    FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
+    InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage,
+    NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore,
+    OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
+    Refreshed, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore,
+    SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord,
+    VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -64,6 +64,31 @@ not_kept!(PlanStore {
             Ok(database.plans.get(&id).filter(|plan| plan.version == version).map(|plan| plan.document.clone()))
         })
         .await
+    }
+});
+
+not_kept!(FlowStore {
+    fn request_pause(OrgId, RunId) -> bool;
+    fn resume(OrgId, RunId) -> bool;
+    =
+    async fn admit(&self, _: OrgId, key: &str) -> Result<Admitted, StoreError> {
+        let key = key.to_owned();
+        self.ask(false, move |world, database, now| {
+            let admitted = database.admit(&key, now);
+            world.judge().limits(database);
+            Ok(admitted)
+        })
+        .await
+    }
+    async fn held_keys(&self, after: Option<&(OrgId, String)>, limit: u32) -> Result<Vec<(OrgId, String)>, StoreError> {
+        let after = after.cloned();
+        let keys = self.ask(false, |_, database, _| Ok(database.held_keys())).await?;
+        let keys = keys.into_iter().map(|key| (OrgId::LOCAL, key)).filter(|key| after.as_ref().is_none_or(|after| key > after));
+        Ok(keys.take(limit as usize).collect())
+    }
+    /// Nobody pauses here.
+    async fn pause_requests(&self) -> Result<Vec<RunId>, StoreError> {
+        Ok(Vec::new())
     }
 });
 

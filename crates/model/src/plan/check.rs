@@ -7,7 +7,7 @@ use super::check_step;
 use super::check_test;
 use super::check_trigger;
 use super::compile::Compiler;
-use super::compiled::{List, ListId, Plan, StepIx};
+use super::compiled::{Concurrency, List, ListId, Plan, StepIx};
 use super::document::PlanDoc;
 use super::graph::{self, Graph};
 use super::inputs;
@@ -80,6 +80,11 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
     let output = doc.output.as_ref().and_then(|value| compiler.template(value, "/output", Site::Output, &[], problems));
     let triggers = check_trigger::compile(&doc.triggers, &doc.name, &inputs, &mut compiler, problems);
     let tests = check_test::compile(&doc.tests, &layout, problems);
+    let concurrency = doc.concurrency.as_ref().map(|doc| Concurrency {
+        limit: doc.limit,
+        key: doc.key.as_ref().and_then(|value| compiler.template(value, "/concurrency/key", Site::Birth, &[], problems)),
+        policy: doc.policy.unwrap_or_default(),
+    });
     Plan {
         tests,
         name: doc.name.clone(),
@@ -88,6 +93,8 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         output,
         timeout: policy::span(doc.timeout.as_ref(), policy::LEAST, "/timeout", problems).unwrap_or(TIMEOUT),
         deadline: policy::span(doc.deadline.as_ref(), policy::LEAST, "/deadline", problems),
+        concurrency,
+        priority: doc.priority.unwrap_or_default(),
         tag: doc.tag.clone(),
         on_error: layout.on_error,
         finally: layout.finally,

@@ -10,6 +10,7 @@ use super::inputs::InputSpec;
 use super::trigger::Trigger;
 use crate::action::{Effect, Port};
 use crate::expr::{Expr, Template};
+use crate::flow::{Policy, Priority};
 
 /// A step's place in [`Plan::steps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +39,10 @@ pub struct Plan {
     pub timeout: Duration,
     /// Bounds the wall-clock time since the run was created.
     pub deadline: Option<Duration>,
+    /// Bounds the runs that live side by side.
+    pub concurrency: Option<Concurrency>,
+    /// Among the queued runs of its organization.
+    pub priority: Priority,
     /// That of steps without one of their own; a run of the plan begins where it is served.
     pub tag: Option<String>,
     /// Run offline by `validate` and `plan test`, never by a run.
@@ -80,6 +85,14 @@ impl Plan {
             StepKind::Body(_) => true,
         })
     }
+}
+
+/// A limit on live runs: of the plan, or of one value of `key`.
+#[derive(Clone, Debug)]
+pub struct Concurrency {
+    pub limit: u32,
+    pub key: Option<Template>,
+    pub policy: Policy,
 }
 
 /// Steps whose edges run among themselves.

@@ -11,6 +11,7 @@ pub use super::document_step::{BackoffDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItem
 pub use super::document_test::{ExpectDoc, ExpectStepDoc, TestDoc};
 pub use super::document_trigger::{TriggerDoc, TriggerKindDoc};
 use super::document_value::{Duration, InputSchema, Template};
+use crate::flow::{MOST_LIVE, Policy, Priority};
 
 /// A plan: what runs, when, and with which inputs.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -57,6 +58,12 @@ pub struct PlanDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Duration>")]
     pub deadline: Option<Value>,
+    /// Limits how many runs of the plan, or of one key, live side by side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyDoc>,
+    /// Which of an organization's queued runs are taken up first; `normal` unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
     /// Its steps run on nodes that serve this tag, where they say nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$"))]
@@ -65,4 +72,20 @@ pub struct PlanDoc {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub tests: Vec<TestDoc>,
+}
+
+/// A limit on live runs.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ConcurrencyDoc {
+    /// Runs that may live side by side.
+    #[schemars(range(min = 1, max = MOST_LIVE))]
+    pub limit: u32,
+    /// The limit is for each value of this template; sees `inputs`, `trigger` and `org`. For all runs of the plan unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Template>")]
+    pub key: Option<Value>,
+    /// What becomes of a run that is one too many; `queue` unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
 }

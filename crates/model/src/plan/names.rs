@@ -14,6 +14,8 @@ pub const PLAN: &[&str] = &[
     "finally",
     "timeout",
     "deadline",
+    "concurrency",
+    "priority",
     "tag",
     "tests",
 ];
@@ -53,6 +55,7 @@ pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "
 pub(crate) const TEST: &[&str] = &["name", "inputs", "trigger", "pinned", "expect"];
 pub(crate) const EXPECT: &[&str] = &["status", "output", "error", "steps"];
 pub(crate) const EXPECT_STEP: &[&str] = &["status", "output", "error"];
+pub(crate) const CONCURRENCY: &[&str] = &["limit", "key", "policy"];
 
 /// Fields of a step's `undo`. `provider` is read beside `action`.
 pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
@@ -75,6 +78,7 @@ pub(crate) enum Noun {
     Repeat,
     Retry,
     Delay,
+    Concurrency,
 }
 
 impl Noun {
@@ -91,15 +95,14 @@ impl Noun {
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
+            Noun::Concurrency => "concurrency",
         }
     }
 
     /// Fields that a later version knows, with what they will do.
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
-            Noun::Plan => {
-                &[("concurrency", "limits on live runs of one plan"), ("budget", "a budget for model calls"), ("signature", "signed plans")]
-            }
+            Noun::Plan => &[("budget", "a budget for model calls"), ("signature", "signed plans")],
             Noun::Step => &[("rate", "rate limits across runs"), ("cache", "reusing a result")],
             _ => &[],
         };
@@ -131,6 +134,7 @@ impl Noun {
                 _ => return None,
             },
             Noun::Plan => match name {
+                "max_concurrent_runs" | "max_active_runs" => ("concurrency", "write concurrency: {limit: 1}"),
                 "on" | "trigger" => ("triggers", ""),
                 "title" => ("name", ""),
                 "jobs" | "tasks" | "nodes" => ("steps", ""),
@@ -162,6 +166,14 @@ impl Noun {
             },
             Noun::Signature => match name {
                 "algo" | "hash" => ("algorithm", ""),
+                _ => return None,
+            },
+            Noun::Concurrency => match name {
+                "max" | "max_concurrent" | "max_runs" | "concurrent_limit" => ("limit", ""),
+                "group" | "by" => ("key", ""),
+                "behavior" | "behaviour" | "strategy" | "overlap" | "cancel-in-progress" => {
+                    ("policy", "queue, skip, cancel_running or deliver")
+                }
                 _ => return None,
             },
             Noun::Undo => match name {
@@ -204,5 +216,4 @@ pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
 ];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
-pub(crate) const LATER_ACTIONS: &[(&str, &str)] =
-    &[("logic.wait_for_triggers", "waiting for triggers"), ("state", "state kept between runs")];
+pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[("state", "state kept between runs")];

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::code;
-use super::document::{PlanDoc, StepDoc};
+use super::document::{ConcurrencyDoc, PlanDoc, StepDoc};
 use super::fields::{Fields, wrong_type};
 use super::names::{self, Noun};
 use super::problems::Problems;
 use super::{read_step, read_test, read_trigger};
 use crate::Problem;
+use crate::flow::{MOST_LIVE, Policy, Priority};
 use crate::value::pointer_join;
 
 /// Steps in one document.
@@ -47,6 +48,8 @@ pub(crate) fn read(value: &Value, problems: &mut Problems<'_>) -> (PlanDoc, bool
         finally: steps(&fields, "finally", 1, &mut counted, problems),
         timeout: fields.get("timeout").cloned(),
         deadline: fields.get("deadline").cloned(),
+        concurrency: concurrency(&fields, problems),
+        priority: fields.word("priority", &Priority::ALL.map(|priority| (priority.as_str(), priority)), problems),
         tag: read_step::tag(&fields, problems),
         tests: read_test::tests(&fields, problems),
     };
@@ -83,6 +86,25 @@ fn inputs(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Map<String, Value
         }
     }
     inputs
+}
+
+fn concurrency(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<ConcurrencyDoc> {
+    let value = fields.filled("concurrency", problems)?;
+    let inner = Fields::of(Noun::Concurrency, value, &fields.at("concurrency"), problems)?;
+    inner.refuse_unknown(names::CONCURRENCY, problems);
+    if inner.get("limit").is_none() {
+        let problem = Problem::new(
+            code::MISSING_FIELD,
+            inner.pointer.as_str(),
+            "\"concurrency\" needs \"limit\", how many runs may live side by side",
+        );
+        problems.push(problem.expected("limit"));
+    }
+    Some(ConcurrencyDoc {
+        limit: inner.whole("limit", 1, MOST_LIVE, problems).unwrap_or(1),
+        key: inner.get("key").cloned(),
+        policy: inner.word("policy", &Policy::ALL.map(|policy| (policy.as_str(), policy)), problems),
+    })
 }
 
 /// An object of names that are not empty.

@@ -17,6 +17,8 @@ pub(crate) enum Site<'d> {
     Var { above: &'d [String] },
     /// A trigger's own fields.
     Trigger,
+    /// What is known of a run before it begins.
+    Birth,
 }
 
 /// The whole plan, for questions about scope.
@@ -46,6 +48,7 @@ impl Surroundings<'_, '_> {
         let run = ["inputs", "vars", "org", "steps", "trigger", "run"];
         let (mut names, ix, own_loop) = match site {
             Site::Trigger => return vec!["trigger", "org"],
+            Site::Birth => return vec!["inputs", "trigger", "org"],
             Site::Var { above: [] } => return vec!["inputs", "org"],
             Site::Var { .. } => return vec!["inputs", "org", "vars"],
             Site::Output => return run.to_vec(),
@@ -99,7 +102,7 @@ impl Surroundings<'_, '_> {
     /// `None` when the step can be read at the site.
     pub(crate) fn hidden(&self, site: Site<'_>, target: StepIx) -> Option<Hidden> {
         let (mut list, mut reader, mut own) = match site {
-            Site::Trigger | Site::Var { .. } => return Some(Hidden::NoRun),
+            Site::Trigger | Site::Birth | Site::Var { .. } => return Some(Hidden::NoRun),
             Site::Output => (Plan::TOP, None, false),
             Site::Step { ix, .. } => (self.layout.step(ix).list, Some(ix), false),
             Site::Pass { ix } => match self.layout.step(ix).body {

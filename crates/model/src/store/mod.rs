@@ -10,6 +10,7 @@ mod egress;
 mod error;
 mod factors;
 mod flags;
+mod flow;
 mod invitations;
 mod live;
 mod logs;
@@ -34,6 +35,7 @@ pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
 pub use factors::{FactorStore, OutsideIdentity, SecondFactor};
 pub use flags::{FlagRecord, FlagStore};
+pub use flow::{ADMITTED_AT_ONCE, Admitted, FlowStore};
 pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
 pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
@@ -78,6 +80,7 @@ pub struct Paging {
 /// Everything a store does.
 pub trait Store:
     RunStore
+    + FlowStore
     + PlanStore
     + ScheduleStore
     + SecretStore
@@ -106,6 +109,7 @@ pub trait Store:
 
 impl<T> Store for T where
     T: RunStore
+        + FlowStore
         + PlanStore
         + ScheduleStore
         + SecretStore

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{Page, Paging, StoreError};
 use crate::clock::Millis;
 use crate::event::Event;
+use crate::flow::{Flow, Priority, Refusal};
 use crate::id::{OrgId, PlanId, RunId};
 use crate::run::{Ending, RunHeader, RunStatus, RunSummary, Slot};
 
@@ -18,6 +19,10 @@ pub struct NewRun {
     pub slot: Option<(Slot, Option<Millis>)>,
     /// Unique within the organization: the same key gives the first run again.
     pub key: Option<String>,
+    /// Its plan limits live runs: a run that is born [`Standing::Queued`] is held back until [`FlowStore::admit`](super::FlowStore::admit)
+    /// lets it begin.
+    pub flow: Option<Flow>,
+    pub priority: Priority,
 }
 
 /// How a run stands after a write: the few columns of its row that change.
@@ -31,6 +36,8 @@ pub enum Standing {
     Running,
     /// Goes on by itself at this moment, or when signalled (`None`).
     Waiting(Option<Millis>),
+    /// Goes on when it is resumed. Queued instead, where it was resumed or cancelled meanwhile.
+    Paused,
     /// Terminal. Wakes the parent when there is one.
     Ended(Ending),
 }
@@ -77,6 +84,10 @@ pub struct Claimed {
     pub header: RunHeader,
     pub epoch: i64,
     pub cancel_requested: bool,
+    /// It is to lie down as soon as it can.
+    pub pause_requested: bool,
+    /// It was held back, and will not begin: whoever claimed it writes its end.
+    pub refused: Option<Refusal>,
     /// Crashes of the whole process while a step of this run was in flight, since its last finished step.
     pub crashes: u32,
     /// How many of them while the run was driven alone.

@@ -43,9 +43,32 @@ fn names_of_other_tools_say_ours() {
 }
 
 #[test]
+fn concurrency_says_what_it_needs() {
+    let said = |text: &str| {
+        let problems = super::loaded(&format!("name: A\nsteps: []\ninputs: {{who: {{type: string}}}}\nconcurrency: {text}\n")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        (problems[0].code.to_string(), problems[0].pointer.clone())
+    };
+    let is = |code: &str, pointer: &str| (code.to_owned(), pointer.to_owned());
+    assert_eq!(said("{}"), is("MISSING_FIELD", "/concurrency"));
+    assert_eq!(said("3"), is("WRONG_TYPE", "/concurrency"));
+    assert_eq!(said("{limit: 0}"), is("INVALID_VALUE", "/concurrency/limit"));
+    assert_eq!(said("{limit: 1001}"), is("INVALID_VALUE", "/concurrency/limit"));
+    assert_eq!(said("{limit: 1, policy: drop}"), is("INVALID_VALUE", "/concurrency/policy"));
+    assert_eq!(said("{limit: 1, group: a}"), is("UNKNOWN_FIELD", "/concurrency/group"));
+    assert_eq!(said("{limit: 1, key: \"${steps.a.output}\"}").1, "/concurrency/key");
+    assert_eq!(said("{limit: 1, key: \"${run.id}\"}"), is("UNKNOWN_NAME", "/concurrency/key"));
+    let plan = super::loaded(
+        "name: A\nsteps: []\ninputs: {who: {type: string}}\nconcurrency: {limit: 2, key: \"${inputs.who}\", policy: deliver}\n",
+    );
+    let limits = plan.unwrap().plan.concurrency.unwrap();
+    assert_eq!((limits.limit, limits.policy.as_str(), limits.key.is_some()), (2, "deliver", true));
+}
+
+#[test]
 fn fields_of_a_later_version() {
     let plan = |field: &str| super::loaded(&format!("name: A\nsteps: []\n{field}: {{}}\n")).unwrap_err();
-    for field in ["concurrency", "budget"] {
+    for field in ["budget"] {
         let problems = plan(field);
         assert_eq!(
             (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
@@ -68,7 +91,7 @@ fn fields_of_a_later_version() {
         let problems = super::loaded(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n")).unwrap_err();
         assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/triggers/0/type"));
     }
-    for action in ["logic.wait_for_triggers", "state.get"] {
+    for action in ["state.get"] {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: {action}}}]\n")).unwrap_err();
         assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/steps/0/action"));
     }

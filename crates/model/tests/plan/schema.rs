@@ -54,6 +54,7 @@ fn what_is_refused_by_shape_is_refused_by_both() {
         "name: A\nsteps: [{action: test.read, nedds: []}]",
         "name: A\nsteps: []\nbudget: {}",
         "name: A\nsteps: []\nconcurrency: {}",
+        "name: A\nsteps: []\nconcurrency: {limit: 1, policy: drop}",
         "name: A\nsteps: [{action: test.read, undo: {}}]",
         "name: A\nsteps: [{action: test.read, join: some}]",
         "name: A\nsteps: [{action: test.read, max_parallel: 2000, for_each: [1]}]",

@@ -13,7 +13,9 @@ use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::id::OrgId;
 use url::Url;
 
+use super::budget::{Budgets, Spent};
 use super::circuit::{Circuit, State};
+use super::request::Request;
 
 /// Hosts that are remembered: plans choose them, so their number has an end.
 const MOST: usize = 4_096;
@@ -24,6 +26,7 @@ pub struct Breaker {
     after: u32,
     hosts: Mutex<Hosts>,
     turned_away: AtomicU64,
+    budgets: Arc<Budgets>,
 }
 
 type Hosts = HashMap<OrgId, HashMap<String, Circuit>>;
@@ -72,7 +75,7 @@ struct At {
 
 impl Breaker {
     pub(super) fn new(after: u32) -> Breaker {
-        Breaker { after, hosts: Mutex::default(), turned_away: AtomicU64::new(0) }
+        Breaker { after, hosts: Mutex::default(), turned_away: AtomicU64::new(0), budgets: Arc::default() }
     }
 
     /// Lets a call of an organization out, or says when it may come back. `deadline` is the end of the call's time.
@@ -90,6 +93,13 @@ impl Breaker {
             })?;
         }
         Ok(Pass { at: Some(At { breaker: self.clone(), clock: clock.clone(), org, host, probe, deadline }) })
+    }
+
+    /// Takes one call of what the service says is left of its rate limit, or says when the call may come back.
+    pub(super) fn spend(&self, org: OrgId, request: &Request, now: Millis) -> Result<Spent, Held> {
+        self.budgets.spend(org, request, now).inspect_err(|_| {
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     /// The hosts of an organization that are not simply answering, or of all of them, by name.
@@ -115,9 +125,11 @@ impl Breaker {
 
     /// Forgets what is known of a host, so that the next call goes out. `false` when nothing was known.
     pub fn reset(&self, org: OrgId, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let held = self.budgets.reset(org, &host);
         let mut hosts = self.lock();
-        let Some(of_org) = hosts.get_mut(&org) else { return false };
-        let known = of_org.remove(&host.trim_end_matches('.').to_ascii_lowercase()).is_some();
+        let Some(of_org) = hosts.get_mut(&org) else { return held };
+        let known = of_org.remove(&host).is_some() || held;
         if of_org.is_empty() {
             hosts.remove(&org);
         }
@@ -219,7 +231,7 @@ impl Drop for Pass {
 }
 
 /// By what a host is known: its name or address, and the port unless it is the scheme's own.
-fn name(url: &Url) -> String {
+pub(super) fn name(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -78,7 +78,8 @@ pub(super) fn held_back(place: &Place, held: &Held) -> Fault {
     let wait = Duration::from_millis(u64::try_from(until - now).unwrap_or(0));
     let moment = jiff::Timestamp::from_millisecond(*until).map(|moment| moment.to_string()).unwrap_or_default();
     let why = match (state, last) {
-        (State::Waiting, _) => format!("{host} asked to be left alone (429 with Retry-After)"),
+        (State::Waiting, None) => format!("{host} says that its rate limit for this credential is used up"),
+        (State::Waiting, Some(_)) => format!("{host} asked to be left alone (429 with Retry-After)"),
         (_, Some(last)) => format!("{host} failed {failures} times in a row, with {last} at last"),
         (_, None) => format!("{host} failed {failures} times in a row"),
     };

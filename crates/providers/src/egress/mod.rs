@@ -9,6 +9,7 @@ mod allowed;
 mod answer;
 mod binding;
 mod breaker;
+mod budget;
 mod circuit;
 mod client;
 mod decode;
@@ -18,6 +19,7 @@ mod gate;
 mod org_rules;
 mod policy;
 pub(crate) mod query;
+mod rate_headers;
 mod redirect;
 mod request;
 mod resolve;
@@ -179,6 +181,8 @@ impl Egress {
         let port = judge.ruled_port(request.url.port_or_known_default().unwrap_or(0));
         let org = judge.org.as_ref().map(|rules| (rules.org, rules.version));
         let client = self.clients.get(Key { tls, port, org }, judge).map_err(|error| fault::no_client(place, &error))?;
+        // Before it: a probe that is held back would say nothing of the host.
+        let spent = self.breaker.spend(cx.owner.org, request, cx.clock.now()).map_err(|held| fault::held_back(place, &held))?;
         let pass = self.breaker.pass(cx.owner.org, &request.url, &cx.clock, time.until).map_err(|held| fault::held_back(place, &held))?;
         let departure = Departure::new(cx.sent.clone());
         let body = DepartingBody { data: request.body.clone().unwrap_or_default(), departure: departure.clone() };
@@ -197,6 +201,7 @@ impl Egress {
         match select(std::pin::pin!(exchange), &mut time.deadline).await {
             Either::Left((Ok(answer), _)) => {
                 tracing::debug!(call = %place, status = answer.status().as_u16(), "a call was answered");
+                spent.learn(answer.headers(), cx.clock.now());
                 pass.answered(answer.status(), retry_after(answer.headers(), cx.clock.now()));
                 Ok(answer)
             }

@@ -36,6 +36,7 @@ mod transform;
 mod unique;
 mod wait_for_callback;
 mod wait_for_event;
+mod wait_for_triggers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub fn provider(apart: &Apart) -> Provider {
             apart.action("logic", jq::Jq),
             erase(sleep::Sleep),
             erase(wait_for_event::WaitForEvent),
+            erase(wait_for_triggers::WaitForTriggers),
             erase(emit::Emit),
             erase(open_callback::OpenCallback),
             erase(wait_for_callback::WaitForCallback),

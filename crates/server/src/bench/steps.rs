@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mainspring_engine::{LoadedPlan, Start};
 use mainspring_model::event::Event;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::plan;
 use mainspring_model::run::{RunHeader, RunStatus};
@@ -99,7 +100,7 @@ pub(super) async fn queue(app: &Arc<App>, plan: &LoadedPlan, runs: u32) -> anyho
             parent: None,
         };
         let run = header.id;
-        let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None }));
+        let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal }));
         let store = app.store.clone();
         let write = RunWrite { run, epoch: store.epoch(), create, events: Arc::default(), standing: Standing::Queued };
         tasks.push(tokio::spawn(async move { store.commit(write).await }));

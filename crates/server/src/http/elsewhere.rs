@@ -48,7 +48,7 @@ enum Seen {
 
 async fn look(api: &Api, org: OrgId, run: RunId, for_response: bool) -> Refusable<Seen> {
     let status = api.store.get_run(org, run).await?.map(|run| run.status);
-    let over = status.is_none_or(|status| status.is_terminal() || status == RunStatus::Waiting);
+    let over = status.is_none_or(|status| status.is_terminal() || matches!(status, RunStatus::Waiting | RunStatus::Paused));
     // After the status: what is said before an end is in the journal when the end is seen.
     let said = if for_response { response(api, org, run).await? } else { None };
     Ok(if over || said.is_some() { Seen::Enough(said) } else { Seen::NotYet })

@@ -148,6 +148,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(many_runs::cancel_runs))
         .routes(routes!(runs::get_run))
         .routes(routes!(runs::cancel_run))
+        .routes(routes!(runs::pause_run))
         .routes(routes!(replays::retry_run))
         .routes(routes!(replays::replay_run))
         .routes(routes!(replays::resume_run))

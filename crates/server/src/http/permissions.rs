@@ -115,6 +115,7 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("cancel_runs", Needs(P::RunControl)),
     ("retry_run", Needs(P::RunControl)),
     ("replay_run", Needs(P::RunControl)),
+    ("pause_run", Needs(P::RunControl)),
     ("resume_run", Needs(P::RunControl)),
     ("post_event", Needs(P::RunStart)),
     ("list_events", Needs(P::RunView)),

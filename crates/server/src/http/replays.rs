@@ -105,25 +105,28 @@ pub enum Decision {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeWrite {
-    decision: Decision,
+    /// Of a run in `needs_decision`; nothing for one that is paused.
+    #[serde(default)]
+    decision: Option<Decision>,
     /// What the step gave, for `done`.
     #[serde(default)]
     output: Value,
 }
 
-/// Say what became of a step that must not run twice, and go on
+/// Let a run go on: one that is paused, or one that stopped in a step that must not run twice
 ///
-/// For a run in `needs_decision`. A new run of the same owner takes over what the run recorded and goes on from this step. Where several were
+/// A paused run goes on by itself with `{}`; what came due meanwhile is served now. For a run in `needs_decision` say what became of the step. A new run of the same owner takes over what the run recorded and goes on from this step. Where several were
 /// in flight when the process died, the decision is for all of them.
 #[utoipa::path(post, path = "/api/runs/{id}/resume", tag = "runs", request_body = ResumeWrite, params(("id" = String, Path, format = "uuid")), responses(
-    (status = 202, description = "The new run, at `Location`.", body = ReplayAnswer, headers(("Location" = String)))))]
+    (status = 202, description = "The run that goes on, at `Location`: a new one after a decision.", body = ReplayAnswer, headers(("Location" = String)))))]
 pub async fn resume_run(State(api): Shared, PathId(id): PathId<RunId>, write: Write<ResumeWrite>) -> Refusable<Reply> {
     let (caller, body) = (write.caller, write.body);
+    let Some(decision) = body.decision else { return unpause(&api, &caller, id).await };
     let seen = history::load(&api, &caller, id).await?;
     if seen.status() != RunStatus::NeedsDecision {
         return Err(Problem::conflict(format!("run {id} needs no decision: it is in `{}`", seen.status().as_str())));
     }
-    let output = match body.decision {
+    let output = match decision {
         Decision::Done => Some(body.output),
         Decision::Repeat if body.output.is_null() => None,
         Decision::Repeat => {
@@ -191,6 +194,20 @@ fn ended(seen: &Seen) -> Refusable<()> {
         true => Ok(()),
         false => Err(Problem::conflict(format!("the run is in `{}`; cancel it, or wait until it has ended", status.as_str()))),
     }
+}
+
+async fn unpause(api: &Api, caller: &Caller, id: RunId) -> Refusable<Reply> {
+    let before = history::summary(api, caller, id).await?;
+    if !api.engine.resume(caller.owner.org, id).await? {
+        let problem = match before.status {
+            RunStatus::NeedsDecision => {
+                format!("run {id} needs a decision: send {{\"decision\": \"done\"}} or {{\"decision\": \"repeat\"}}")
+            }
+            status => format!("run {id} is not paused: it is in `{}`", status.as_str()),
+        };
+        return Err(Problem::conflict(problem));
+    }
+    answer(api, caller, id).await
 }
 
 async fn answer(api: &Api, caller: &Caller, made: RunId) -> Refusable<Reply> {

@@ -296,6 +296,21 @@ pub async fn get_run(State(api): Shared, caller: Caller, PathId(id): PathId<RunI
     Ok(Reply::ok(&RunAnswer { run }))
 }
 
+/// Make a run lie down
+///
+/// Durable when it answers. No further step starts; one that is under way ends first, and then the run is `paused` until somebody resumes
+/// or cancels it, restarts or not. What comes due meanwhile is served when it goes on; its `deadline` goes on counting.
+#[utoipa::path(post, path = "/api/runs/{id}/pause", tag = "runs", params(("id" = String, Path, format = "uuid")), responses((status = 202, body = CancelAnswer)))]
+pub async fn pause_run(State(api): Shared, PathId(id): PathId<RunId>, write: BareWrite) -> Refusable<Reply> {
+    let owner = write.caller.owner;
+    history::summary(&api, &write.caller, id).await?;
+    if !api.engine.pause(owner.org, id).await? {
+        return Err(Problem::conflict(format!("run {id} has ended already, or is being cancelled")));
+    }
+    let run = history::summary(&api, &write.caller, id).await?;
+    Ok(Reply::json(StatusCode::ACCEPTED, &CancelAnswer { run: run.into() }).location(&format!("/api/runs/{id}")))
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct CancelAnswer {
     run: RunEntry,

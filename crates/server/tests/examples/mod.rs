@@ -5,6 +5,7 @@ mod daily_digest;
 mod failure_desk;
 mod fallback;
 mod fan_out;
+mod flow_control;
 mod folder;
 mod github_webhook;
 mod hello;
@@ -24,12 +25,16 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 18] = [
+const TESTED: [&str; 22] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
     failure_desk::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
+    flow_control::ALERT,
+    flow_control::BUILD,
+    flow_control::IMPORT,
+    flow_control::ORDER,
     github_webhook::PLAN,
     hello::PLAN,
     local_services::PLAN,

@@ -12,6 +12,7 @@ mod keys;
 mod last;
 mod leaks;
 mod ledger;
+mod limits;
 mod load;
 mod nodes;
 mod oracle;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 use mainspring_model::event::{EventBody, Started};
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{Committed, JournalRow, NewRun, RunWrite, Standing};
@@ -216,7 +217,7 @@ async fn died_in(world: &World, plan: PlanId, step: &str) -> String {
     };
     let body = EventBody::Started(Started { path: step.to_owned(), attempt: 1, now: None, once: true, undo: false });
     let row = JournalRow { seq: 1, at: now, kind: body.kind(), body: serde_json::to_string(&body).unwrap(), progress: false };
-    let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None }));
+    let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal }));
     let write = RunWrite { run: id, epoch: store.epoch(), create, events: Arc::new(vec![row]), standing: Standing::Running };
     assert_eq!(store.commit(write).await.unwrap(), Committed::Done);
     store.release(id, store.epoch()).await.unwrap();

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, RunId, ScheduleId};
 use mainspring_model::run::RunStatus;
 use sqlx::postgres::PgBindIterExt;
@@ -56,7 +57,11 @@ pub(super) async fn insert(
         .bind(all().map(|n| n.known.epoch).bind_iter())
         .bind(all().map(|n| i64::from(n.birth.plan_version)).bind_iter())
         .bind(all().map(|n| n.birth.created_at).bind_iter())
-        .bind(all().map(|n| if held(&n) { n.stand.until.map(Stamp) } else { Some(Stamp(turns.next(org, now))) }).bind_iter())
+        .bind(
+            all()
+                .map(|n| if held(&n) { n.stand.until.map(Stamp) } else { Some(Stamp(turns.next(org, n.birth.priority, now))) })
+                .bind_iter(),
+        )
         .bind(all().map(|n| held(&n).then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.stand.status.is_terminal().then_some(Stamp(now))).bind_iter())
         .bind(all().map(|n| n.birth.slot.map(|(slot, _)| slot.schedule.0)).bind_iter())
@@ -76,6 +81,39 @@ pub(super) async fn insert(
         .fetch_all(connection)
         .await?;
     Ok(rows.iter().map(|row| Ok(RunId(row.try_get(0)?))).collect::<Result<_, sqlx::Error>>()?)
+}
+
+const HOLD_BACK: &str = "update runs as r set priority = v.priority::smallint, flow_key = v.key, flow_limit = v.most, flow_policy = v.policy, \
+     flow_state = v.state, due_at = case v.state when 'held' then null else r.due_at end \
+     from unnest($2::uuid[], $3::int[], $4::text[], $5::int[], $6::text[], $7::text[]) as v (id, priority, key, most, policy, state) \
+     where r.org_id = $1 and r.id = v.id";
+
+/// What only runs under a limit or with a priority have in their rows. Those that are queued under a limit are held back.
+pub(super) async fn hold_back(
+    org: OrgId,
+    newborns: &[Newborn<'_>],
+    made: &HashSet<RunId>,
+    prepared: bool,
+    connection: &mut PgConnection,
+) -> Result<(), Fail> {
+    let marked = |n: &&Newborn<'_>| (n.birth.flow.is_some() || n.birth.priority != Priority::Normal) && made.contains(&n.run);
+    if newborns.iter().find(marked).is_none() {
+        return Ok(());
+    }
+    let all = || newborns.iter().filter(marked);
+    let state = |n: &Newborn<'_>| if n.stand.status == RunStatus::Queued { "held" } else { "live" };
+    sqlx::query(HOLD_BACK)
+        .persistent(prepared)
+        .bind(org.0)
+        .bind(all().map(|n| n.run.0).bind_iter())
+        .bind(all().map(|n| i32::from(n.birth.priority.rank())).bind_iter())
+        .bind(all().map(|n| n.birth.flow.as_ref().map(|flow| flow.key.as_str())).bind_iter())
+        .bind(all().map(|n| n.birth.flow.as_ref().map(|flow| flow.limit.cast_signed())).bind_iter())
+        .bind(all().map(|n| n.birth.flow.as_ref().map(|flow| flow.policy.as_str())).bind_iter())
+        .bind(all().map(|n| n.birth.flow.as_ref().map(|_| state(n))).bind_iter())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn order<'a>(newborn: &'a Newborn<'_>) -> (Option<&'a str>, Option<(Uuid, Millis)>, Uuid) {

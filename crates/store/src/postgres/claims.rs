@@ -1,6 +1,7 @@
 //! Holding runs: claims by age, waits that are cut short, and requests to cancel.
 
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::Refusal;
 use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::{RunStatus, UNTAGGED};
 use mainspring_model::store::{Claimed, StoreError};
@@ -13,6 +14,7 @@ use super::runs::{HEADERS, header, status};
 use super::session::{Scope, Session};
 use super::values::{Stamp, given, kept};
 use super::{PostgresStore, at_or_none, whole};
+use crate::shared::flow::refusal;
 use crate::shared::judge::Known;
 
 /// Runs of one claim: enough to make the transaction cheap, few enough that another node finds some too.
@@ -72,9 +74,11 @@ const CLAIM: &str = "with near as materialized (select q.org_id, q.id, q.due_at 
      order by place, due_at, id limit $3), \
      taken as (update runs as r set status = 'running', epoch = $1, due_at = null, signalled = false, \
      tag = 'default', started_at = coalesce(r.started_at, $2) from chosen as c where r.org_id = c.org_id and r.id = c.id \
-     returning r.org_id, r.id, c.due_at, c.was_queued, r.cancel_asked, r.crashes, r.crashes_alone, r.parent_id, r.plan_id) \
+     returning r.org_id, r.id, c.due_at, c.was_queued, r.cancel_asked, r.crashes, r.crashes_alone, r.parent_id, r.plan_id, \
+     r.pause_asked, r.flow_state, r.flow_policy, r.flow_by) \
      select t.org_id, t.id, t.due_at, t.was_queued, t.cancel_asked, t.crashes::bigint, t.crashes_alone::bigint, t.parent_id, \
-     (select r.started_at is not null from runs as r where r.org_id = t.org_id and r.id = t.id) \
+     (select r.started_at is not null from runs as r where r.org_id = t.org_id and r.id = t.id), \
+     t.pause_asked, t.flow_state, t.flow_policy, t.flow_by \
      from taken as t order by t.due_at, t.id";
 
 /// Runs of a claim of which nobody knows whether it was kept: this node drives none of them, and nobody else may while it lives.
@@ -90,6 +94,8 @@ struct Taken {
     crashes_alone: u32,
     parent: Option<RunId>,
     begun: bool,
+    pause_requested: bool,
+    refused: Option<Refusal>,
 }
 
 impl PostgresStore {
@@ -144,6 +150,8 @@ impl PostgresStore {
                 crashes_alone: whole(row, 6)?,
                 parent: row.try_get::<Option<Uuid>, _>(7)?.map(RunId),
                 begun: row.try_get(8)?,
+                pause_requested: row.try_get(9)?,
+                refused: refusal(row.try_get(10)?, row.try_get(11)?, row.try_get(12)?)?,
             });
         }
         let ids: Vec<RunId> = taken.iter().map(|run| run.run).collect();
@@ -191,6 +199,8 @@ impl PostgresStore {
                 crashes: run.crashes,
                 crashes_alone: run.crashes_alone,
                 begun: run.begun,
+                pause_requested: run.pause_requested,
+                refused: run.refused,
             };
             Ok((claimed, known))
         };
@@ -235,7 +245,9 @@ impl PostgresStore {
                 "update runs set cancel_by = coalesce(cancel_by, $3), cancel_asked = true, \
                  signalled = case status when 'running' then true else signalled end, \
                  tag = 'default', \
-             due_at = case status when 'waiting' then least(coalesce(due_at, $4), $4) when 'paused' then $4 else due_at end, \
+             due_at = case when status = 'waiting' then least(coalesce(due_at, $4), $4) \
+                 when status = 'paused' or (status = 'queued' and flow_state = 'held') then $4 else due_at end, \
+                 flow_state = case flow_state when 'held' then 'refused' else flow_state end, \
                  status = case status when 'paused' then 'queued' else status end where org_id = $1 and id = $2",
             )
             .bind(org.0)

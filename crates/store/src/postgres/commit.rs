@@ -139,6 +139,7 @@ impl<'a> Group<'a> {
         }
         let mut newborns: Vec<_> = candidates.iter().map(|i| entries[*i].newborn(self.drafts)).collect();
         let made = births::insert(org, &mut newborns, self.now, &self.ledger.turns, self.prepared, connection).await?;
+        births::hold_back(org, &newborns, &made, self.prepared, connection).await?;
         drop(newborns);
         let mut filled = Vec::new();
         for i in candidates {

@@ -109,9 +109,12 @@ const UPDATE_RUNS: &str = concat!(
     "with locked as materialized (",
     lock!(),
     ") \
-     update runs as r set status = coalesce(v.status, r.status), \
-     due_at = case when v.status is null then r.due_at when v.status = 'waiting' and r.signalled then $8 else v.due_at end, \
-     epoch = case when v.status = 'queued' then 0 else r.epoch end, \
+     update runs as r set status = case when v.status in ('paused', 'waiting') and r.pause_asked and not r.cancel_asked then 'paused' \
+     when v.status = 'paused' then 'queued' else coalesce(v.status, r.status) end, \
+     due_at = case when v.status is null then r.due_at \
+     when v.status in ('paused', 'waiting') and r.pause_asked and not r.cancel_asked then null when v.status = 'paused' then $8 \
+     when v.status = 'waiting' and r.signalled then $8 else v.due_at end, \
+     epoch = case when v.status in ('queued', 'paused') then 0 else r.epoch end, \
      tag = case when v.status = 'queued' then coalesce(v.tag, 'default') else r.tag end, \
      signalled = case when v.status is null or v.status = 'running' then r.signalled else false end, \
      started_at = coalesce(r.started_at, v.started_at), finished_at = v.finished_at, ending = v.ending::json, \

@@ -155,7 +155,7 @@ const SIGNALS: &str = "select id, topic, data::text, received_at from signals wh
 
 /// An answer that its run has yet to see stays.
 const PRUNE_SIGNALS: &str = "delete from signals where org_id = $1 and id in (select s.id from signals as s \
-     where s.org_id = $1 and s.received_at < $2 and (not s.sole or not exists \
+     where s.org_id = $1 and s.received_at < $2 and ((not s.sole and not starts_with(s.topic, 'triggers:')) or not exists \
      (select from waits as w where w.org_id = $1 and w.topic = s.topic)) limit $3)";
 
 const PRUNE_WAITS: &str = "delete from waits where org_id = $1 and (run_id, path) in (select w.run_id, w.path from waits as w \

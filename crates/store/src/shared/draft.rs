@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::{Flow, Priority};
 use mainspring_model::id::{OrgId, PlanId, RunId, UserId};
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
@@ -58,6 +59,8 @@ pub(crate) struct Birth {
     /// The trigger's `type`; empty when it has none.
     pub(crate) trigger_kind: String,
     pub(crate) org_data: Arc<str>,
+    pub(crate) flow: Option<Flow>,
+    pub(crate) priority: Priority,
 }
 
 /// A [`Standing`] as columns.
@@ -100,6 +103,7 @@ impl Draft {
             Standing::QueuedFor(tag) => Stand { status: RunStatus::Queued, tag: Some(tag.into()), ..HELD },
             Standing::Running => HELD,
             Standing::Waiting(until) => Stand { status: RunStatus::Waiting, until, ..HELD },
+            Standing::Paused => Stand { status: RunStatus::Paused, ..HELD },
             Standing::Ended(ending) if ending.status.is_terminal() => {
                 note(&mut blobs, ending.blob.as_ref().map(|blob| blob.sha256.as_str().into()));
                 Stand { status: ending.status, ending: Some(text_of(&ending)?.into()), ..HELD }
@@ -136,6 +140,8 @@ impl Birth {
             trigger: text_of(&header.trigger)?.into(),
             trigger_kind: header.trigger["type"].as_str().unwrap_or_default().to_owned(),
             org_data: text_of(&header.org)?.into(),
+            flow: new.flow.clone(),
+            priority: new.priority,
         })
     }
 }

@@ -64,8 +64,8 @@ pub(crate) fn judge<P>(known: &mut Known<P>, change: &mut Change, draft: &Draft)
     if draft.stand.status != RunStatus::Running || known.status != RunStatus::Running {
         known.status = draft.stand.status;
         change.stand = Some(draft.stand.clone());
-        if known.status == RunStatus::Queued {
-            // Given back: it is nobody's until it is claimed.
+        if matches!(known.status, RunStatus::Queued | RunStatus::Paused) {
+            // Given back, or put down: it is nobody's until it is claimed.
             known.epoch = UNHELD;
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt;
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, PlanId, RunId, ScheduleId};
 use mainspring_model::run::RunStatus;
 use sqlx::{Row, SqliteConnection};
@@ -50,11 +51,32 @@ pub(super) async fn insert(
     Ok(made)
 }
 
+/// What only runs under a limit or with a priority have in their rows. One that is queued under a limit is held back.
+pub(super) async fn hold_back(no: i64, birth: &Birth, queued: bool, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    if birth.flow.is_none() && birth.priority == Priority::Normal {
+        return Ok(());
+    }
+    let flow = birth.flow.as_ref();
+    sqlx::query(
+        "update runs set priority = ?2, flow_key = ?3, flow_limit = ?4, flow_policy = ?5, flow_state = ?6, \
+         due_at = case ?6 when 'held' then null else due_at end where no = ?1",
+    )
+    .bind(no)
+    .bind(i64::from(birth.priority.rank()))
+    .bind(flow.map(|flow| flow.key.as_str()))
+    .bind(flow.map(|flow| i64::from(flow.limit)))
+    .bind(flow.map(|flow| flow.policy.as_str()))
+    .bind(flow.map(|_| if queued { "held" } else { "live" }))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 fn bind(newborn: &Newborn<'_>, now: Millis, turns: &Turns, bound: &mut Bound) {
     let Newborn { run, birth, known, stand } = newborn;
     let queued = stand.status == RunStatus::Queued;
     bound.add(bytes(run.0)).add(known.place.org_no).add(known.place.plan_no).add(stand.status.as_str()).add(known.epoch);
-    bound.add(if queued { Some(turns.next(birth.org, now)) } else { stand.until }).add(birth.created_at);
+    bound.add(if queued { Some(turns.next(birth.org, birth.priority, now)) } else { stand.until }).add(birth.created_at);
     bound.add((!queued).then_some(now)).add(stand.status.is_terminal().then_some(now));
     bound.add(bytes(birth.user.0)).add(i64::from(birth.plan_version));
     bound.add(birth.parent.as_ref().map(|(parent, _)| bytes(parent.0))).add(birth.parent.as_ref().map(|(_, path)| path.clone()));

@@ -8,14 +8,16 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::runs::{header, header_columns, status, with_owner};
-use super::{bytes, hex_list, number_list, uuid};
+use super::{bytes, hex_list, id_of, number_list, uuid};
+use crate::shared::flow::refusal;
 
 /// Queued runs whatever the clock says, for their times are places in a line ([`crate::shared::turns`]); waiting ones when they
 /// are due; of both the oldest, in turn, so that many of one kind do not hold up the other.
 pub(super) const DUE: &str = concat!(
     "select ",
     header_columns!(),
-    ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone, r.started_at is not null",
+    ", r.no, r.cancel_by is not null, r.crashes, r.crashes_alone, r.started_at is not null, r.pause_asked, \
+     r.flow_state, r.flow_policy, r.flow_by",
     with_owner!(),
     "where r.no in (select no from (select no, due_at, row_number() over (order by due_at, no) as place from (select no, due_at \
      from runs where status = 'queued' and due_at is not null order by due_at limit ?2) union all \
@@ -38,6 +40,8 @@ pub(super) async fn claim(epoch: i64, now: Millis, max: u32, connection: &mut Sq
             crashes: row.try_get(16)?,
             crashes_alone: row.try_get(17)?,
             begun: row.try_get(18)?,
+            pause_requested: row.try_get(19)?,
+            refused: refusal(row.try_get(20)?, row.try_get(21)?, row.try_get::<Option<&[u8]>, _>(22)?.map(id_of).transpose()?)?,
         });
     }
     if !numbers.is_empty() {
@@ -108,7 +112,9 @@ pub(super) async fn request_cancel(org: OrgId, run: RunId, by: &str, now: Millis
     }
     sqlx::query(
         "update runs set cancel_by = coalesce(cancel_by, ?2), signalled = case status when 'running' then 1 else signalled end, \
-         due_at = case status when 'waiting' then min(coalesce(due_at, ?3), ?3) when 'paused' then ?3 else due_at end, \
+         due_at = case when status = 'waiting' then min(coalesce(due_at, ?3), ?3) \
+         when status = 'paused' or (status = 'queued' and flow_state = 'held') then ?3 else due_at end, \
+         flow_state = case flow_state when 'held' then 'refused' else flow_state end, \
          status = case status when 'paused' then 'queued' else status end where no = ?1",
     )
     .bind(no)

@@ -86,7 +86,9 @@ impl Group<'_> {
             let known = entry.known.as_mut().expect("a candidate was judged");
             if let Some(no) = made.get(&entry.run) {
                 known.place.no = *no;
-                effects.arrived |= known.status == RunStatus::Queued;
+                let queued = known.status == RunStatus::Queued;
+                effects.arrived |= queued;
+                births::hold_back(*no, birth, queued, connection).await?;
                 filled.push(birth);
                 continue;
             }

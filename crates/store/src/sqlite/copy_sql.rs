@@ -100,7 +100,8 @@ pub(super) fn select(table: &str) -> &'static str {
              r.crashes, r.crashes_alone, r.plan_version, r.created_at, \
              case r.status when 'running' then coalesce(r.due_at, r.started_at, r.created_at) else r.due_at end, r.started_at, \
              r.finished_at, r.slot_schedule, r.slot_due, r.parent_id, r.parent_path, r.cancel_by, r.idempotency_key, r.seed, r.plan_name, \
-             r.environment, r.trigger_data, r.org_data, r.inputs, r.ending from organization_totals as o \
+             r.environment, r.trigger_data, r.org_data, r.inputs, r.ending, r.priority, r.flow_key, r.flow_limit, \
+             r.flow_policy, r.flow_state, r.flow_by, r.pause_asked from organization_totals as o \
              cross join runs as r on r.org_no = o.no cross join plan_numbers as p on p.no = r.plan_no \
              where o.org_id = ?1 order by r.created_at, r.no"
         }
@@ -205,9 +206,10 @@ pub(super) fn insert(table: &str) -> &'static str {
         "runs" => {
             "insert into runs (org_no, id, plan_no, user_id, status, epoch, signalled, crashes, crashes_alone, plan_version, created_at, \
              due_at, started_at, finished_at, slot_schedule, slot_due, parent_id, parent_path, cancel_by, idempotency_key, seed, plan_name, \
-             environment, trigger_data, org_data, inputs, ending) values ((select no from organization_totals where org_id = ?1), ?2, \
+             environment, trigger_data, org_data, inputs, ending, priority, flow_key, flow_limit, flow_policy, flow_state, flow_by, \
+             pause_asked) values ((select no from organization_totals where org_id = ?1), ?2, \
              (select no from plan_numbers where plan_id = ?3), ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)"
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)"
         }
         "run_blobs" => "insert into run_blobs (run_no, sha256) select no, ?3 from runs where id = ?2 and ?1 is not null",
         _ => {

@@ -15,6 +15,7 @@ mod erase;
 mod error;
 mod factors;
 mod flags;
+mod flow;
 mod forget;
 mod health;
 mod integrations;

@@ -8,7 +8,7 @@ use mainspring_model::run::RunStatus;
 use mainspring_model::store::RunFilter;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::{DATABASE_FILE, OpenOptions, SqliteStore, claims, logs, runs, schedules};
+use super::{DATABASE_FILE, OpenOptions, SqliteStore, claims, flow, logs, runs, schedules};
 
 /// The steps of a query, as `explain query plan` names them.
 async fn steps(sql: &str) -> String {
@@ -55,6 +55,14 @@ async fn runs_are_listed_from_the_newest_end() {
 
 fn failed_filter() -> RunFilter {
     RunFilter { status: Some(RunStatus::Error), ..RunFilter::default() }
+}
+
+#[tokio::test]
+async fn admissions_go_by_the_runs_of_their_key() {
+    goes_by(flow::LIVE, &["runs_flow (org_no=? AND flow_key=? AND flow_state=?)"]).await;
+    goes_by(flow::HELD, &["runs_flow (org_no=? AND flow_key=? AND flow_state=?)"]).await;
+    sorts_nothing(flow::HELD).await;
+    goes_by(flow::HELD_KEYS, &["runs_flow_held"]).await;
 }
 
 #[tokio::test]

@@ -16,9 +16,12 @@ static INSERT_ROWS: Rows = Rows::new("insert into journal (run_no, seq, at, org_
 
 /// Columns of `v`: no, status (null: stays), due_at, started_at, finished_at, ending, whether crashes are forgotten, now.
 static UPDATE_RUNS: Rows = Rows::new(
-    "update runs set status = coalesce(v.column2, status), \
-     due_at = case when v.column2 is null then due_at when v.column2 = 'waiting' and signalled = 1 then v.column8 else v.column3 end, \
-     epoch = case when v.column2 = 'queued' then 0 else epoch end, \
+    "update runs set status = case when v.column2 in ('paused', 'waiting') and pause_asked = 1 and cancel_by is null then 'paused' \
+     when v.column2 = 'paused' then 'queued' else coalesce(v.column2, status) end, \
+     due_at = case when v.column2 is null then due_at \
+     when v.column2 in ('paused', 'waiting') and pause_asked = 1 and cancel_by is null then null when v.column2 = 'paused' then v.column8 \
+     when v.column2 = 'waiting' and signalled = 1 then v.column8 else v.column3 end, \
+     epoch = case when v.column2 in ('queued', 'paused') then 0 else epoch end, \
      signalled = case when v.column2 is null or v.column2 = 'running' then signalled else 0 end, \
      started_at = coalesce(started_at, v.column4), finished_at = v.column5, ending = v.column6, \
      crashes = case v.column7 when 1 then 0 else crashes end, crashes_alone = case v.column7 when 1 then 0 else crashes_alone end \

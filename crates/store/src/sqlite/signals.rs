@@ -154,7 +154,7 @@ const SIGNALS: &str = "select id, topic, data, received_at from signals where or
      order by received_at, id limit ?5";
 
 /// An answer that its run has yet to see stays.
-const OLD_SIGNALS: &str = "select no from signals as s where received_at < ?1 and (sole = 0 or not exists \
+const OLD_SIGNALS: &str = "select no from signals as s where received_at < ?1 and ((sole = 0 and substr(topic, 1, 9) <> 'triggers:') or not exists \
      (select 1 from waits as w where w.org_id = s.org_id and w.topic = s.topic)) limit ?2";
 
 const STALE_WAITS: &str = "select org_id, run_id, path from waits as w where not exists \

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
 use mainspring_model::flag::Flag;
+use mainspring_model::flow::{Flow, Policy, Priority};
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
     ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, RunId, SignalId, UserId,
@@ -252,7 +253,18 @@ async fn runs(n: u128, who: Owner, world: &World) {
     odd.trigger = json!({ "type": "schedule", "due": HOSTILE });
     odd.parent = Some((header().id, "path/of/it[3]".to_owned()));
     let key = Some(format!("request/{}", "x".repeat(300)));
-    world.commit(world.creation_of(NewRun { header: odd.into(), slot, key }, Standing::Queued)).await;
+    world
+        .commit(world.creation_of(
+            NewRun {
+                header: odd.into(),
+                slot,
+                key,
+                flow: Some(Flow { key: "ab12".to_owned(), limit: 2, policy: Policy::Deliver }),
+                priority: Priority::High,
+            },
+            Standing::Queued,
+        ))
+        .await;
     let waiting = header();
     let until = Some(world.now() + 10);
     assert_eq!(world.commit(world.creation(&waiting, Standing::Waiting(until))).await, Committed::Done);

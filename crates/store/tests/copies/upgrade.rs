@@ -37,6 +37,12 @@ const SQLITE: &[(&str, &str)] = &[
     ("0012_signals", "drop table signals; drop table waits"),
     ("0013_listeners", "drop index schedules_by_rule"),
     (
+        "0014_flow",
+        "drop index runs_flow; drop index runs_flow_held; drop index runs_to_pause; alter table runs drop column priority; \
+         alter table runs drop column flow_key; alter table runs drop column flow_limit; alter table runs drop column flow_policy; \
+         alter table runs drop column flow_state; alter table runs drop column flow_by; alter table runs drop column pause_asked",
+    ),
+    (
         "0015_versions",
         "update plan_versions set retired_at = created_at where not exists (select 1 from plans as p where p.id = plan_versions.plan_id \
          and p.version = plan_versions.version); alter table plans drop column draft; alter table plans drop column latest; \
@@ -75,6 +81,11 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
     ("0014_signals", "drop table signals, waits; delete from schema_rights"),
     ("0015_listeners", "drop index schedules_by_rule; delete from schema_rights"),
+    (
+        "0016_flow",
+        "alter table runs drop column priority, drop column flow_key, drop column flow_limit, drop column flow_policy, \
+         drop column flow_state, drop column flow_by, drop column pause_asked; delete from schema_rights",
+    ),
     (
         "0017_versions",
         "update plan_versions as v set retired_at = created_at where not exists (select from plans as p where p.org_id = v.org_id \
@@ -176,5 +187,7 @@ async fn empty_the_new(folder: &std::path::Path) {
     // A column that the first shapes did not have.
     connection.execute("update credentials set hosts = null").await.unwrap();
     connection.execute("update api_keys set scopes = null").await.unwrap();
+    let flow = "update runs set priority = 0, flow_key = null, flow_limit = null, flow_policy = null, flow_state = null, flow_by = null, pause_asked = 0";
+    connection.execute(flow).await.unwrap();
     connection.close().await.unwrap();
 }

@@ -133,7 +133,8 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "plan_versions: org_id plan_id retired_at version",
         "plans: id org_id",
         "run_blobs: org_id run_id sha256",
-        "runs: cancel_asked crashes! crashes_alone! due_at! epoch! finished_at id org_id parent_id plan_id plan_version signalled! \
+        "runs: cancel_asked crashes! crashes_alone! due_at! epoch! finished_at flow_by flow_key flow_policy flow_state \
+         id org_id parent_id pause_asked plan_id plan_version signalled! \
          slot_due slot_schedule started_at! status! tag!",
         "schedules: expression id last_due misfire next_due org_id plan_id plan_name timezone trigger_id user_id",
         "signals: org_id received_at",

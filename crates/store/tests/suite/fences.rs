@@ -1,6 +1,7 @@
 //! Who may write what: epochs, endings, keys, slots and the journal's order.
 
 use futures_util::future::join_all;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, RunId};
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{Committed, NewRun, RunFilter, Standing};
@@ -42,7 +43,13 @@ pub async fn nothing_follows_the_end(world: &World) {
 }
 
 pub async fn a_key_gives_the_first_run(world: &World) {
-    let keyed = |owner, key: &str| NewRun { header: world.header_of(owner, plan_id(1)).into(), slot: None, key: Some(key.to_owned()) };
+    let keyed = |owner, key: &str| NewRun {
+        header: world.header_of(owner, plan_id(1)).into(),
+        slot: None,
+        key: Some(key.to_owned()),
+        flow: None,
+        priority: Priority::Normal,
+    };
     let first = keyed(Owner::LOCAL, "order-17");
     let id = first.header.id;
     assert_eq!(world.commit(world.creation_of(first, Standing::Queued)).await, Committed::Done);
@@ -65,7 +72,10 @@ pub async fn a_slot_is_filled_once(world: &World) {
     let due_at = world.now();
     let fill = |due_at, next| {
         let slot = Some((Slot { schedule, due_at }, next));
-        world.creation_of(NewRun { header: world.header().into(), slot, key: None }, Standing::Queued)
+        world.creation_of(
+            NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal },
+            Standing::Queued,
+        )
     };
     let first = fill(due_at, Some(due_at + 1_000));
     let id = first.run;
@@ -85,12 +95,14 @@ pub async fn a_slot_of_a_removed_schedule_is_late(world: &World) {
     world.store.create_plan(plan_id(1), plan).await.unwrap();
     world.store.delete_plan(Owner::LOCAL.org, plan_id(1)).await.unwrap();
     let slot = Some((Slot { schedule, due_at: world.now() }, None));
-    let write = world.creation_of(NewRun { header: world.header().into(), slot, key: None }, Standing::Queued);
+    let write = world
+        .creation_of(NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal }, Standing::Queued);
     assert_eq!(world.commit(write).await, Committed::Late);
 }
 
 pub async fn duplicates_inside_one_batch(world: &World) {
-    let keyed = || NewRun { header: world.header().into(), slot: None, key: Some("once".to_owned()) };
+    let keyed =
+        || NewRun { header: world.header().into(), slot: None, key: Some("once".to_owned()), flow: None, priority: Priority::Normal };
     let writes: Vec<_> = (0..40).map(|_| world.creation_of(keyed(), Standing::Queued)).collect();
     let answers = join_all(writes.into_iter().map(|write| world.commit(write))).await;
     let runs = world.store.list_runs(Owner::LOCAL.org, &RunFilter::default(), &page(50)).await.unwrap().items;

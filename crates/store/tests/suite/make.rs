@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mainspring_model::clock::{Clock, FakeClock, Millis};
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody};
 use mainspring_model::fault::{Code, Fault};
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, Owner, PlanId, RunId, ScheduleId, UserId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{
@@ -72,7 +73,7 @@ impl World {
     }
 
     pub fn creation(&self, header: &RunHeader, standing: Standing) -> RunWrite {
-        let new = NewRun { header: Arc::new(header.clone()), slot: None, key: None };
+        let new = NewRun { header: Arc::new(header.clone()), slot: None, key: None, flow: None, priority: Priority::Normal };
         self.creation_of(new, standing)
     }
 

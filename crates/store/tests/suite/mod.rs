@@ -7,6 +7,7 @@ pub mod egress;
 pub mod factors;
 pub mod fences;
 pub mod flags;
+pub mod flow;
 pub mod live;
 pub mod logs;
 pub mod make;
@@ -58,6 +59,10 @@ macro_rules! suite {
             claims: oldest_due_first, a_claimed_run_is_held, a_wait_ends_at_its_moment, release_gives_back, work_arrives,
                 cancelling, a_cancel_while_held_is_not_lost, recovery_leaves_the_living_alone, wake_cuts_a_wait_short,
                 claims_never_overlap, a_flood_stands_behind_who_comes_later, many_waits_that_are_due_do_not_hold_up_the_queue;
+            flow: a_run_over_the_limit_is_held_until_its_turn, the_limit_holds_whoever_admits, keys_and_organizations_are_apart,
+                one_over_the_limit_is_refused_and_says_for_whom, the_oldest_makes_way, a_trigger_is_delivered_once,
+                one_that_is_held_can_be_cancelled, urgent_ones_begin_first, held_keys_are_found_in_pages, a_paused_run_is_nobodys,
+                a_run_that_is_held_lies_down_when_its_holder_says, a_pause_before_the_turn_keeps_the_line, a_cancel_ends_a_pause;
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;

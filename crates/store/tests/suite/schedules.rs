@@ -1,5 +1,6 @@
 //! Schedules: due times that survive a changed plan and are never filled twice.
 
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, SignalId};
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{Committed, NewPlan, NewRun, NewSignal, ScheduleRecord, Standing, listening_to};
@@ -64,7 +65,10 @@ pub async fn the_last_status_is_that_of_the_last_slot(world: &World) {
     world.store.create_plan(plan_id(1), NewPlan { schedules, ..world.plan("Clock") }).await.unwrap();
     let fill = |due_at| {
         let slot = Some((Slot { schedule, due_at }, Some(due_at + 1)));
-        world.creation_of(NewRun { header: world.header().into(), slot, key: None }, Standing::Running)
+        world.creation_of(
+            NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal },
+            Standing::Running,
+        )
     };
     let (first, second) = (fill(now), fill(now + 1));
     let (first_run, second_run) = (first.run, second.run);

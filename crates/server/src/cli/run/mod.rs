@@ -10,6 +10,7 @@ mod line;
 mod list;
 mod logs;
 mod outcome;
+mod pause;
 mod progress;
 mod screen;
 mod show;
@@ -78,6 +79,18 @@ Examples:
   mainspring run cancel last
   mainspring run cancel --all --plan Payments --status waiting")]
     Cancel(cancel::Cancel),
+    /// Make a run lie down: the step under way ends, and no further one starts until `resume`.
+    #[command(after_help = "\
+Examples:
+  mainspring run pause last
+  mainspring run pause 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10")]
+    Pause(pause::Pause),
+    /// Let a paused run go on, and show how it goes.
+    #[command(after_help = "\
+Examples:
+  mainspring run resume last
+  mainspring run resume 0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10")]
+    Resume(pause::Pause),
     /// Show what went wrong, and how often: failed runs by plan, step and kind of message.
     #[command(after_help = "\
 Examples:
@@ -126,6 +139,8 @@ pub(crate) async fn run(cx: &mut Cx, run: &Run) -> Result<Exit, Failure> {
         Some(RunCommand::Show(named)) => show::run(cx, named).await,
         Some(RunCommand::Logs(logs)) => logs::run(cx, logs).await,
         Some(RunCommand::Cancel(cancel)) => cancel::run(cx, cancel).await,
+        Some(RunCommand::Pause(pause)) => pause::pause(cx, pause).await,
+        Some(RunCommand::Resume(pause)) => pause::resume(cx, pause).await,
         Some(RunCommand::Failures(failures)) => failures::run(cx, failures).await,
         Some(RunCommand::Retry(retry)) => again::retry(cx, retry).await,
         Some(RunCommand::Replay(replay)) => again::replay(cx, replay).await,

@@ -138,6 +138,7 @@ impl Progress {
                 let what = match wait.kind {
                     WaitKind::Event => format!("waits for the event \"{}\"", wait.topic.trim_start_matches("event:")),
                     WaitKind::Callback => "waits for its callback".to_owned(),
+                    WaitKind::Triggers => format!("waits for the triggers {}", wait.wanted().collect::<Vec<_>>().join(", ")),
                     WaitKind::Approval => format!("waits for approval {}", wait.topic.trim_start_matches("approval:")),
                 };
                 vec![Line::of(Mark::Waiting, path, &plain(&format!("{what}{until}")))]

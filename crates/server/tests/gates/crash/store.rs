@@ -16,15 +16,16 @@ use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{
-    AccessStore, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
+    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
     CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring,
-    FactorStore, FlagRecord, FlagStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
-    InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage,
-    NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore,
-    OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
-    Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable,
-    SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, Store, StoreError,
-    Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
+    FactorStore, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord,
+    InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring,
+    NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime,
+    OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
+    Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord,
+    ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing,
+    SignalRecord, SignalStore, Standing, Store, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
+    WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -190,6 +191,14 @@ delegate!(SecretStore {
     fn delete_credential(org: OrgId, id: CredentialId) -> Result<bool, StoreError>;
     fn delete_credentials(owner: &Owner, provider: &str, name: Option<&str>) -> Result<u64, StoreError>;
     fn touch_credential(id: CredentialId) -> Result<(), StoreError>;
+});
+
+delegate!(FlowStore {
+    fn admit(org: OrgId, key: &str) -> Result<Admitted, StoreError>;
+    fn held_keys(after: Option<&(OrgId, String)>, limit: u32) -> Result<Vec<(OrgId, String)>, StoreError>;
+    fn request_pause(org: OrgId, run: RunId) -> Result<bool, StoreError>;
+    fn resume(org: OrgId, run: RunId) -> Result<bool, StoreError>;
+    fn pause_requests() -> Result<Vec<RunId>, StoreError>;
 });
 
 delegate!(SealedStore {

@@ -119,6 +119,7 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "test_integration" => json!({"endpoint": "/"}),
         "put_credential" => json!({"credentials": {"api_key": "sk-matrix"}}),
         "cancel_run"
+        | "pause_run"
         | "retry_run"
         | "retry_runs"
         | "cancel_runs"

@@ -1,0 +1,205 @@
+//! Limits on live runs, and pauses: what a run is born with, when others are let begin, and the end of those that are not.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use mainspring_model::clock::Millis;
+use mainspring_model::expr::{Ambient, Fuel, Scope, StepField, StepKey};
+use mainspring_model::fault::{Class, Code, Fault};
+use mainspring_model::flow::{Flow, Policy, Refusal, key_of};
+use mainspring_model::id::{OrgId, RunId};
+use mainspring_model::plan::Plan;
+use mainspring_model::run::{Ending, RunHeader, RunStatus};
+use mainspring_model::store::{Claimed, StoreError};
+use serde_json::{Value, json};
+
+use crate::driver::Signal;
+use crate::engine::{Engine, Inner};
+
+/// Keys that one look for missed admissions goes through; the next look goes on after them.
+const KEYS: u32 = 200;
+/// Looks at pauses for each one at admissions.
+const ADMISSIONS: u64 = 5;
+/// Decisions about one key in a row, each over a page of runs.
+const PAGES: usize = 200;
+
+impl Engine {
+    /// Makes a run lie down when it has no step under way, and start none before. Durable when this returns. `false` when it has ended
+    /// or is being cancelled.
+    ///
+    /// # Errors
+    /// `NotFound` and the store's.
+    pub async fn pause(&self, org: OrgId, run: RunId) -> Result<bool, StoreError> {
+        let asked = self.0.store.request_pause(org, run).await?;
+        if asked {
+            self.0.signal(run, Signal::Pause);
+            self.0.watchers.changed(org, run);
+        }
+        Ok(asked)
+    }
+
+    /// Lets a paused run go on; what came due meanwhile is served now. `false` when it is not paused.
+    ///
+    /// # Errors
+    /// `NotFound` and the store's.
+    pub async fn resume(&self, org: OrgId, run: RunId) -> Result<bool, StoreError> {
+        let resumed = self.0.store.resume(org, run).await?;
+        if resumed {
+            self.0.watchers.changed(org, run);
+            // One that was paused before it began stands in its line again.
+            self.0.admit_of(run).await;
+        }
+        Ok(resumed)
+    }
+
+    /// Finds, for as long as it is polled, what nobody was told of: pauses that were asked for elsewhere, and admissions that were missed
+    /// because a process died between the end of a run and the next one's admission.
+    pub(crate) async fn look_at_flow(&self) {
+        let mut after = None;
+        for look in 0_u64.. {
+            match self.0.store.pause_requests().await {
+                Ok(runs) => runs.into_iter().for_each(|run| self.0.signal(run, Signal::Pause)),
+                Err(error) => tracing::warn!(%error, "pauses could not be read; trying again"),
+            }
+            if look.is_multiple_of(ADMISSIONS) {
+                after = self.look_at_held(after).await;
+            }
+            self.0.clock.sleep_until(self.next_look(None)).await;
+        }
+    }
+
+    /// Gives where to go on.
+    async fn look_at_held(&self, after: Option<(OrgId, String)>) -> Option<(OrgId, String)> {
+        let keys = match self.0.store.held_keys(after.as_ref(), KEYS).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::warn!(%error, "runs that are held back could not be read; trying again");
+                return after;
+            }
+        };
+        for (org, key) in &keys {
+            self.0.admit(*org, key).await;
+        }
+        if keys.len() < KEYS as usize { None } else { keys.into_iter().next_back() }
+    }
+}
+
+impl Inner {
+    /// The limit that a new run stands under.
+    pub(crate) fn flow_of(&self, plan: &Plan, header: &RunHeader) -> Result<Option<Flow>, Fault> {
+        let Some(limits) = &plan.concurrency else { return Ok(None) };
+        let key = match &limits.key {
+            Some(template) => template.eval(&BirthScope(header), &mut Fuel::default())?,
+            None => Value::Null,
+        };
+        Ok(Some(Flow { key: key_of(header.plan_id, &key), limit: limits.limit, policy: limits.policy }))
+    }
+
+    /// Lets those of a key begin whose turn it is. A failure is logged: whoever looks at keys with held runs does it again.
+    pub(crate) async fn admit(&self, org: OrgId, key: &str) {
+        for _ in 0..PAGES {
+            match self.store.admit(org, key).await {
+                Ok(admitted) => {
+                    let by = "the plan's concurrency";
+                    admitted.cancelled.iter().for_each(|run| self.pass_cancel(*run, by, false));
+                    admitted.told.iter().for_each(|run| self.signal(*run, Signal::Arrived));
+                    if !admitted.more {
+                        return;
+                    }
+                }
+                Err(error) => return tracing::warn!(%error, "who is next could not be decided; trying again"),
+            }
+        }
+    }
+
+    /// As [`Inner::admit`], after a run of the key has ended.
+    pub(crate) async fn admit_after(&self, plan: &Plan, header: &RunHeader) {
+        // It was evaluated when the run was born, from what it was born with.
+        if let Ok(Some(flow)) = self.flow_of(plan, header) {
+            self.admit(header.owner.org, &flow.key).await;
+        }
+    }
+
+    async fn admit_of(&self, run: RunId) {
+        let Ok(Some(header)) = self.store.header(run).await else { return };
+        let plan = self.plans.get(&*self.store, &*self.catalog, &header.owner, header.plan_id, header.plan_version).await;
+        if let Ok(Some(plan)) = plan {
+            self.admit_after(&plan, &header).await;
+        }
+    }
+
+    /// Ends a run that was held back and will not begin: none of its steps runs, `finally` neither.
+    pub(crate) async fn end_refused(self: &Arc<Self>, claimed: &Claimed, refusal: Refusal) {
+        let id = claimed.header.id;
+        if let Err(error) = self.end_with(id, claimed.epoch, ending_of(refusal)).await {
+            tracing::error!(run_id = %id, %error, "a run that does not begin could not be ended; it goes back to the queue");
+            return self.give_back(id, claimed.epoch);
+        }
+        self.watchers.changed(claimed.header.owner.org, id);
+        if let Some((parent, _)) = &claimed.header.parent {
+            self.signal(*parent, Signal::Child);
+        }
+    }
+}
+
+fn ending_of(refusal: Refusal) -> Ending {
+    let cancelled = |code: Code, message: String, by: Option<RunId>| {
+        let fault = Fault::new(code, message).class(Class::Limit);
+        let fault = match by {
+            Some(run) => fault.details(json!({"run": run})),
+            None => fault,
+        };
+        Ending { status: RunStatus::Cancelled, output: Value::Null, blob: None, error: Some(fault) }
+    };
+    match (refusal.policy, refusal.by) {
+        (_, None) => cancelled(Code::CANCELLED, "it was cancelled before it began".to_owned(), None),
+        (Policy::Deliver, Some(run)) => {
+            Ending { status: RunStatus::Success, output: json!({"delivered_to": run}), blob: None, error: None }
+        }
+        (Policy::CancelRunning, Some(run)) => cancelled(
+            Code::CONCURRENCY_LIMIT,
+            format!("it was not begun: run {run} came after it, and the plan's concurrency lets the newest go on"),
+            Some(run),
+        ),
+        (Policy::Queue | Policy::Skip, Some(run)) => cancelled(
+            Code::CONCURRENCY_LIMIT,
+            format!("it was not begun: run {run} is live, and the plan's concurrency skips a run over its limit"),
+            Some(run),
+        ),
+    }
+}
+
+/// What a run is born with.
+struct BirthScope<'a>(&'a RunHeader);
+
+impl Scope for BirthScope<'_> {
+    fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match name {
+            "inputs" => Some(Cow::Borrowed(&self.0.inputs)),
+            "trigger" => Some(Cow::Borrowed(&self.0.trigger)),
+            "org" => Some(Cow::Borrowed(&self.0.org)),
+            _ => None,
+        }
+    }
+    fn root_names(&self) -> Vec<String> {
+        ["inputs", "trigger", "org"].map(str::to_owned).to_vec()
+    }
+    fn step(&self, _: &StepKey, _: StepField) -> Option<Cow<'_, Value>> {
+        None
+    }
+    fn step_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn ambient(&self) -> &dyn Ambient {
+        self
+    }
+}
+
+impl Ambient for BirthScope<'_> {
+    fn now(&self) -> Millis {
+        self.0.created_at
+    }
+    fn random_bits(&self, _: u32) -> u128 {
+        u128::from_be_bytes(self.0.seed)
+    }
+}
