@@ -10,6 +10,7 @@ mod loops;
 mod replays;
 mod retries;
 mod simulation;
+mod state;
 mod tags;
 mod waits;
 mod world;

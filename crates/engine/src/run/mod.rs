@@ -11,6 +11,7 @@ mod ends;
 mod graph;
 mod keep;
 mod loops;
+mod memory;
 mod next;
 mod outcome;
 mod passes;
@@ -34,11 +35,13 @@ use mainspring_model::event::{Event, EventBody};
 use mainspring_model::fault::Fault;
 use mainspring_model::plan::Plan;
 use mainspring_model::run::{RunHeader, RunStatus};
+use mainspring_model::state::StateWrite;
 use serde_json::Value;
 use thiserror::Error;
 
 pub use call::Call;
 pub use keep::{Again, Kept, Unkept, keep, undecided};
+pub use memory::Pending;
 pub use next::{MAX_ENTRIES, Todo};
 pub use outcome::Tried;
 pub(crate) use scope::rfc3339;
@@ -148,6 +151,8 @@ pub struct Run {
     /// The event that is being applied.
     applying: (u32, &'static str),
     responded: Option<Value>,
+    /// What it leaves to other runs if it succeeds.
+    memory: memory::Memory,
     /// Some step has waited for a signal, and another may.
     has_awaited: bool,
     finished: bool,
@@ -208,6 +213,7 @@ impl Run {
             replay_ahead: HashMap::new(),
             applying: (0, "new"),
             responded: None,
+            memory: memory::Memory::default(),
             has_awaited: false,
             finished: false,
             most_entries: MAX_ENTRIES,
@@ -277,6 +283,11 @@ impl Run {
     /// What `logic.respond` said, `{status, headers, body}`.
     pub fn responded(&self) -> Option<&Value> {
         self.responded.as_ref()
+    }
+
+    /// What other runs are to find, if this one succeeds.
+    pub fn leaves_behind(&self) -> Vec<StateWrite> {
+        self.memory.writes()
     }
 
     /// Whether a step has ever waited for a signal: as long as none has, nobody needs to look for any.

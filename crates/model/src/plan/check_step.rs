@@ -8,7 +8,7 @@ use super::actions::ActionName;
 use super::code;
 use super::compile::Compiler;
 use super::compiled::{
-    ActionStep, Edge, EdgePort, ForEach, Items, Join, ListId, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
+    ActionStep, Cache, Edge, EdgePort, ForEach, Items, Join, ListId, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
 };
 use super::document::{JoinDoc, OnErrorDoc, OnItemErrorDoc};
 use super::graph::Graph;
@@ -64,6 +64,7 @@ pub(crate) fn compile(
         on_error: on_error(doc.on_error.as_ref(), laid.handler),
         error_handled: false,
         once: doc.once,
+        cache: cache(ix, laid, compiler, problems),
         tag: laid.tag.map(str::to_owned),
         reads_now: compiler.reads_now,
     }
@@ -102,6 +103,20 @@ fn action(
         computes: spec.is_some_and(|spec| spec.computes),
         ports: laid.ports.clone(),
     }
+}
+
+/// Its key sees what the params see.
+fn cache(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Option<Cache> {
+    let doc = laid.doc.cache.as_ref()?;
+    let pointer = format!("{}/cache", laid.pointer);
+    let key =
+        doc.key.as_ref().and_then(|key| compiler.template(key, &format!("{pointer}/key"), Site::Step { ix, looped: true }, &[], problems));
+    let ttl = policy::span(Some(&doc.ttl), policy::LEAST, &format!("{pointer}/ttl"), problems)?;
+    if laid.action.as_ref().is_some_and(|(_, action)| action.spec().computes) {
+        let message = "this action only computes; that is quicker than to look for an earlier result. Remove \"cache\"";
+        problems.push(Problem::new(code::CONFLICTING_FIELDS, pointer, message));
+    }
+    Some(Cache { key, ttl })
 }
 
 fn looped(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Loop {

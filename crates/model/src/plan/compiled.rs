@@ -37,6 +37,8 @@ pub struct Plan {
     pub deadline: Option<Duration>,
     /// That of steps without one of their own; a run of the plan begins where it is served.
     pub tag: Option<String>,
+    /// Something of it reads `run.previous`.
+    pub reads_previous: bool,
     pub ids: HashMap<String, StepIx>,
 }
 
@@ -102,10 +104,20 @@ pub struct Step {
     /// A written `x:error` edge leaves this step.
     pub error_handled: bool,
     pub once: bool,
+    /// A result of an earlier call that is used instead of calling.
+    pub cache: Option<Cache>,
     /// Runs where this tag is served; `None`: where untagged steps run.
     pub tag: Option<String>,
     /// An expression of this step reads `now()`.
     pub reads_now: bool,
+}
+
+/// Whose result a step may use again, and for how long after it was made.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// What it depends on beside the action and its params.
+    pub key: Option<Template>,
+    pub ttl: Duration,
 }
 
 #[derive(Clone, Debug)]

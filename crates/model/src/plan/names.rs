@@ -40,6 +40,7 @@ pub(crate) const STEP: &[&str] = &[
     "timeout",
     "on_error",
     "once",
+    "cache",
     "tag",
     "position",
 ];
@@ -49,6 +50,7 @@ pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "
 
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
+pub(crate) const CACHE: &[&str] = &["key", "ttl"];
 pub(crate) const RETRY: &[&str] = &["max_attempts", "delay", "factor", "max_delay", "jitter", "codes"];
 
 /// What an object of a document is, to name it in messages and to know its fields.
@@ -61,6 +63,7 @@ pub(crate) enum Noun {
     Repeat,
     Retry,
     Delay,
+    Cache,
 }
 
 impl Noun {
@@ -73,6 +76,7 @@ impl Noun {
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
+            Noun::Cache => "cache",
         }
     }
 
@@ -88,7 +92,6 @@ impl Noun {
             Noun::Step => &[
                 ("undo", "undoing effects of a failed run"),
                 ("rate", "rate limits across runs"),
-                ("cache", "reusing a result"),
                 ("pinned", "using a fixed output instead of calling"),
             ],
             _ => &[],
@@ -155,6 +158,10 @@ impl Noun {
                 _ => return None,
             },
             Noun::Delay => return None,
+            Noun::Cache => match name {
+                "expires" | "max_age" | "for" => ("ttl", "a duration such as 1h"),
+                _ => return None,
+            },
         };
         Some(Foreign { ours, advice })
     }
@@ -177,5 +184,4 @@ pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
 ];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
-pub(crate) const LATER_ACTIONS: &[(&str, &str)] =
-    &[("logic.wait_for_triggers", "waiting for triggers"), ("state", "state kept between runs")];
+pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[("logic.wait_for_triggers", "waiting for triggers")];

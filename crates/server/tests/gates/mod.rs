@@ -29,4 +29,5 @@ mod sealed;
 mod slots;
 mod sockets;
 mod stand_in;
+mod state;
 mod waiting;

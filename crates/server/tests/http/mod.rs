@@ -34,6 +34,7 @@ mod roles;
 mod schedules;
 mod secret_references;
 mod serving;
+mod state;
 mod steps;
 mod waiting;
 mod webhook_answers;

@@ -34,6 +34,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
     Migration { name: "0014_signals", text: include_str!("../../migrations/postgres/0014_signals.sql") },
     Migration { name: "0015_listeners", text: include_str!("../../migrations/postgres/0015_listeners.sql") },
+    Migration { name: "0020_state", text: include_str!("../../migrations/postgres/0020_state.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -76,6 +77,10 @@ pub(super) const REQUIRED: &[&str] = &[
     "second_factors",
     "sessions",
     "signals",
+    "state_done",
+    "state_seen",
+    "state_values",
+    "step_results",
     "store_state",
     "users",
     "variables",

@@ -31,6 +31,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
     Migration { name: "0012_signals", text: include_str!("../../migrations/sqlite/0012_signals.sql") },
     Migration { name: "0013_listeners", text: include_str!("../../migrations/sqlite/0013_listeners.sql") },
+    Migration { name: "0018_state", text: include_str!("../../migrations/sqlite/0018_state.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -70,6 +71,10 @@ const REQUIRED: &[&str] = &[
     "second_factors",
     "sessions",
     "signals",
+    "state_done",
+    "state_seen",
+    "state_values",
+    "step_results",
     "store_state",
     "users",
     "variables",

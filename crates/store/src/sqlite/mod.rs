@@ -43,6 +43,8 @@ mod secrets;
 mod sessions;
 mod shares;
 mod signals;
+mod state;
+mod state_write;
 mod values;
 mod variables;
 mod writer;

@@ -36,6 +36,7 @@ const SQLITE: &[(&str, &str)] = &[
     ("0011_privacy", "drop table hidden_fields"),
     ("0012_signals", "drop table signals; drop table waits"),
     ("0013_listeners", "drop index schedules_by_rule"),
+    ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -68,6 +69,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
     ("0014_signals", "drop table signals, waits; delete from schema_rights"),
     ("0015_listeners", "drop index schedules_by_rule; delete from schema_rights"),
+    ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
@@ -91,6 +93,9 @@ const NEW: &[&str] = &[
     "outside_identities",
     "signals",
     "waits",
+    "state_values",
+    "state_seen",
+    "state_done",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
