@@ -16,6 +16,7 @@ mod marks;
 mod memory;
 mod meter;
 mod oauth;
+pub mod offline;
 mod plans;
 mod previous;
 mod prune;

@@ -35,6 +35,7 @@ mod output;
 mod place;
 mod plan;
 mod plan_file;
+mod plan_test;
 mod problems;
 mod prompt;
 mod provider;

@@ -25,12 +25,13 @@ mod serving;
 mod signed_link;
 mod stock_with_jq;
 mod stripe_payments;
+mod trip;
 mod weather_cached;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 29] = [
+const TESTED: [&str; 30] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
     daily_limit::PLAN,
@@ -58,6 +59,7 @@ const TESTED: [&str; 29] = [
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,
+    trip::PLAN,
     weather_cached::PLAN,
     welcome_team::PLAN,
 ];
