@@ -63,32 +63,39 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
     if let Some(traced) = traced {
         traced.end(inner, result.as_ref().err());
     }
-    Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child: None }
+    Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child: None, write: None }
 }
 
 /// An attempt with an outside effect or a wait, for a run that is held under `epoch`. `None` when that is over: the run is somebody
 /// else's, and there is nothing to record.
 pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoch: i64, sent: Arc<AtomicBool>) -> Option<Tried> {
     let began = inner.clock.monotonic_us();
+    if let Some(output) = inner.result_before(&header, &call).await {
+        let latency_us = inner.clock.monotonic_us().saturating_sub(began);
+        return Some(Tried { result: Ok(Outcome::Done(output)), effect: Effect::Read, latency_us, child: None, write: None });
+    }
     let mut effect = Effect::Read;
-    let mut child = None;
+    let (mut child, mut write) = (None, None);
     let traced = Attempt::begin(&inner, &header, &call);
     let at = traced.as_ref().map(|traced| traced.tracing.at);
     let work = attempt(&inner, &header, &call, &sent, &mut effect, traced.as_ref().map(|traced| traced.tracing.clone()));
     let mut result = within_trust(&inner, epoch, &sent, work).await?;
+    inner.leave_result(&header, &call, &result).await;
     if let Ok(Outcome::Call { plan, inputs, .. }) = &result {
         match inner.start_child(&header, epoch, &call.path, plan, inputs.clone(), at).await? {
             Ok(run) => child = Some(run),
             Err(fault) => result = Err(fault),
         }
     }
-    if let Ok(outcome) = result {
+    if let Ok(Outcome::State(ask)) = result {
+        (result, write) = inner.remember(&header, epoch, &call, *ask).await?;
+    } else if let Ok(outcome) = result {
         result = inner.carry_out(&header, epoch, &call, outcome).await?;
     }
     if let Some(traced) = traced {
         traced.end(&inner, result.as_ref().err());
     }
-    Some(Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child })
+    Some(Tried { result, effect, latency_us: inner.clock.monotonic_us().saturating_sub(began), child, write })
 }
 
 async fn attempt(

@@ -10,6 +10,7 @@ use mainspring_model::credential::{Credential, Secret, host_of};
 use mainspring_model::fault::{Class, Code, Fault};
 use mainspring_model::id::{CredentialId, OrgId, Owner};
 use mainspring_model::oauth;
+use mainspring_model::state::StateWhat;
 use mainspring_model::store::{
     Choice, CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SealedRow, SealedTable, Store, StoreError, choose,
 };
@@ -322,6 +323,15 @@ impl Credentials {
                     _ => serde_json::Map::new(),
                 };
                 Ok(Outcome::Done(output))
+            }
+            Ok(Outcome::State(mut ask)) => {
+                ask.key = redactor.redact(&ask.key).into_owned();
+                match &mut ask.what {
+                    StateWhat::Get { default: value } | StateWhat::Set { value } => redactor.redact_value(value),
+                    StateWhat::Unseen { items, .. } => items.iter_mut().for_each(|item| redactor.redact_value(item)),
+                    StateWhat::Increment { .. } | StateWhat::Delete => {}
+                }
+                Ok(Outcome::State(ask))
             }
             Ok(other) => Ok(other),
             Err(mut fault) => {

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::driver::{Driver, Progress, Signal};
 use crate::engine::{Inner, LiveRun, RunHandle, Start, StartError};
+use crate::previous::PREVIOUS;
 use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
@@ -57,6 +58,13 @@ impl Inner {
         }
         self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
         self.spans.note(&mut start.trigger, None);
+        if start.plan.plan.reads_previous
+            && let Some(trigger) = start.trigger.as_object_mut()
+            && !trigger.contains_key(PREVIOUS)
+        {
+            // A replay has what the run had that it is of.
+            trigger.insert(PREVIOUS.to_owned(), self.previous(org, start.plan.id).await?);
+        }
         let now = self.clock.now();
         let id = RunId::at(now, self.random_10());
         let header = Arc::new(RunHeader {

@@ -175,7 +175,7 @@ async fn compute(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, ca
         Either::Left((result, _)) => result,
         Either::Right(_) => return Err(format!("step \"{}\" computed for more than {} s", call.path, STEP_TIME.as_secs())),
     };
-    Ok(Tried { result, effect: Effect::Read, latency_us: 0, child: None })
+    Ok(Tried { result, effect: Effect::Read, latency_us: 0, child: None, write: None })
 }
 
 fn pin_it(path: &str, what: &str) -> String {

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 const BATCH: u32 = 200;
 /// Between two looks, in milliseconds.
 const EVERY: i64 = 60_000;
-/// Old signals go at every so-manieth look: the first one, and then hourly.
+/// Old signals and state go at every so-manieth look: the first one, and then hourly.
 const SIGNALS_EVERY: u32 = 60;
 
 impl Engine {
@@ -23,6 +23,7 @@ impl Engine {
             if looks.is_multiple_of(SIGNALS_EVERY) {
                 let before = inner.clock.now().saturating_sub(SIGNAL_KEPT);
                 in_batches("signals", || inner.store.prune_signals(before, BATCH)).await;
+                in_batches("state", || inner.store.prune_state(BATCH)).await;
             }
             looks = looks.wrapping_add(1);
             in_batches("runs", || inner.store.prune(&inner.settings.retention, BATCH)).await;

@@ -117,6 +117,7 @@ fn given(run: &Run, call: &crate::run::Call, output: Value) -> EventBody {
         effect: mainspring_model::action::Effect::Read,
         latency_us: 0,
         child: None,
+        write: None,
     };
     run.outcome(call.addr, call.attempt, tried, 0).expect("the unit was just begun")
 }

@@ -137,7 +137,7 @@ impl Inner {
         }
     }
 
-    async fn hold(&self, header: &RunHeader, path: &str, error: &StoreError) {
+    pub(crate) async fn hold(&self, header: &RunHeader, path: &str, error: &StoreError) {
         tracing::error!(run = %header.id, step = path, %error, "what a step asked for could not be written; trying again");
         self.clock.sleep_until(self.clock.now().saturating_add(HOLD)).await;
     }

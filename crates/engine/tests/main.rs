@@ -13,6 +13,7 @@ mod pinned;
 mod replays;
 mod retries;
 mod simulation;
+mod state;
 mod tags;
 mod undo;
 mod waits;

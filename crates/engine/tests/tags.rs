@@ -22,7 +22,7 @@ fn go_on(plan: &Arc<Plan>, served: &[&str], journal: &mut Vec<Event>) -> (Vec<St
             Todo::Record(body) => body,
             Todo::Call(call) => {
                 made.push(call.path.clone());
-                let tried = Tried { result: answer(&call, false), effect: Effect::Read, latency_us: 0, child: None };
+                let tried = Tried { result: answer(&call, false), effect: Effect::Read, latency_us: 0, child: None, write: None };
                 run.outcome(call.addr, call.attempt, tried, 0).expect("it is in flight")
             }
             Todo::Abort(_) | Todo::Wait(_) | Todo::LastLook(_) | Todo::Over => return (made, run.tag_wanted().map(str::to_owned)),

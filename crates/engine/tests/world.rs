@@ -12,6 +12,7 @@ use mainspring_model::fault::{Code, Effected, Fault};
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::plan::{self, Format, Plan};
 use mainspring_model::run::RunHeader;
+use mainspring_model::state::{StateChange, StateScope, StateWrite};
 use mainspring_model::store::SignalRecord;
 use mainspring_model::wait::{Wait, WaitKind, event_topic};
 use serde_json::{Value, json};
@@ -69,6 +70,7 @@ pub fn catalog() -> BuiltIns {
         actions: vec![
             action("read", Effect::Read, false, ok()),
             action("write", Effect::Write, false, ok()),
+            action("count", Effect::Idempotent, false, ok()),
             action("echo", Effect::Read, true, ok()),
             action("choose", Effect::Read, true, vec![Port::main("success"), Port::main("yes"), Port::side("no")]),
             action("sleep", Effect::Read, false, ok()),
@@ -295,7 +297,15 @@ impl Life {
         let result = answer(&call, self.healed);
         let child = matches!(result, Ok(Outcome::Call { .. })).then(|| RunId(Uuid::from_u128(9)));
         let effect = if call.action == "write" { Effect::Write } else { Effect::Read };
-        let tried = Tried { result, effect, latency_us: 0, child };
+        // What provider `state` does, as the engine has it from the store: the run leaves the change behind if it succeeds.
+        let counts = call.action == "count" && result.is_ok();
+        let write = counts.then(|| StateWrite {
+            scope: StateScope::Plan,
+            key: call.params["key"].as_str().unwrap_or("n").to_owned(),
+            until: None,
+            change: StateChange::Add(1.into()),
+        });
+        let tried = Tried { result, effect, latency_us: 0, child, write };
         if let Some(body) = self.run.outcome(call.addr, call.attempt, tried, self.now) {
             self.record(body);
         }
@@ -313,7 +323,11 @@ impl Life {
             let step = fault.details.as_ref().and_then(|details| details.get("step")).and_then(Value::as_str).unwrap_or("");
             format!(" {} at \"{step}\"", fault.code)
         });
-        text + &format!("= {} {}{}\n", ending.status.as_str(), ending.output, error.unwrap_or_default())
+        text += &format!("= {} {}{}\n", ending.status.as_str(), ending.output, error.unwrap_or_default());
+        for write in self.run.leaves_behind() {
+            text += &format!("leaves {} {:?}\n", write.key, write.change);
+        }
+        text
     }
 
     pub fn calls(&self, path: &str) -> u32 {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::clock::Millis;
 pub use crate::context::{Context, NoPerItem, PerItem};
 use crate::fault::Fault;
+use crate::state::StateAsk;
 use crate::wait::Wait;
 
 /// What repeating an attempt can do to the outside world; decides what is retried by default.
@@ -181,6 +182,8 @@ pub enum Outcome<T = Value> {
     },
     /// `logic.open_callback`: make an address that anybody who knows it can answer once.
     OpenCallback,
+    /// Provider `state`: look at what is remembered between runs, or change it when the run succeeds.
+    State(Box<StateAsk>),
     /// `logic.respond`: the answer for the waiting webhook caller. The step ends in success with the object as output.
     Respond {
         status: u16,

@@ -8,6 +8,7 @@ use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::id::RunId;
 use crate::run::Ending;
+use crate::state::StateWrite;
 use crate::wait::Wait;
 
 /// One journal row: `seq` counts from 1 without gaps within a run.
@@ -133,7 +134,7 @@ pub struct Attempted {
     /// Paths of attempts in flight when this one ended the list around them: they finish, so a crash must repeat them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
-    /// `logic.respond` and `logic.stop` leave a mark for the run.
+    /// `logic.respond`, `logic.stop` and the changes of provider `state` leave a mark for the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
 }
@@ -148,6 +149,8 @@ pub enum Mark {
     Stop,
     /// End the run in success with the output by the usual rule.
     StopPlain,
+    /// Change what is remembered between runs, when this one succeeds.
+    State(Box<StateWrite>),
 }
 
 /// The address of a blob's bytes: the JSON text of one value.

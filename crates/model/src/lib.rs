@@ -25,6 +25,7 @@ pub mod role;
 pub mod run;
 pub mod scope;
 pub mod secret_reference;
+pub mod state;
 pub mod store;
 pub mod trace;
 pub mod value;

@@ -9,6 +9,7 @@ pub mod egress;
 pub mod http;
 pub mod logic;
 mod sabotage;
+pub mod state;
 pub mod transform;
 pub mod webhook;
 mod written_bytes;
@@ -39,5 +40,6 @@ pub fn built_ins(parts: &Parts) -> Vec<Provider> {
         logic::provider(&parts.apart),
         transform::provider(&parts.apart),
         crypto::provider(),
+        state::provider(),
     ]
 }

@@ -124,6 +124,7 @@ fn shown(outcome: Result<Outcome, mainspring_model::Fault>) -> Value {
         Ok(Outcome::OpenCallback) => json!("open_callback"),
         Ok(Outcome::Call { plan, inputs, wait }) => json!({"call": plan, "inputs": inputs, "wait": wait}),
         Ok(Outcome::Respond { status, headers, body }) => json!({"status": status, "headers": headers, "body": body}),
+        Ok(Outcome::State(ask)) => json!({"state": ask.key}),
         Ok(Outcome::Stop(output)) => json!({"stop": output}),
         Err(fault) => json!({"fault": fault.to_string()}),
     }

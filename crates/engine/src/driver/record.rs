@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
-use mainspring_model::run::Ending;
-use mainspring_model::store::{JournalRow, Standing, StoreError};
+use mainspring_model::run::{Ending, RunStatus};
+use mainspring_model::store::{JournalRow, Standing, StateBatch, StoreError};
 
 use super::{Driver, HOLD, Report, Signal, Stop};
 use crate::journal;
@@ -142,7 +142,14 @@ impl Driver {
         };
         let status = report.ending.status;
         let heard = self.announce().await?;
-        self.commit(Standing::Ended(stored)).await?;
+        let writes = if status == RunStatus::Success { self.run.leaves_behind() } else { Vec::new() };
+        let standing = if writes.is_empty() {
+            Standing::Ended(stored)
+        } else {
+            let header = self.run.header();
+            Standing::EndedWith(stored, StateBatch { org: header.owner.org, plan: header.plan_id, writes: Arc::new(writes) })
+        };
+        self.commit(standing).await?;
         if self.run.has_awaited() {
             self.forget_waits(None).await;
         }

@@ -145,21 +145,22 @@ impl Run {
             }
             AttemptStatus::Success => {
                 let (mark, output) = (attempted.mark, attempted.output);
-                if mark == Some(Mark::Respond) && self.responded.is_none() {
-                    self.responded = Some(output.clone());
-                }
                 let stop = match mark {
                     Some(Mark::Stop) => Some(Some(output.clone())),
                     Some(Mark::StopPlain) => Some(None),
-                    _ => None,
+                    Some(Mark::Respond) => {
+                        self.responded.get_or_insert_with(|| output.clone());
+                        None
+                    }
+                    Some(Mark::State(write)) => {
+                        self.memory.note(&attempted.path, *write);
+                        None
+                    }
+                    None => None,
                 };
                 self.fly_end(was_flying);
-                let end = UnitEnd::Ok {
-                    port: attempted.port.unwrap_or_else(|| "success".to_owned()),
-                    output,
-                    message: attempted.message,
-                    metadata: attempted.metadata,
-                };
+                let port = attempted.port.unwrap_or_else(|| "success".to_owned());
+                let end = UnitEnd::Ok { port, output, message: attempted.message, metadata: attempted.metadata };
                 self.end_unit(addr, end);
                 if let Some(output) = stop {
                     self.stop(output);
@@ -199,6 +200,7 @@ impl Run {
             None => None,
         };
         if let Some(retry_at) = retry_at {
+            self.memory.take_back_below(path);
             let Some(unit) = self.unit(addr) else { return Err(self.illegal(format!("\"{path}\" is not under way"))) };
             unit.state = UnitState::RetryAt(retry_at);
             unit.attempt = attempt + 1;

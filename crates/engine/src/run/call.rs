@@ -7,10 +7,12 @@ use mainspring_model::action::{NoPerItem, PerItem};
 use mainspring_model::clock::Millis;
 use mainspring_model::expr::Fuel;
 use mainspring_model::fault::Fault;
-use mainspring_model::plan::{ActionStep, PerItemParam, StepKind};
-use serde_json::Value;
+use mainspring_model::plan::{ActionStep, Cache, PerItemParam, Step, StepKind};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::Run;
+use super::memory::Pending;
 use super::scope::{Captured, ItemScope};
 use super::state::Addr;
 
@@ -27,6 +29,10 @@ pub struct Call {
     /// As the plan says; the action's own default when absent.
     pub timeout: Option<Duration>,
     pub computes: bool,
+    /// Where a result that is used again is found, and for how long one is, in milliseconds.
+    pub cache: Option<([u8; 32], Millis)>,
+    /// Of provider `state`: what this run has changed so far.
+    pub pending: Pending,
     /// The journal must be durable up to here before anything leaves the process.
     pub after: u32,
 }
@@ -43,6 +49,11 @@ impl Run {
             None => action.params.eval(&scope, &mut Fuel::default())?,
         };
         let per_item = per_item(action, &scope);
+        let pending = if action.provider == "state" { self.memory.before(&params) } else { Pending::default() };
+        let cache = match &step.cache {
+            Some(cache) => Some((self.cache_id(step, action, cache, &params, &scope)?, super::millis(cache.ttl))),
+            None => None,
+        };
         Ok(Call {
             addr,
             path: scope.path.clone(),
@@ -54,12 +65,33 @@ impl Run {
             credential: action.credential.clone(),
             timeout: step.timeout,
             computes: action.computes,
+            cache,
+            pending,
             after: self.seq,
         })
     }
 }
 
 impl Run {
+    /// The same for calls that may stand for one another: of one user, for credentials are a user's.
+    fn cache_id(
+        &self,
+        step: &Step,
+        action: &ActionStep,
+        cache: &Cache,
+        params: &Value,
+        scope: &super::scope::RunScope<'_>,
+    ) -> Result<[u8; 32], Fault> {
+        let key = match &cache.key {
+            Some(key) => key.eval(scope, &mut Fuel::default())?,
+            None => Value::Null,
+        };
+        // What is evaluated for each item is not among the params: such a step's results are its own.
+        let own = if action.per_item.is_empty() { Value::Null } else { json!([self.header.plan_id, self.header.plan_version, step.id]) };
+        let named = json!([self.header.owner.user, action.provider, action.action, action.credential, key, params, own]);
+        Ok(Sha256::digest(named.to_string().as_bytes()).into())
+    }
+
     /// The per-item params of a unit that is under way.
     pub(super) fn per_item_of(&self, addr: Addr) -> Arc<dyn PerItem> {
         match self.step_ix(addr).map(|ix| &self.plan.step(ix).kind) {

@@ -8,6 +8,7 @@ use mainspring_model::action::Effect;
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody, Mark};
 use mainspring_model::fault::Effected;
 use mainspring_model::plan::{ListRole, Loop, OnError, OnItemError, Plan, Step, StepIx, StepKind};
+use mainspring_model::run::RunStatus;
 use serde_json::Value;
 
 use super::path;
@@ -61,10 +62,12 @@ pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<Str
     }
     let mut journal = Journal { plan, dropped, restarts: restarts(events), ended: ended(events), gave_up: HashSet::new() };
     journal.gave_up = journal.handlers_that_failed(events);
+    // What a run that succeeded left behind is there; its replay does not leave it again.
+    let succeeded = events.iter().any(|event| matches!(&event.body, EventBody::Finished(ending) if ending.status == RunStatus::Success));
     let (mut kept, mut unheard) = (Kept::default(), BTreeSet::new());
     for (place, event) in events.iter().enumerate() {
         if journal.stays(place, &event.body) {
-            kept.events.push(event.body.clone());
+            kept.events.push(if succeeded { without_state(&event.body) } else { event.body.clone() });
         }
         if let EventBody::Attempted(attempted) = &event.body {
             let is_unknown = attempted.error.as_ref().is_some_and(|error| error.effect == Effected::Unknown)
@@ -91,6 +94,17 @@ pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<Str
         }
     }
     Ok(kept)
+}
+
+/// An entry without what it would have its run leave behind.
+fn without_state(body: &EventBody) -> EventBody {
+    let mut body = body.clone();
+    if let EventBody::Attempted(attempted) = &mut body
+        && matches!(attempted.mark, Some(Mark::State(_)))
+    {
+        attempted.mark = None;
+    }
+    body
 }
 
 /// Paths whose effect was taken back: what they gave is no more, so they run again.

@@ -12,6 +12,7 @@ mod fits;
 mod graph;
 mod keep;
 mod loops;
+mod memory;
 mod next;
 mod outcome;
 mod passes;
@@ -37,12 +38,14 @@ use mainspring_model::event::{Event, EventBody};
 use mainspring_model::fault::Fault;
 use mainspring_model::plan::Plan;
 use mainspring_model::run::{RunHeader, RunStatus};
+use mainspring_model::state::StateWrite;
 use serde_json::Value;
 use thiserror::Error;
 
 pub use call::Call;
 pub use fits::fits;
 pub use keep::{Again, Kept, Unkept, keep, undecided};
+pub use memory::Pending;
 pub use next::{MAX_ENTRIES, Todo};
 pub use outcome::Tried;
 pub(crate) use scope::rfc3339;
@@ -156,6 +159,8 @@ pub struct Run {
     /// The event that is being applied.
     applying: (u32, &'static str),
     responded: Option<Value>,
+    /// What it leaves to other runs if it succeeds.
+    memory: memory::Memory,
     /// Taken up after a crash, and what is begun now may have been under way then.
     in_doubt: bool,
     /// Outputs that steps have instead of running, beside those that the plan pins.
@@ -221,6 +226,7 @@ impl Run {
             replay_ahead: HashMap::new(),
             applying: (0, "new"),
             responded: None,
+            memory: memory::Memory::default(),
             in_doubt: false,
             pins: HashMap::new(),
             has_awaited: false,
@@ -303,6 +309,11 @@ impl Run {
     /// What `logic.respond` said, `{status, headers, body}`.
     pub fn responded(&self) -> Option<&Value> {
         self.responded.as_ref()
+    }
+
+    /// What other runs are to find, if this one succeeds.
+    pub fn leaves_behind(&self) -> Vec<StateWrite> {
+        self.memory.writes()
     }
 
     /// Whether a step has ever waited for a signal: as long as none has, nobody needs to look for any.

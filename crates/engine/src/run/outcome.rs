@@ -7,6 +7,7 @@ use mainspring_model::fault::{Class, Code, Effected, Fault};
 use mainspring_model::id::RunId;
 use mainspring_model::plan::{Loop, OnError, OnItemError, Step, StepKind};
 use mainspring_model::run::{Ending, RunStatus};
+use mainspring_model::state::StateWrite;
 use serde_json::{Value, json};
 
 use super::state::{Addr, UnitState};
@@ -20,6 +21,8 @@ pub struct Tried {
     pub latency_us: u64,
     /// For [`Outcome::Call`]: the child, already accepted.
     pub child: Option<RunId>,
+    /// Of provider `state`: what the run leaves behind when it succeeds.
+    pub write: Option<StateWrite>,
 }
 
 impl Run {
@@ -50,7 +53,7 @@ impl Run {
                 return Some(EventBody::Awaited { path: attempted.path, attempt, wait });
             }
             // The engine did what these ask for before it came here, and made plain results of them.
-            Ok(Outcome::Emit { .. } | Outcome::OpenCallback) => {
+            Ok(Outcome::Emit { .. } | Outcome::OpenCallback | Outcome::State(_)) => {
                 return Some(self.failed(addr, attempted, Fault::internal("the step's request was not carried out"), tried.effect, now));
             }
             Ok(Outcome::SleepUntil(_)) => attempted.message = "the moment had passed".to_owned(),
@@ -59,6 +62,7 @@ impl Run {
                 attempted.output = output.value;
                 attempted.message = output.message;
                 attempted.metadata = output.metadata;
+                attempted.mark = tried.write.map(|write| Mark::State(Box::new(write)));
             }
             Ok(Outcome::Respond { status, headers, body }) => {
                 attempted.output = json!({"status": status, "headers": headers, "body": body});

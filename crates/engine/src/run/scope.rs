@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::{Active, Addr, Ended, Frame, FrameIx, FrameOwner, StepState};
 use super::{Phase, Run};
+use crate::previous::PREVIOUS;
 
 /// The scope of one evaluation under one path.
 pub(super) struct RunScope<'a> {
@@ -227,7 +228,7 @@ impl Run {
             "url": format!("/api/runs/{}", header.id),
             "started_at": rfc3339(header.created_at),
             "status": self.status_so_far().as_str(),
-            "previous": null,
+            "previous": header.trigger.get(PREVIOUS).cloned().unwrap_or_default(),
             "environment": header.environment,
         })
     }

@@ -143,7 +143,7 @@ impl Database {
                 self.arrived |= row.due_at.is_some();
                 row.signalled = false;
             }
-            Standing::Ended(ending) => {
+            Standing::Ended(ending) | Standing::EndedWith(ending, _) => {
                 row.status = ending.status;
                 row.ending = Some(ending.clone());
                 row.due_at = None;

@@ -163,7 +163,7 @@ impl Judge {
         }
         match &write.standing {
             Standing::Queued | Standing::QueuedFor(_) | Standing::Paused => seen.holder = 0,
-            Standing::Ended(ending) => {
+            Standing::Ended(ending) | Standing::EndedWith(ending, _) => {
                 seen.ended_at = now;
                 let status = ending.status.as_str();
                 if seen.ended.as_deref() != Some(status) {

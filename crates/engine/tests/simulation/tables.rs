@@ -13,16 +13,9 @@ use mainspring_model::id::{
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
+use mainspring_model::state::{Digest, StateWrite};
 use mainspring_model::store::{
-    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord,
-    DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FlagRecord,
-    FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState,
-    InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage,
-    NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore,
-    OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
-    Refreshed, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore,
-    SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord,
-    VariableStore, VersionRecord, WaitRecord, WebhookRoute,
+    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, StateDone, StateRecord, StateSet, StateSpace, StateStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -350,4 +343,20 @@ not_kept!(SignalStore {
     fn signals(OrgId, &str, Millis, Option<SignalId>, u32) -> Vec<SignalRecord>;
     fn list_events(OrgId, &EventFilter, &Paging) -> Page<SignalRecord>;
     fn prune_signals(Millis, u32) -> u64;
+});
+
+not_kept!(StateStore {
+    fn state(StateSpace, &str) -> Option<StateRecord>;
+    fn list_state(StateSpace, &str, Option<&str>, u32) -> Vec<StateRecord>;
+    fn list_state_sets(StateSpace) -> Vec<StateSet>;
+    fn count_state(StateSpace, u64) -> u64;
+    fn count_seen(StateSpace, &str, u64) -> u64;
+    fn seen(StateSpace, &str, &[Digest]) -> Vec<Option<Millis>>;
+    fn apply_state(StateSpace, RunId, Uuid, &StateWrite) -> StateDone;
+    fn put_state(StateSpace, &StateRecord) -> Option<StateRecord>;
+    fn delete_state(StateSpace, &str) -> Option<StateRecord>;
+    fn delete_state_set(StateSpace, &str) -> u64;
+    fn cached(OrgId, &[u8; 32]) -> Option<Value>;
+    fn put_cached(OrgId, &[u8; 32], &Value, Millis) -> ();
+    fn prune_state(u32) -> u64;
 });

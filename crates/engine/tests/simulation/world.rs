@@ -190,7 +190,7 @@ impl World {
         let kinds: Vec<&str> = write.events.iter().map(|row| row.kind).collect();
         let first = write.events.first().map_or(0, |row| row.seq);
         let standing = match &write.standing {
-            Standing::Ended(ending) => ending.status.as_str().to_owned(),
+            Standing::Ended(ending) | Standing::EndedWith(ending, _) => ending.status.as_str().to_owned(),
             Standing::Waiting(until) => format!("waiting {:?}", until.map(|until| until - BEGIN)),
             other => format!("{other:?}"),
         };

@@ -63,7 +63,8 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
     }
     let inputs = inputs::declare(&doc.inputs, problems);
     let surroundings = Surroundings { layout: &layout, graphs: &graphs };
-    let mut compiler = Compiler { known: Known { surroundings, inputs: inputs.schema.as_ref(), lenient }, reads_now: false };
+    let mut compiler =
+        Compiler { known: Known { surroundings, inputs: inputs.schema.as_ref(), lenient }, reads_now: false, reads_previous: false };
     let mut validators = Validators::default();
     let mut steps: Vec<_> = (0..layout.steps.len())
         .map(|at| check_step::compile(StepIx(index(at)), &graphs, &mut compiler, &mut validators, problems))
@@ -79,6 +80,7 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
     }
     let output = doc.output.as_ref().and_then(|value| compiler.template(value, "/output", Site::Output, &[], problems));
     let triggers = check_trigger::compile(&doc.triggers, &doc.name, &inputs, &mut compiler, problems);
+    let reads_previous = compiler.reads_previous;
     let tests = check_test::compile(&doc.tests, &layout, problems);
     let concurrency = doc.concurrency.as_ref().map(|doc| Concurrency {
         limit: doc.limit,
@@ -102,5 +104,6 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         ids: layout.ids.clone(),
         steps,
         inputs,
+        reads_previous,
     }
 }

@@ -8,7 +8,7 @@ use super::actions::ActionName;
 use super::code;
 use super::compile::Compiler;
 use super::compiled::{
-    ActionStep, Edge, EdgePort, ForEach, Items, Join, ListId, ListRole, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
+    ActionStep, Cache, Edge, EdgePort, ForEach, Items, Join, ListId, ListRole, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
 };
 use super::document::{JoinDoc, OnErrorDoc, OnItemErrorDoc, StepDoc};
 use super::graph::Graph;
@@ -70,6 +70,7 @@ pub(crate) fn compile(
         error_handled: false,
         undo: laid.undo,
         once: doc.once,
+        cache: cache(ix, laid, compiler, problems),
         pinned: doc.pinned.clone(),
         tag: laid.tag.map(str::to_owned),
         reads_now: compiler.reads_now,
@@ -110,6 +111,20 @@ fn action(
         effect: spec.map_or(Effect::Write, |spec| spec.effect),
         ports: laid.ports.clone(),
     }
+}
+
+/// Its key sees what the params see.
+fn cache(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Option<Cache> {
+    let doc = laid.doc.cache.as_ref()?;
+    let pointer = format!("{}/cache", laid.pointer);
+    let key =
+        doc.key.as_ref().and_then(|key| compiler.template(key, &format!("{pointer}/key"), Site::Step { ix, looped: true }, &[], problems));
+    let ttl = policy::span(Some(&doc.ttl), policy::LEAST, &format!("{pointer}/ttl"), problems)?;
+    if laid.action.as_ref().is_some_and(|(_, action)| action.spec().computes) {
+        let message = "this action only computes; that is quicker than to look for an earlier result. Remove \"cache\"";
+        problems.push(Problem::new(code::CONFLICTING_FIELDS, pointer, message));
+    }
+    Some(Cache { key, ttl })
 }
 
 /// Of an undo that calls the same provider, the step whose effect it takes back: it uses the same credential.

@@ -5,13 +5,15 @@ use serde_json::Value;
 use super::problems::Problems;
 use super::references::{self, Known};
 use super::surroundings::Site;
-use crate::expr::{self, Expr, Template};
+use crate::expr::{self, Expr, PathPart, Reference, ReferenceKind, Template};
 use crate::value::pointer_join;
 
 /// Compiles within one plan. Remembers whether anything that it compiled since the last question reads `now()` and the like.
 pub(crate) struct Compiler<'p, 'd> {
     pub known: Known<'p, 'd>,
     pub reads_now: bool,
+    /// Anything of the plan reads `run.previous`, or `run` as a whole.
+    pub reads_previous: bool,
 }
 
 impl Compiler<'_, '_> {
@@ -30,6 +32,7 @@ impl Compiler<'_, '_> {
                 for reference in expr.references() {
                     references::check(&self.known, site, extra, reference, pointer, text, problems);
                 }
+                self.reads_previous |= expr.references().iter().any(reads_previous);
                 self.reads_now |= expr.uses_ambient();
                 Some(expr)
             }
@@ -57,6 +60,7 @@ impl Compiler<'_, '_> {
                     let text = value.pointer(&inner).and_then(Value::as_str).unwrap_or_default();
                     references::check(&self.known, site, extra, reference, &format!("{pointer}{inner}"), text, problems);
                 }
+                self.reads_previous |= template.references().any(|(_, reference)| reads_previous(reference));
                 self.reads_now |= template.uses_ambient();
                 Some(template)
             }
@@ -92,4 +96,10 @@ impl Compiler<'_, '_> {
             _ => {}
         }
     }
+}
+
+fn reads_previous(reference: &Reference) -> bool {
+    let is_run = matches!(&reference.kind, ReferenceKind::Root(name) if name == "run");
+    // Without a constant part it is read as a whole, or by a key that is computed.
+    is_run && reference.path.first().is_none_or(|part| *part == PathPart::Key("previous".to_owned()))
 }

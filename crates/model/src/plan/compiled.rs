@@ -45,6 +45,8 @@ pub struct Plan {
     pub priority: Priority,
     /// That of steps without one of their own; a run of the plan begins where it is served.
     pub tag: Option<String>,
+    /// Something of it reads `run.previous`.
+    pub reads_previous: bool,
     /// Run offline by `validate` and `plan test`, never by a run.
     pub tests: Vec<PlanTest>,
     pub ids: HashMap<String, StepIx>,
@@ -141,12 +143,22 @@ pub struct Step {
     /// What takes its effect back, a list of one step.
     pub undo: Option<ListId>,
     pub once: bool,
+    /// A result of an earlier call that is used instead of calling.
+    pub cache: Option<Cache>,
     /// Its output, instead of running.
     pub pinned: Option<Value>,
     /// Runs where this tag is served; `None`: where untagged steps run.
     pub tag: Option<String>,
     /// An expression of this step reads `now()`.
     pub reads_now: bool,
+}
+
+/// Whose result a step may use again, and for how long after it was made.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// What it depends on beside the action and its params.
+    pub key: Option<Template>,
+    pub ttl: Duration,
 }
 
 #[derive(Clone, Debug)]

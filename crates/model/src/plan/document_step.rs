@@ -86,6 +86,9 @@ pub struct StepDoc {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(default)]
     pub once: bool,
+    /// Uses a result again that an earlier call of the same action with the same params gave; never with `once`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheDoc>,
     /// Runs on nodes that serve this tag; that of the enclosing step or of the plan unless written.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$"))]
@@ -135,6 +138,19 @@ pub enum OnErrorDoc {
     Word(OnItemErrorDoc),
     /// Steps that run with `error` in scope; if they end well, so does the step.
     Steps(Vec<StepDoc>),
+}
+
+/// A result that may be used again.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct CacheDoc {
+    /// What the result depends on beside the action and its params, such as the day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Template>")]
+    pub key: Option<Value>,
+    /// How long after the call its result is used.
+    #[schemars(with = "Duration")]
+    pub ttl: Value,
 }
 
 /// A loop that runs until a condition holds.

@@ -53,8 +53,8 @@ mod yaml_text;
 
 pub use check::{Mode, check};
 pub use compiled::{
-    ActionStep, Backoff, Edge, EdgePort, ForEach, Items, Join, List, ListId, ListRole, Loop, OnError, OnItemError, PerItemParam, Plan,
-    PlanTest, Repeat, RetryPolicy, Step, StepIx, StepKind,
+    ActionStep, Backoff, Cache, Edge, EdgePort, ForEach, Items, Join, List, ListId, ListRole, Loop, OnError, OnItemError, PerItemParam,
+    Plan, PlanTest, Repeat, RetryPolicy, Step, StepIx, StepKind,
 };
 pub use document::PlanDoc;
 pub use inputs::InputSpec;

@@ -44,6 +44,7 @@ pub(crate) const STEP: &[&str] = &[
     "on_error",
     "undo",
     "once",
+    "cache",
     "pinned",
     "tag",
     "position",
@@ -62,6 +63,7 @@ pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
 
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
+pub(crate) const CACHE: &[&str] = &["key", "ttl"];
 pub(crate) const RETRY: &[&str] = &["max_attempts", "delay", "factor", "max_delay", "jitter", "codes"];
 
 /// What an object of a document is, to name it in messages and to know its fields.
@@ -78,7 +80,7 @@ pub(crate) enum Noun {
     Repeat,
     Retry,
     Delay,
-    Concurrency,
+    Cache, Concurrency,
 }
 
 impl Noun {
@@ -96,6 +98,7 @@ impl Noun {
             Noun::Retry => "retry",
             Noun::Delay => "delay",
             Noun::Concurrency => "concurrency",
+            Noun::Cache => "cache",
         }
     }
 
@@ -103,7 +106,7 @@ impl Noun {
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
             Noun::Plan => &[("budget", "a budget for model calls"), ("signature", "signed plans")],
-            Noun::Step => &[("rate", "rate limits across runs"), ("cache", "reusing a result")],
+            Noun::Step => &[("rate", "rate limits across runs")],
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -194,6 +197,10 @@ impl Noun {
                 _ => ("", "what the run should give stands under \"output\""),
             },
             Noun::Delay => return None,
+            Noun::Cache => match name {
+                "expires" | "max_age" | "for" => ("ttl", "a duration such as 1h"),
+                _ => return None,
+            },
         };
         Some(Foreign { ours, advice })
     }
@@ -216,4 +223,4 @@ pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
 ];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
-pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[("state", "state kept between runs")];
+pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[];

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::code;
-use super::document::{BackoffDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RepeatDoc, RetryDoc, StepDoc};
+use super::document::{BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RepeatDoc, RetryDoc, StepDoc};
 use super::fields::{Fields, unknown_word, wrong_type};
 use super::names::{self, Noun};
 use super::problems::Problems;
@@ -40,6 +40,7 @@ pub(crate) fn step(value: &Value, pointer: &str, level: usize, counted: &mut Cou
         undo: undo(&fields, problems),
         pinned: fields.get("pinned").cloned(),
         once: fields.boolean("once", problems).unwrap_or(false),
+        cache: cache(&fields, problems),
         tag: tag(&fields, problems),
         position: fields.get("position").cloned(),
     };
@@ -68,6 +69,12 @@ fn together(fields: &Fields<'_>, problems: &mut Problems<'_>) {
                 conflict(name, &format!("\"{name}\" belongs to an action; this step has a body of steps"));
             }
         }
+    }
+    if has("cache") && !has("action") {
+        conflict("cache", "\"cache\" belongs to an action; this step has a body of steps");
+    }
+    if has("cache") && fields.map.get("once") == Some(&Value::Bool(true)) {
+        conflict("cache", "a step with \"once\" happens each time, exactly once; its result is not used again");
     }
     if !has("action") && !has("steps") {
         let message = "a step needs an \"action\", or \"steps\" as its body";
@@ -173,6 +180,18 @@ fn for_each(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Value> {
     }
     problems.push(wrong_type(&fields.at("for_each"), "\"for_each\" is an expression or a list", "an expression or a list", value));
     None
+}
+
+fn cache(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<CacheDoc> {
+    let value = fields.filled("cache", problems)?;
+    let inner = Fields::of(Noun::Cache, value, &fields.at("cache"), problems)?;
+    inner.refuse_unknown(names::CACHE, problems);
+    let Some(ttl) = inner.get("ttl") else {
+        let message = "\"cache\" needs \"ttl\", how long a result is used";
+        problems.push(Problem::new(code::MISSING_FIELD, inner.pointer.clone(), message).expected("ttl"));
+        return None;
+    };
+    Some(CacheDoc { key: inner.map.get("key").cloned(), ttl: ttl.clone() })
 }
 
 fn repeat(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<RepeatDoc> {

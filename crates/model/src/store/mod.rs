@@ -26,6 +26,7 @@ mod secrets;
 mod sessions;
 mod shares;
 mod signals;
+mod state;
 mod variables;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
@@ -54,6 +55,7 @@ pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredenti
 pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};
 pub use shares::{ShareStore, Sharing};
 pub use signals::{EventFilter, NewSignal, SIGNAL_KEPT, SignalRecord, SignalStore, Told, WaitKey, WaitRecord};
+pub use state::{MAX_CACHED, StateBatch, StateDone, StateRecord, StateSet, StateSpace, StateStore};
 pub use variables::{VariableRecord, VariableStore, VariableValue};
 
 use std::time::Duration;
@@ -86,6 +88,7 @@ pub trait Store:
     + SecretStore
     + SealedStore
     + SignalStore
+    + StateStore
     + AccessStore
     + PeopleStore
     + SessionStore
@@ -115,7 +118,7 @@ impl<T> Store for T where
         + SecretStore
         + SealedStore
         + SignalStore
-        + SignalStore
+        + StateStore
         + AccessStore
         + PeopleStore
         + OrganizationStore

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Page, Paging, StoreError};
+use super::{Page, Paging, StateBatch, StoreError};
 use crate::clock::Millis;
 use crate::event::Event;
 use crate::flow::{Flow, Priority, Refusal};
@@ -40,6 +40,8 @@ pub enum Standing {
     Paused,
     /// Terminal. Wakes the parent when there is one.
     Ended(Ending),
+    /// As `Ended`, of a run that succeeded and leaves this behind: applied in the same transaction, or not at all.
+    EndedWith(Ending, StateBatch),
 }
 
 /// An event as it is stored: the JSON text of its [`EventBody`](crate::event::EventBody) (with the `kind` tag) beside the columns that are asked for.

@@ -67,33 +67,17 @@ fn concurrency_says_what_it_needs() {
 
 #[test]
 fn fields_of_a_later_version() {
-    let plan = |field: &str| super::loaded(&format!("name: A\nsteps: []\n{field}: {{}}\n")).unwrap_err();
-    for field in ["budget"] {
-        let problems = plan(field);
-        assert_eq!(
-            (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
-            (1, "NOT_YET_SUPPORTED", format!("/{field}").as_str())
-        );
-        assert!(
-            problems[0].message.starts_with(&format!("\"{field}\" is not yet known: ")) && problems[0].message.ends_with(" arrives later"),
-            "{}",
-            problems[0].message
-        );
-    }
-    for field in ["rate", "cache"] {
-        let problems = super::loaded(&format!("name: A\nsteps: [{{action: test.read, {field}: {{}}}}]\n")).unwrap_err();
-        assert_eq!(
-            (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
-            (1, "NOT_YET_SUPPORTED", format!("/steps/0/{field}").as_str())
-        );
-    }
-    for kind in ["poll", "email", "folder", "form"] {
-        let problems = super::loaded(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n")).unwrap_err();
-        assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/triggers/0/type"));
-    }
-    for action in ["state.get"] {
-        let problems = super::loaded(&format!("name: A\nsteps: [{{action: {action}}}]\n")).unwrap_err();
-        assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/steps/0/action"));
+    let later = |text: &str, pointer: &str| {
+        let problems = super::loaded(text).unwrap_err();
+        let found = (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str());
+        assert_eq!(found, (1, "NOT_YET_SUPPORTED", pointer), "{text}");
+        problems[0].message.clone()
+    };
+    let message = later("name: A\nsteps: []\nbudget: {}\n", "/budget");
+    assert!(message.starts_with("\"budget\" is not yet known: ") && message.ends_with(" arrives later"), "{message}");
+    later("name: A\nsteps: [{action: test.read, rate: {}}]\n", "/steps/0/rate");
+    for kind in ["email", "folder"] {
+        later(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n"), "/triggers/0/type");
     }
 }
 

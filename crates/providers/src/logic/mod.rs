@@ -5,7 +5,7 @@ mod aggregate_op;
 mod approval;
 pub(crate) mod bounds;
 mod call;
-mod compare;
+pub(crate) mod compare;
 mod condition;
 mod each;
 mod emit;

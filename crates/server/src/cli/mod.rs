@@ -48,6 +48,7 @@ mod schedule;
 mod schema;
 mod serve;
 mod sse;
+mod state;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;
@@ -134,6 +135,9 @@ pub(crate) enum Command {
     /// Tell runs that something happened.
     #[command(subcommand)]
     Event(event::EventCommand),
+    /// See and mend what plans remember between runs.
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// See which outside hosts are held back, and let calls to them out again.
     #[command(subcommand)]
     Hosts(hosts::HostsCommand),
@@ -237,6 +241,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Egress(command) => egress::run(cx, &command).await,
         Command::Approval(command) => approval::run(cx, &command).await,
         Command::Event(command) => event::run(cx, &command).await,
+        Command::State(command) => state::run(cx, &command).await,
         Command::Hosts(command) => hosts::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,

@@ -11,7 +11,7 @@ use futures_util::stream;
 use http::header;
 use mainspring_model::credential::is_note;
 use mainspring_model::hidden::Veil;
-use mainspring_model::store::{Paging, RunFilter, StoreError};
+use mainspring_model::store::{Paging, RunFilter, StateSpace, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -35,7 +35,7 @@ enum Part {
 
 /// Take away what is yours
 ///
-/// A ZIP archive with your user record, your memberships, and of the organization that the request is for: your plans, custom integrations,
+/// A ZIP archive with your user record, your memberships, and of the organization that the request is for: your plans with their state, custom integrations,
 /// API keys and credentials (names and dates, no values), and the runs that you own with their journals (`runs.jsonl`, a run a line).
 /// What your role does not see is hidden here, too.
 #[utoipa::path(get, path = "/api/data/export", tag = "organizations", responses((status = 200, description = "ZIP.", body = String, content_type = "application/zip")))]
@@ -82,6 +82,7 @@ async fn gather(api: &Arc<Api>, caller: &Caller, veil: &Veil, parts: &Parts) -> 
             let record = api.store.get_plan(owner.org, plan.id).await?;
             if let Some(record) = record.filter(|record| record.owner == owner) {
                 file(parts, &format!("plans/{}.json", plan.id), &record.document).await;
+                state(api, StateSpace { org: owner.org, plan: Some(plan.id) }, parts).await?;
             }
         }
         paging.cursor = page.next_cursor;
@@ -126,6 +127,27 @@ async fn runs(api: &Arc<Api>, caller: &Caller, veil: &Veil, parts: &Parts) -> Re
         paging.cursor = page.next_cursor;
         if paging.cursor.is_none() {
             return Ok(());
+        }
+    }
+}
+
+/// What a plan remembers between its runs, a value a line; nothing when it remembers nothing.
+async fn state(api: &Arc<Api>, space: StateSpace, parts: &Parts) -> Result<(), StoreError> {
+    let mut after: Option<String> = None;
+    loop {
+        let values = api.store.list_state(space, "", after.as_deref(), 200).await?;
+        let Some(last) = values.last() else { return Ok(()) };
+        if after.is_none() {
+            let name = space.plan.map_or_else(|| "state.jsonl".to_owned(), |plan| format!("plans/{plan}.state.jsonl"));
+            let _ = parts.send(Ok(Part::File(name))).await;
+        }
+        after = Some(last.key.clone());
+        for one in &values {
+            let line =
+                json!({"key": one.key, "value": one.value, "updated_at": Time(one.updated_at), "expires_at": one.expires_at.map(Time)});
+            if parts.send(Ok(Part::Content(format!("{line}\n").into_bytes()))).await.is_err() {
+                return Ok(());
+            }
         }
     }
 }

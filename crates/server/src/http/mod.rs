@@ -72,6 +72,7 @@ mod server;
 pub(crate) mod shape;
 mod signals;
 mod socket;
+mod state;
 mod step;
 mod step_plan;
 mod variables;
@@ -201,6 +202,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(variables::list_variables))
         .routes(routes!(variables::put_variable, variables::delete_variable))
         .routes(routes!(audit_log::list_audit_log))
+        .routes(routes!(state::list_state))
+        .routes(routes!(state::get_state, state::put_state, state::delete_state))
+        .routes(routes!(state::delete_state_set))
         .merge(auth::operations())
         // The second family of names.
         .routes(routes!(plans::list_execution_plans, plans::create_execution_plan))

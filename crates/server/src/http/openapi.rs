@@ -24,6 +24,7 @@ use super::problem::ProblemBody;
         (name = "plans", description = "Plans, their versions and schedules."),
         (name = "runs", description = "Starting plans and seeing what each step did."),
         (name = "events", description = "What happens outside, for runs that wait for it."),
+        (name = "state", description = "What plans remember between runs."),
         (name = "live", description = "What happens, as it happens."),
         (name = "providers", description = "What steps can do, and the credentials that they use."),
         (name = "notifications", description = "Who is told of what, and what the caller was told."),

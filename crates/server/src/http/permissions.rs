@@ -189,6 +189,11 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("put_variable", Needs(P::VariableWrite)),
     ("delete_variable", Needs(P::VariableWrite)),
     ("list_audit_log", Needs(P::AuditView)),
+    ("list_state", Needs(P::PlanView)),
+    ("get_state", Needs(P::PlanView)),
+    ("put_state", Needs(P::PlanWrite)),
+    ("delete_state", Needs(P::PlanWrite)),
+    ("delete_state_set", Needs(P::PlanWrite)),
     // The second family of names.
     ("list_execution_plans", Needs(P::PlanView)),
     ("create_execution_plan", Needs(P::PlanWrite)),

@@ -2,6 +2,7 @@
 
 mod basket_totals;
 mod daily_digest;
+mod daily_limit;
 mod failure_desk;
 mod fallback;
 mod fan_out;
@@ -9,11 +10,16 @@ mod flow_control;
 mod folder;
 mod github_webhook;
 mod hello;
+mod invoice_numbers;
 mod local_services;
+mod new_articles;
 mod newsletter;
+mod offline;
 mod order;
 mod orders_data;
 mod orders_report;
+mod orders_since_last_time;
+mod partner_answer;
 mod poll_until_ready;
 mod prices_from_a_page;
 mod serving;
@@ -21,13 +27,15 @@ mod signed_link;
 mod stock_with_jq;
 mod stripe_payments;
 mod trip;
+mod weather_cached;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 22] = [
+const TESTED: [&str; 34] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
+    daily_limit::PLAN,
     failure_desk::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
@@ -37,15 +45,26 @@ const TESTED: [&str; 22] = [
     flow_control::ORDER,
     github_webhook::PLAN,
     hello::PLAN,
+    invoice_numbers::PLAN,
     local_services::PLAN,
+    new_articles::PLAN,
     newsletter::PLAN,
+    offline::CONTACTS,
+    offline::LOG,
+    offline::MESSAGE,
+    offline::PAGE,
+    offline::SETTINGS,
+    offline::WHO,
     order::PLAN,
     orders_report::PLAN,
+    orders_since_last_time::PLAN,
+    partner_answer::PLAN,
     poll_until_ready::PLAN,
     prices_from_a_page::PLAN,
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,
     trip::PLAN,
+    weather_cached::PLAN,
     welcome_team::PLAN,
 ];

@@ -31,4 +31,5 @@ mod sealed;
 mod slots;
 mod sockets;
 mod stand_in;
+mod state;
 mod waiting;

@@ -35,6 +35,7 @@ mod roles;
 mod schedules;
 mod secret_references;
 mod serving;
+mod state;
 mod steps;
 mod versions;
 mod waiting;

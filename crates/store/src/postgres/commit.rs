@@ -15,6 +15,7 @@ use super::ledger::{Effects, Ledger, Place};
 use super::rows;
 use super::runs::status;
 use super::session::{Scope, Terms};
+use super::state_write;
 use super::whole;
 use crate::shared::draft::Draft;
 use crate::shared::group::{self, entries};
@@ -68,6 +69,7 @@ impl<'a> Group<'a> {
             rows::lock(org, &entries, self.prepared, connection).await?;
             effects.arrived |= rows::update_runs(org, &entries, self.now, self.prepared, connection).await?;
             effects.arrived |= rows::wake_parents(org, &entries, self.now, self.prepared, connection).await?;
+            state_write::leave(org, self, &entries, &effects, connection).await?;
             rows::count(org, self.shard, &entries, self.prepared, connection).await?;
             effects.held.extend(entries.into_iter().filter_map(|entry| Some((entry.run, entry.known?))));
         }

@@ -23,6 +23,9 @@ pub(super) fn select(table: &Table) -> String {
         "audit_log" => ("", "t.at, t.id"),
         "signals" => ("", "t.received_at, t.id"),
         "waits" => ("", "t.run_id, t.path"),
+        "state_values" => ("", "t.plan_id, t.name"),
+        "state_seen" => ("", "t.plan_id, t.set_name, t.item"),
+        "state_done" => ("", "t.id"),
         "credential_shares" => ("", "t.created_at, t.credential_id, t.user_id"),
         // Only what a plan or a run still needs.
         "plan_versions" => (
@@ -135,7 +138,8 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from organizations union select org_id from members union select org_id from users \
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
      union select org_id from outbox union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from signals union select org_id from waits union select org_id from hidden_fields union select org_id from egress_rules order by org_id";
+     union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
+     union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -158,4 +162,6 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("organizations", "select count(org_id) from organizations"),
     ("audit_log", "select count(org_id) from audit_log"),
     ("signals", "select count(org_id) from signals"),
+    ("state_values", "select count(org_id) from state_values"),
+    ("state_seen", "select count(org_id) from state_seen"),
 ];

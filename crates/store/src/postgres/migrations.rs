@@ -36,6 +36,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0015_listeners", text: include_str!("../../migrations/postgres/0015_listeners.sql") },
     Migration { name: "0016_flow", text: include_str!("../../migrations/postgres/0016_flow.sql") },
     Migration { name: "0017_versions", text: include_str!("../../migrations/postgres/0017_versions.sql") },
+    Migration { name: "0020_state", text: include_str!("../../migrations/postgres/0020_state.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -78,6 +79,10 @@ pub(super) const REQUIRED: &[&str] = &[
     "second_factors",
     "sessions",
     "signals",
+    "state_done",
+    "state_seen",
+    "state_values",
+    "step_results",
     "store_state",
     "users",
     "variables",

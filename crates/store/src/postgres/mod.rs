@@ -55,6 +55,8 @@ mod sessions;
 mod shares;
 mod signals;
 mod snapshot;
+mod state;
+mod state_write;
 mod sweep;
 mod trust;
 mod values;

@@ -7,7 +7,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::flow::{Flow, Priority};
 use mainspring_model::id::{OrgId, PlanId, RunId, UserId};
 use mainspring_model::run::{RunStatus, Slot};
-use mainspring_model::store::{NewRun, RunWrite, Standing, StoreError};
+use mainspring_model::state::StateWrite;
+use mainspring_model::store::{NewRun, RunWrite, Standing, StateBatch, StoreError};
 use mainspring_model::value::from_json;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub(crate) struct Draft {
     /// Addresses of the blobs that the events refer to.
     pub(crate) blobs: Vec<String>,
     pub(crate) stand: Stand,
+    /// What it leaves behind for other runs.
+    pub(crate) state: Option<StateBatch>,
     /// A step was finished: crashes before it count no more.
     pub(crate) calms: bool,
     /// About how many bytes the rows take.
@@ -98,6 +101,7 @@ impl Draft {
         if rows.windows(2).any(|pair| pair[0].seq.checked_add(1) != Some(pair[1].seq)) {
             return Err(failed(write.run, "the events of one write do not follow one another"));
         }
+        let mut state = None;
         let stand = match write.standing {
             Standing::Queued => Stand { status: RunStatus::Queued, ..HELD },
             Standing::QueuedFor(tag) => Stand { status: RunStatus::Queued, tag: Some(tag.into()), ..HELD },
@@ -108,6 +112,13 @@ impl Draft {
                 note(&mut blobs, ending.blob.as_ref().map(|blob| blob.sha256.as_str().into()));
                 Stand { status: ending.status, ending: Some(text_of(&ending)?.into()), ..HELD }
             }
+            Standing::EndedWith(ending, batch) if ending.status == RunStatus::Success => {
+                note(&mut blobs, ending.blob.as_ref().map(|blob| blob.sha256.as_str().into()));
+                size += batch.writes.iter().map(StateWrite::size).sum::<usize>();
+                state = Some(batch);
+                Stand { status: ending.status, ending: Some(text_of(&ending)?.into()), ..HELD }
+            }
+            Standing::EndedWith(..) => return Err(failed(write.run, "only a run that succeeds leaves state behind")),
             Standing::Ended(_) => return Err(failed(write.run, "its ending has a status that is not terminal")),
         };
         let birth = match write.create {
@@ -117,7 +128,7 @@ impl Draft {
         };
         size += birth.as_ref().map_or(0, |birth| birth.inputs.len() + birth.trigger.len() + birth.org_data.len() + 256);
         size += stand.ending.as_ref().map_or(0, |ending| ending.len());
-        Ok(Draft { run: write.run, epoch: write.epoch, birth, rows, blobs, stand, calms, size })
+        Ok(Draft { run: write.run, epoch: write.epoch, birth, rows, blobs, stand, state, calms, size })
     }
 }
 

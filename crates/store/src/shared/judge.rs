@@ -86,7 +86,7 @@ mod tests {
     fn draft(epoch: i64, seqs: &[u32], status: RunStatus) -> Draft {
         let rows = seqs.iter().map(|seq| DraftRow { seq: *seq, at: 0, attempt: None, body: Arc::from("{}") }).collect();
         let stand = Stand { status, ..HELD };
-        Draft { run: RunId(uuid::Uuid::nil()), epoch, birth: None, rows, blobs: vec![], stand, calms: true, size: 0 }
+        Draft { run: RunId(uuid::Uuid::nil()), epoch, birth: None, rows, blobs: vec![], stand, state: None, calms: true, size: 0 }
     }
 
     #[test]

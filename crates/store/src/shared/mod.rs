@@ -12,6 +12,7 @@ pub(crate) mod plans;
 pub(crate) mod queue;
 pub(crate) mod sessions;
 pub(crate) mod signals;
+pub(crate) mod state;
 pub(crate) mod texts;
 pub(crate) mod throttle;
 pub(crate) mod turns;

@@ -14,6 +14,7 @@ use super::error::Fail;
 use super::ledger::{Effects, Ledger, Numbers};
 use super::rows;
 use super::runs::status;
+use super::state_write;
 use super::{hex_list, id_of, uuid};
 use crate::shared::draft::Draft;
 use crate::shared::group::{self, entries};
@@ -48,6 +49,7 @@ impl Group<'_> {
         }
         rows::insert_rows(self, &entries, &effects, connection).await?;
         rows::insert_blobs(self, &entries, &effects, connection).await?;
+        state_write::leave(self, &entries, &effects, connection).await?;
         effects.arrived |= rows::update_runs(&entries, self.now, connection).await?;
         rows::count(&entries, connection).await?;
         effects.arrived |= rows::wake_parents(&entries, self.now, connection).await?;

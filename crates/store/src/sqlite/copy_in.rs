@@ -259,6 +259,8 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("organizations", "select count(*) from organizations"),
         ("audit_log", "select count(*) from audit_log"),
         ("signals", "select count(*) from signals"),
+        ("state_values", "select count(*) from state_values"),
+        ("state_seen", "select count(*) from state_seen"),
     ];
     let mut found = Vec::new();
     for (name, sql) in counts {

@@ -90,6 +90,13 @@ pub(super) fn select(table: &str) -> &'static str {
         "waits" => {
             "select org_id, run_id, path, topic, key_pointer, key_value, detail, created_at from waits where org_id = ?1 order by run_id, path"
         }
+        "state_values" => {
+            "select org_id, plan_id, name, value, updated_at, expires_at from state_values where org_id = ?1 order by plan_id, name"
+        }
+        "state_seen" => {
+            "select org_id, plan_id, set_name, item, expires_at from state_seen where org_id = ?1 order by plan_id, set_name, item"
+        }
+        "state_done" => "select org_id, id, run_id, result, created_at from state_done where org_id = ?1 order by id",
         // Without their bytes, which are files.
         "blobs" => {
             "select distinct b.sha256 from organization_totals as o join runs as r on r.org_no = o.no join run_blobs as b \
@@ -203,6 +210,9 @@ pub(super) fn insert(table: &str) -> &'static str {
             "insert into waits (org_id, run_id, path, topic, key_pointer, key_value, detail, created_at) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
         }
+        "state_values" => "insert into state_values (org_id, plan_id, name, value, updated_at, expires_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        "state_seen" => "insert into state_seen (org_id, plan_id, set_name, item, expires_at) values (?1, ?2, ?3, ?4, ?5)",
+        "state_done" => "insert into state_done (org_id, id, run_id, result, created_at) values (?1, ?2, ?3, ?4, ?5)",
         "runs" => {
             "insert into runs (org_no, id, plan_no, user_id, status, epoch, signalled, crashes, crashes_alone, plan_version, created_at, \
              due_at, started_at, finished_at, slot_schedule, slot_due, parent_id, parent_path, cancel_by, idempotency_key, seed, plan_name, \
@@ -231,7 +241,8 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from feature_flags union select org_id from notification_rules \
      union select org_id from notifications union select org_id from outbox \
      union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from signals union select org_id from waits union select org_id from hidden_fields union select org_id from egress_rules union select zeroblob(16) from users order by org_id";
+     union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
+     union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules union select zeroblob(16) from users order by org_id";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

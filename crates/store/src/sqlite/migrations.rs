@@ -33,6 +33,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0013_listeners", text: include_str!("../../migrations/sqlite/0013_listeners.sql") },
     Migration { name: "0014_flow", text: include_str!("../../migrations/sqlite/0014_flow.sql") },
     Migration { name: "0015_versions", text: include_str!("../../migrations/sqlite/0015_versions.sql") },
+    Migration { name: "0018_state", text: include_str!("../../migrations/sqlite/0018_state.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -72,6 +73,10 @@ const REQUIRED: &[&str] = &[
     "second_factors",
     "sessions",
     "signals",
+    "state_done",
+    "state_seen",
+    "state_values",
+    "step_results",
     "store_state",
     "users",
     "variables",

@@ -44,6 +44,8 @@ mod secrets;
 mod sessions;
 mod shares;
 mod signals;
+mod state;
+mod state_write;
 mod values;
 mod variables;
 mod versions;

@@ -184,6 +184,10 @@ async fn delete(org: OrgId, id: PlanId, now: Millis, connection: &mut SqliteConn
     for sql in ["delete from webhook_routes where plan_id = ?1", "delete from schedules where plan_id = ?1"] {
         sqlx::query(sql).bind(bytes(id.0)).execute(&mut *connection).await?;
     }
+    for sql in ["delete from state_values where org_id = ?1 and plan_id = ?2", "delete from state_seen where org_id = ?1 and plan_id = ?2"]
+    {
+        sqlx::query(sql).bind(bytes(org.0)).bind(bytes(id.0)).execute(&mut *connection).await?;
+    }
     shares::forget(org, id, connection).await?;
     versions::retire_all(id, now, connection).await?;
     bump_revision(connection).await

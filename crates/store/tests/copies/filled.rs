@@ -12,11 +12,11 @@ use mainspring_model::id::{
 };
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
+use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor,
-    Standing, Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
+    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor, Standing, StateSpace, Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -109,6 +109,7 @@ async fn of(n: u128, who: Owner, world: &World) {
     runs(n, who, world).await;
     organization(n, who, world).await;
     signals(who, world).await;
+    state(n, who, world).await;
 }
 
 async fn organization(n: u128, who: Owner, world: &World) {
@@ -171,6 +172,19 @@ async fn signals(who: Owner, world: &World) {
         let (topic, detail) = (HOSTILE.to_owned(), json!({ "message": HOSTILE }));
         let wait = WaitRecord { org: who.org, run: RunId(world.uuid()), path, topic, key, detail, created_at: world.now() };
         world.store.put_wait(&wait).await.unwrap();
+    }
+}
+
+async fn state(n: u128, who: Owner, world: &World) {
+    let run = RunId(world.uuid());
+    for (plan, until) in [(None, None), (Some(plan_id(n + 1)), Some(world.now() + 1))] {
+        let space = StateSpace { org: who.org, plan };
+        let scope = if plan.is_some() { StateScope::Plan } else { StateScope::Organization };
+        let (item, value) = (if plan.is_some() { [0; 16] } else { [255; 16] }, json!({ HOSTILE: [HOSTILE, i64::MAX] }));
+        for change in [StateChange::Set(value), StateChange::Remember(Digests(vec![item, [7; 16]]))] {
+            let write = StateWrite { scope, key: HOSTILE.to_owned(), until, change };
+            world.store.apply_state(space, run, world.uuid(), &write).await.unwrap();
+        }
     }
 }
 

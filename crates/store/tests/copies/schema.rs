@@ -26,6 +26,7 @@ const SQLITE: &[(&str, &str)] = &[
     ("sessions.*", "a copy must not bring back what was revoked after it"),
     ("schema_migrations.*", "the database's own"),
     ("sqlite_sequence.*", "the database's own"),
+    ("step_results.*", "only saves time"),
     ("store_state.*", "of processes, but for the canary, which stands in the head"),
 ];
 
@@ -50,6 +51,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("schedules.plan_name", "made from the plan"),
     ("schema_migrations.*", "the database's own"),
     ("schema_rights.*", "the database's own"),
+    ("step_results.*", "only saves time"),
     ("store_state.*", "of processes, but for the canary, which stands in the head"),
 ];
 

@@ -49,6 +49,7 @@ const SQLITE: &[(&str, &str)] = &[
          alter table plans drop column file; alter table plan_versions drop column published_at; \
          alter table plan_versions drop column user_id; alter table plan_versions drop column note; alter table plan_versions drop column name",
     ),
+    ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -94,6 +95,7 @@ const POSTGRES: &[(&str, &str)] = &[
          alter table plan_versions drop column user_id; alter table plan_versions drop column note; \
          alter table plan_versions drop column name; delete from schema_rights",
     ),
+    ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
@@ -117,6 +119,9 @@ const NEW: &[&str] = &[
     "outside_identities",
     "signals",
     "waits",
+    "state_values",
+    "state_seen",
+    "state_done",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.

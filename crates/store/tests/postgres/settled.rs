@@ -10,11 +10,12 @@ use mainspring_model::id::{
 use mainspring_model::lockout::Rule;
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
+use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
-    NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord, Standing, UserRecord,
-    VariableRecord, VariableValue, WaitRecord, WebhookRoute,
+    NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord, Standing, StateSpace,
+    UserRecord, VariableRecord, VariableValue, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -43,6 +44,12 @@ pub async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         updated_at: START,
     };
     store.put_integration(&record).await.unwrap();
+    let space = StateSpace { org: who.org, plan: None };
+    for change in [StateChange::Set(json!(name)), StateChange::Remember(Digests(vec![[1; 16]]))] {
+        let write = StateWrite { scope: StateScope::Organization, key: name.to_owned(), until: Some(START + 1), change };
+        store.apply_state(space, RunId(world.uuid()), world.uuid(), &write).await.unwrap();
+    }
+    store.put_cached(who.org, &[1; 32], &json!(name), START + 1).await.unwrap();
     let fields = [("token".to_owned(), name.as_bytes().to_vec())].into();
     let credential = NewCredential {
         id: CredentialId(world.uuid()),

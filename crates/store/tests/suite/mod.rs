@@ -24,6 +24,7 @@ pub mod sealed;
 pub mod secrets;
 pub mod sessions;
 pub mod signals;
+pub mod state;
 pub mod tenants;
 pub mod texts;
 pub mod versions;
@@ -89,6 +90,8 @@ macro_rules! suite {
             flags: flags_come_back;
             signals: events_are_listed_newest_first, a_signal_wakes_who_waits_for_it, only_those_whose_key_it_holds, a_signal_is_kept_once, signals_are_read_in_pages,
                 a_wait_goes_with_its_run;
+            state: a_run_leaves_its_state_with_its_end, counts_of_many_runs_add_up, a_change_at_once_happens_once,
+                what_is_past_its_time_is_not_there, state_is_listed_and_mended, state_goes_with_its_plan;
             notifications: rules_belong_to_an_organization, notifications_are_a_persons, what_ended_badly_is_found,
                 endings_of_a_schedule_go_backwards, credentials_that_expire_soon;
             tenants: ids_of_another_organization_lead_nowhere;

@@ -47,6 +47,15 @@ const SAMPLES: &[(&str, RunStatus, &str)] = &[
   - {id: b, needs: [], CALL(b)}
   - {id: c, needs: [], action: logic.set, params: {n: 1}}
   - {id: d, needs: [a, b, c], action: logic.set, params: {a: '${steps.a.output.path}', b: '${steps.b.output.path}'}}"),
+    ("state, at the end and at once", RunStatus::Success, "
+  - {id: a, action: state.increment, params: {key: n, by: 2}}
+  - {id: b, CALL(b)}
+  - {id: c, action: state.increment, params: {key: m, commit: now}}
+  - {id: d, action: state.unseen, params: {set: s, items: [1, 2, 2], commit: now}}
+  - {id: e, for_each: '[1, 2, 3]', action: state.increment, params: {key: m, commit: now}}
+  - {id: f, action: state.get, params: {key: m}}
+  - {id: g, action: state.get, params: {key: n}}
+  - {id: h, action: logic.set, params: {n: '${steps.g.output}', m: '${steps.f.output}', new: '${steps.d.output}'}}"),
     ("a loop over items", RunStatus::Success, "
   - {id: each, for_each: '[1, 2, 3, 4, 5]', max_parallel: 2, CALL('item ${item}')}
   - {id: sum, action: logic.set, params: {paths: '${steps.each.output.map(x => x.path)}'}}"),

@@ -15,16 +15,11 @@ use mainspring_model::id::{
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
+use mainspring_model::state::{Digest, StateWrite};
 use mainspring_model::store::{
     AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
     CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring,
-    FactorStore, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord,
-    InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring,
-    NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime,
-    OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
-    Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord,
-    ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing,
-    SignalRecord, SignalStore, Standing, Store, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
+    FactorStore, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace, StateStore, Store, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
     WebhookRoute,
 };
 use serde_json::Value;
@@ -90,7 +85,7 @@ impl CrashingStore {
         if last && self.at == At::Before {
             self.crash().await;
         }
-        let ended = matches!(write.standing, Standing::Ended(_)).then_some(write.run);
+        let ended = matches!(write.standing, Standing::Ended(_) | Standing::EndedWith(..)).then_some(write.run);
         let done = self.inner.commit(write).await;
         if last {
             self.crash().await;
@@ -387,4 +382,20 @@ delegate!(SignalStore {
     fn put_signal(signal: &NewSignal) -> Result<Told, StoreError>;
     fn signals(org: OrgId, topic: &str, since: Millis, after: Option<SignalId>, limit: u32) -> Result<Vec<SignalRecord>, StoreError>;
     fn prune_signals(before: Millis, batch: u32) -> Result<u64, StoreError>;
+});
+
+delegate!(StateStore {
+    fn state(space: StateSpace, key: &str) -> Result<Option<StateRecord>, StoreError>;
+    fn list_state(space: StateSpace, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<StateRecord>, StoreError>;
+    fn list_state_sets(space: StateSpace) -> Result<Vec<StateSet>, StoreError>;
+    fn count_state(space: StateSpace, most: u64) -> Result<u64, StoreError>;
+    fn count_seen(space: StateSpace, set: &str, most: u64) -> Result<u64, StoreError>;
+    fn seen(space: StateSpace, set: &str, digests: &[Digest]) -> Result<Vec<Option<Millis>>, StoreError>;
+    fn apply_state(space: StateSpace, run: RunId, id: Uuid, write: &StateWrite) -> Result<StateDone, StoreError>;
+    fn put_state(space: StateSpace, record: &StateRecord) -> Result<Option<StateRecord>, StoreError>;
+    fn delete_state(space: StateSpace, key: &str) -> Result<Option<StateRecord>, StoreError>;
+    fn delete_state_set(space: StateSpace, set: &str) -> Result<u64, StoreError>;
+    fn cached(org: OrgId, id: &[u8; 32]) -> Result<Option<Value>, StoreError>;
+    fn put_cached(org: OrgId, id: &[u8; 32], result: &Value, expires_at: Millis) -> Result<(), StoreError>;
+    fn prune_state(batch: u32) -> Result<u64, StoreError>;
 });

@@ -65,6 +65,8 @@ pub fn value_of(path: &str, name: &str) -> Named {
     match (path, name) {
         (_, "user") => Named::User,
         (_, "invitation") => Named::Invitation,
+        (path, "key") if path.starts_with("/api/state/") => Named::Common("matrix_key"),
+        (path, "key") if path.starts_with("/api/state-sets/") => Named::Common("matrix_set"),
         (path, "name") if path.contains("/variables/") => Named::Variable,
         (path, "id") if path.starts_with("/api/organizations/") => Named::Organization,
         (path, "id") if path.starts_with("/api/plans/") || path.starts_with("/api/execution-plans/") => Named::Plan,
@@ -151,7 +153,7 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "read_notification" | "read_all_notifications" | "rotate_notification_secret" => json!({}),
         "post_event" => json!({"type": "matrix.called", "data": {"n": 1}}),
         "answer_approval" => json!({"approved": true}),
-        "put_variable" => json!({"value": "eu"}),
+        "put_variable" | "put_state" => json!({"value": "eu"}),
         "update_sharing" => json!({"visibility": "private"}),
         _ => return None,
     })

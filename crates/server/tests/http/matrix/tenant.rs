@@ -120,6 +120,11 @@ impl Tenant {
         self.does(world, Method::POST, "/api/provider-credentials/openai", json!({"credentials": {"api_key": "sk-tenant"}})).await;
         let home = format!("/api/organizations/{}", self.org);
         self.does(world, Method::PUT, &format!("{home}/variables/REGION"), json!({"value": "eu"})).await;
+        self.does(world, Method::PUT, "/api/state/matrix_key", json!({"value": self.slug})).await;
+        let seen = json!({"set": "matrix_set", "items": [self.slug], "scope": "organization"});
+        let seen = json!({"name": "Seeing", "steps": [{"id": "a", "action": "state.unseen", "params": seen}]});
+        let seen = self.does(world, Method::POST, "/api/plans", seen).await;
+        self.does(world, Method::POST, "/api/execute", json!({"plan_id": seen["plan"]["id"]})).await;
         let invited = self.does(world, Method::POST, &format!("{home}/invitations"), json!({"role": "viewer"})).await;
         let rule = json!({"name": "hook", "events": ["run.failed"], "channel": "webhook", "to": "http://127.0.0.1:1/"});
         let made = self.does(world, Method::POST, "/api/notification-rules", rule).await;
