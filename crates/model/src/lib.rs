@@ -14,6 +14,7 @@ pub mod event;
 pub mod expr;
 pub mod fault;
 pub mod flag;
+pub mod form;
 pub mod hidden;
 pub mod id;
 pub mod lockout;

@@ -77,7 +77,8 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         above.push(name.clone());
     }
     let output = doc.output.as_ref().and_then(|value| compiler.template(value, "/output", Site::Output, &[], problems));
-    let triggers = check_trigger::compile(&doc.triggers, &doc.name, &inputs, &mut compiler, problems);
+    let around = check_trigger::Around { name: &doc.name, inputs: &inputs, catalog, owner, mode };
+    let triggers = check_trigger::compile(&doc.triggers, &around, &mut compiler, problems);
     Plan {
         name: doc.name.clone(),
         vars,

@@ -43,7 +43,7 @@ pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, Throt
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, WebhookRoute};
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
-pub use schedules::{LISTENS, ScheduleRecord, ScheduleStore, listening_to};
+pub use schedules::{FailingTrigger, LISTENS, LOOKS, ScheduleRecord, ScheduleStore, TriggerStanding, TriggerState, listening_to};
 pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};

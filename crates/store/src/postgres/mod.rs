@@ -55,6 +55,7 @@ mod shares;
 mod signals;
 mod snapshot;
 mod sweep;
+mod trigger_states;
 mod trust;
 mod values;
 mod variables;

@@ -211,8 +211,11 @@ async fn delete(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fai
     if done.rows_affected() == 0 {
         return Err(plans::missing(id).into());
     }
-    for sql in ["delete from webhook_routes where org_id = $1 and plan_id = $2", "delete from schedules where org_id = $1 and plan_id = $2"]
-    {
+    for sql in [
+        "delete from webhook_routes where org_id = $1 and plan_id = $2",
+        "delete from schedules where org_id = $1 and plan_id = $2",
+        "delete from trigger_states where org_id = $1 and plan_id = $2",
+    ] {
         session.query(sql).bind(org.0).bind(id.0).execute(&mut **session).await?;
     }
     shares::forget(org, id, session).await?;

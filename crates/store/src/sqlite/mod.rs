@@ -43,6 +43,7 @@ mod secrets;
 mod sessions;
 mod shares;
 mod signals;
+mod trigger_states;
 mod values;
 mod variables;
 mod writer;

@@ -137,6 +137,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
          slot_due slot_schedule started_at! status! tag!",
         "schedules: expression id last_due misfire next_due org_id plan_id plan_name timezone trigger_id user_id",
         "signals: org_id received_at",
+        "trigger_states: failures org_id",
         "users: org_id",
         "variables: name org_id",
         "waits: org_id",

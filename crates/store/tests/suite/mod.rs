@@ -61,7 +61,7 @@ macro_rules! suite {
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot,
-                who_listens_is_due_until_it_looked;
+                who_listens_is_due_until_it_looked, what_a_trigger_remembers_moves_with_its_schedule;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;
             egress: rules;
             people: users, organizations, members;
