@@ -23,10 +23,19 @@ pub struct Field {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Widget {
     /// One line: the `type` of its input, and the attributes that bound it.
-    Line { kind: &'static str, attributes: Vec<(&'static str, String)> },
+    Line {
+        kind: &'static str,
+        attributes: Vec<(&'static str, String)>,
+    },
     /// Several lines.
-    Text { most: Option<u64> },
-    Number { whole: bool, least: Option<String>, most: Option<String> },
+    Text {
+        most: Option<u64>,
+    },
+    Number {
+        whole: bool,
+        least: Option<String>,
+        most: Option<String>,
+    },
     Checkbox,
     /// One of these values.
     Select(Vec<Value>),
@@ -62,7 +71,9 @@ fn widget(schema: &Value) -> Widget {
     let number = |name: &str| schema[name].as_number().map(ToString::to_string);
     match schema["type"].as_str() {
         Some("boolean") => Widget::Checkbox,
-        Some(kind @ ("integer" | "number")) => Widget::Number { whole: kind == "integer", least: number("minimum"), most: number("maximum") },
+        Some(kind @ ("integer" | "number")) => {
+            Widget::Number { whole: kind == "integer", least: number("minimum"), most: number("maximum") }
+        }
         Some("string") => text(schema),
         Some("array") => match (choices(&schema["items"]), schema["items"]["type"].as_str()) {
             (Some(choices), _) => Widget::Several(choices),

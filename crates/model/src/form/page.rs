@@ -50,7 +50,8 @@ impl FormPage<'_> {
             for (field, what) in self.wrong {
                 match field {
                     Some(name) => {
-                        let label = self.fields.iter().find(|field| field.name == *name).map_or(name.as_str(), |field| field.label.as_str());
+                        let label =
+                            self.fields.iter().find(|field| field.name == *name).map_or(name.as_str(), |field| field.label.as_str());
                         let _ = write!(page, "<li><a href=\"#f-{}\">{}</a>: {}</li>", escape(name), escape(label), escape(what));
                     }
                     None => {

@@ -15,8 +15,17 @@ fn typed(pairs: &[(&str, &str)]) -> Typed {
 fn page(spec: &InputSpec, typed: &Typed, wrong: &[(Option<String>, String)]) -> String {
     let fields = fields(spec);
     let buttons = [Button { sends: None, label: "Send <it>", unchecked: false }];
-    FormPage { title: "A \"title\" & more", text: "Two\nlines", fields: &fields, typed, wrong, hidden: &[("token", "t\"x".to_owned())], buttons: &buttons, trap: Some("website") }
-        .html()
+    FormPage {
+        title: "A \"title\" & more",
+        text: "Two\nlines",
+        fields: &fields,
+        typed,
+        wrong,
+        hidden: &[("token", "t\"x".to_owned())],
+        buttons: &buttons,
+        trap: Some("website"),
+    }
+    .html()
 }
 
 #[test]
@@ -58,8 +67,18 @@ fn what_was_typed_becomes_values_of_the_declared_types() {
         "empty": {"type": "string"},
     }));
     let sent = typed(&[
-        ("name", " Ada \r\n"), ("count", "7"), ("price", "1.5"), ("sure", "true"), ("size", "3"), ("tags", "a\r\n\r\n b "), ("days", "mon"),
-        ("days", "tue"), ("at", "2026-01-31T09:30"), ("more", "{\"a\": 1}"), ("empty", "  "), ("unknown", "x"),
+        ("name", " Ada \r\n"),
+        ("count", "7"),
+        ("price", "1.5"),
+        ("sure", "true"),
+        ("size", "3"),
+        ("tags", "a\r\n\r\n b "),
+        ("days", "mon"),
+        ("days", "tue"),
+        ("at", "2026-01-31T09:30"),
+        ("more", "{\"a\": 1}"),
+        ("empty", "  "),
+        ("unknown", "x"),
     ]);
     let values = Value::Object(read(&fields(&spec), &sent));
     let expected = json!({"name": "Ada", "count": 7, "price": 1.5, "sure": true, "size": 3, "tags": ["a", "b"], "days": ["mon", "tue"],
@@ -82,17 +101,30 @@ fn a_page_keeps_what_was_typed_and_names_what_is_wrong() {
     let fresh = page(&spec, &Typed::defaults(&fields(&spec)), &[]);
     assert!(fresh.contains("<label for=\"f-name\">Name</label><input type=\"text\" id=\"f-name\" name=\"name\" aria-describedby=\"h-name\" required value=\"\">"), "{fresh}");
     assert!(fresh.contains("As on the &lt;invoice&gt;") && fresh.contains("<option value=\"m\" selected>m</option>"), "{fresh}");
-    assert!(fresh.contains("Size (optional)") && fresh.contains("I am sure") && fresh.contains("name=\"website\" tabindex=\"-1\""), "{fresh}");
+    assert!(
+        fresh.contains("Size (optional)") && fresh.contains("I am sure") && fresh.contains("name=\"website\" tabindex=\"-1\""),
+        "{fresh}"
+    );
     assert!(!fresh.contains("role=\"alert\""));
     let again = page(&spec, &typed(&[("name", "<x>"), ("sure", "true")]), &[(Some("name".to_owned()), "is \"bad\"".to_owned())]);
-    assert!(again.contains("value=\"&lt;x&gt;\"") && again.contains("aria-invalid=\"true\"") && again.contains(" checked>I am sure"), "{again}");
+    assert!(
+        again.contains("value=\"&lt;x&gt;\"") && again.contains("aria-invalid=\"true\"") && again.contains(" checked>I am sure"),
+        "{again}"
+    );
     assert!(again.contains("<a href=\"#f-name\">Name</a>: is &quot;bad&quot;") && again.contains("id=\"e-name\""), "{again}");
 }
 
 /// Whatever stands in a plan or was typed, the page has no element or attribute of it.
 #[test]
 fn hostile_texts_stay_text() {
-    for text in ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onfocus='alert(1)", "</textarea><script>x</script>", "</style><b>", "\0\u{202E}"] {
+    for text in [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onfocus='alert(1)",
+        "</textarea><script>x</script>",
+        "</style><b>",
+        "\0\u{202E}",
+    ] {
         let mut inputs = serde_json::Map::new();
         inputs.insert(text.to_owned(), json!({"type": "string", "title": text, "description": text, "default": text}));
         inputs.insert("long".to_owned(), json!({"type": "string", "maxLength": 900, "default": text}));

@@ -145,7 +145,10 @@ fn triggers_that_poll() {
     assert_eq!((poll.rule.as_str(), poll.per, poll.first), ("every 5m", PollPer::Batch, PollFirst::All));
     assert!(poll.items.is_some());
     let TriggerKind::Poll(poll) = &checked.plan.triggers[1].kind else { panic!("{:?}", checked.plan.triggers[1]) };
-    assert_eq!((poll.rule.as_str(), poll.timezone.as_deref(), poll.per, poll.first), ("0 9 * * *", Some("Europe/Berlin"), PollPer::Item, PollFirst::Skip));
+    assert_eq!(
+        (poll.rule.as_str(), poll.timezone.as_deref(), poll.per, poll.first),
+        ("0 9 * * *", Some("Europe/Berlin"), PollPer::Item, PollFirst::Skip)
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The example plans of `plans/`: each is loaded, run against local servers, and looked at from both ends.
 
 mod basket_totals;
+mod contact_form;
 mod daily_digest;
 mod failure_desk;
 mod fallback;
@@ -9,6 +10,7 @@ mod folder;
 mod github_webhook;
 mod hello;
 mod local_services;
+mod new_releases;
 mod newsletter;
 mod order;
 mod orders_data;
@@ -23,8 +25,9 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 17] = [
+const TESTED: [&str; 19] = [
     basket_totals::PLAN,
+    contact_form::PLAN,
     daily_digest::PLAN,
     failure_desk::PLAN,
     fallback::PLAN,
@@ -32,6 +35,7 @@ const TESTED: [&str; 17] = [
     github_webhook::PLAN,
     hello::PLAN,
     local_services::PLAN,
+    new_releases::PLAN,
     newsletter::PLAN,
     order::PLAN,
     orders_report::PLAN,

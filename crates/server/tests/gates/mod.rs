@@ -18,6 +18,7 @@ mod oracle;
 mod peers;
 mod plans;
 mod poison;
+mod polls;
 pub mod process;
 mod promptness;
 mod r1;
