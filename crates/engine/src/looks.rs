@@ -70,12 +70,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Resolves when no trigger looks for what is new here.
-    pub async fn looks_end(&self) {
-        // Closed is never: nobody closes it.
-        drop(self.0.looks.acquire_many(u32::try_from(LOOKS_AT_ONCE).unwrap_or(1)).await);
-    }
-
     async fn look_and_settle(self, record: ScheduleRecord, until: Millis, _place: OwnedSemaphorePermit) {
         let claim = Claim(tokio::sync::Mutex::new(until));
         let looked = tokio::select! {

@@ -6,9 +6,6 @@ use serde_json::{Map, Number, Value};
 
 use super::field::{Field, Widget};
 
-/// The longest that one field takes, in bytes.
-pub const LONGEST: usize = 100_000;
-
 /// What was typed: by field, so that it can be shown again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Typed(pub HashMap<String, Vec<String>>);

@@ -70,11 +70,11 @@ fn bad_triggers() {
         ),
         (
             &with("type: webhok, path: a"),
-            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, form, poll, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
         ),
         (
             &with("path: a"),
-            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, event, plan_failed, plan_finished or manual",
+            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, form, poll, event, plan_failed, plan_finished or manual",
         ),
         (
             &with("type: webhook, path: a, inputs: {amout: 1}"),
@@ -164,7 +164,7 @@ fn bad_polls_and_forms() {
         ("type: poll, action: test.nothing, every: 5m, dedupe_key: item", "UNKNOWN_ACTION", "/triggers/0/action"),
         ("type: poll, action: logic.call, every: 5m, dedupe_key: item", "INVALID_VALUE", "/triggers/0/action"),
         ("type: poll, action: test.read, every: 5m, dedupe_key: steps.a.output", "UNKNOWN_STEP", "/triggers/0/dedupe_key"),
-        ("type: poll, action: test.read, every: 5m, dedupe_key: item, items: inputs.x", "UNRESOLVED_REFERENCE", "/triggers/0/items"),
+        ("type: poll, action: test.read, every: 5m, dedupe_key: item, items: inputs.x", "UNKNOWN_NAME", "/triggers/0/items"),
         ("type: poll, action: test.read, every: 5m, dedupe_key: item, first: never", "INVALID_VALUE", "/triggers/0/first"),
         ("type: form", "MISSING_FIELD", "/triggers/0"),
         ("type: form, path: 'a b'", "INVALID_VALUE", "/triggers/0/path"),
