@@ -21,6 +21,7 @@ use crate::driver::{Progress, Signal};
 use crate::keys::VaultKeys;
 use crate::listeners::EndListeners;
 use crate::live::Watchers;
+use crate::looks::LOOKS_AT_ONCE;
 use crate::marks::CrashMarks;
 use crate::meter::Told;
 use crate::plans::{LoadedPlan, PlanCache};
@@ -163,6 +164,8 @@ pub struct Inner {
     pub(crate) end_listeners: EndListeners,
     /// Told when a trigger that listens became due here.
     pub(crate) heard: tokio::sync::Notify,
+    /// Places for triggers that look for what is new.
+    pub(crate) looks: Arc<tokio::sync::Semaphore>,
 }
 
 /// The engine. Cheap to clone.
@@ -203,6 +206,7 @@ impl Engine {
             schedule_pulse: Pulse::default(),
             end_listeners: EndListeners::default(),
             heard: tokio::sync::Notify::new(),
+            looks: Arc::new(tokio::sync::Semaphore::new(LOOKS_AT_ONCE)),
         }))
     }
 

@@ -35,6 +35,18 @@ impl Engine {
     /// # Errors
     /// A fault of our own making; the step's faults are in the result.
     pub async fn rehearse(&self, owner: Owner, plan: Arc<Plan>, inputs: Value, earlier: Vec<Value>) -> Result<StepResult, Fault> {
+        self.call_alone(owner, plan, inputs, json!({"type": "manual"}), earlier).await
+    }
+
+    /// As [`Engine::rehearse`], for a step that a trigger calls: `trigger` is in its scope.
+    pub(crate) async fn call_alone(
+        &self,
+        owner: Owner,
+        plan: Arc<Plan>,
+        inputs: Value,
+        trigger: Value,
+        earlier: Vec<Value>,
+    ) -> Result<StepResult, Fault> {
         let inner = &self.0;
         inner.credentials.ensure_key(owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
         let now = inner.clock.now();
@@ -47,7 +59,7 @@ impl Engine {
             plan_version: 0,
             plan_name: plan.name.clone(),
             inputs,
-            trigger: json!({"type": "manual"}),
+            trigger,
             org: variables,
             created_at: now,
             environment: inner.settings.environment.clone(),

@@ -8,7 +8,7 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::{Cron, Due, Misfire};
 use mainspring_model::duration;
 use mainspring_model::run::Slot;
-use mainspring_model::store::{LISTENS, ScheduleRecord, StoreError};
+use mainspring_model::store::{LISTENS, LOOKS, ScheduleRecord, StoreError};
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Start, StartError};
@@ -24,23 +24,22 @@ const AT_ONCE: usize = 64;
 const CATCH_UP: usize = 100;
 
 /// When a schedule is due: a cron rule, or every so often.
-enum Rule {
+pub(crate) enum Rule {
     Cron(Box<Cron>),
     Every(Millis),
 }
 
 impl Rule {
-    fn of(record: &ScheduleRecord) -> Result<Rule, String> {
-        if let Some(every) = record.expression.strip_prefix("every ") {
+    pub(crate) fn of(record: &ScheduleRecord) -> Result<Rule, String> {
+        let expression = record.expression.strip_prefix(LOOKS).unwrap_or(&record.expression);
+        if let Some(every) = expression.strip_prefix("every ") {
             let every = duration::parse_text(every)?;
             return Ok(Rule::Every(Millis::try_from(every.as_millis()).unwrap_or(Millis::MAX).max(1)));
         }
-        Cron::parse(&record.expression, record.timezone.as_deref())
-            .map(|cron| Rule::Cron(Box::new(cron)))
-            .map_err(|problem| problem.to_string())
+        Cron::parse(expression, record.timezone.as_deref()).map(|cron| Rule::Cron(Box::new(cron))).map_err(|problem| problem.to_string())
     }
 
-    fn next_after(&self, at: Millis) -> Option<Millis> {
+    pub(crate) fn next_after(&self, at: Millis) -> Option<Millis> {
         match self {
             Rule::Cron(cron) => cron.next_after(at),
             Rule::Every(every) => at.checked_add(*every),
@@ -66,11 +65,16 @@ impl Rule {
 }
 
 impl Engine {
-    /// The first slot of a new schedule after `now`.
+    /// The first slot of a new schedule after `now`; at once for one that looks every so often.
     pub fn first_slot(expression: &str, timezone: Option<&str>, now: Millis) -> Option<Millis> {
         if expression.starts_with(LISTENS) {
             return None;
         }
+        let rule = expression.strip_prefix(LOOKS);
+        if rule.is_some_and(|rule| rule.starts_with("every ")) {
+            return Some(now);
+        }
+        let expression = rule.unwrap_or(expression);
         if let Some(every) = expression.strip_prefix("every ") {
             let every = duration::parse_text(every).ok()?;
             return now.checked_add(Millis::try_from(every.as_millis()).ok()?);
@@ -131,6 +135,9 @@ impl Engine {
         let Some(next_due) = record.next_due else { return Ok(()) };
         if let Some(topic) = topic_of(record) {
             return self.hear(record, topic, next_due).await;
+        }
+        if record.expression.starts_with(LOOKS) {
+            return self.look(record, next_due, now).await;
         }
         let rule = match Rule::of(record) {
             Ok(rule) => rule,

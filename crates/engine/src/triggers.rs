@@ -24,7 +24,7 @@ pub enum Refused {
 /// # Errors
 /// A fault of the trigger's expressions, or inputs that do not fit.
 pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<Value>, Refused> {
-    let scope = TriggerScope { trigger: seen, now };
+    let scope = TriggerScope { trigger: seen, now, more: &[] };
     if let Some(condition) = &trigger.condition
         && !condition.truthy(&scope, &mut Fuel::default())?
     {
@@ -49,16 +49,16 @@ pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Resu
 /// A fault of the expression.
 pub fn known_by(trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<String>, Fault> {
     let Some(template) = &trigger.dedupe else { return Ok(None) };
-    Ok(match template.eval(&TriggerScope { trigger: seen, now }, &mut Fuel::default())? {
+    Ok(match template.eval(&TriggerScope { trigger: seen, now, more: &[] }, &mut Fuel::default())? {
         Value::Null => None,
         Value::String(text) => Some(text).filter(|text| !text.is_empty()),
         other => Some(other.to_string()),
     })
 }
 
-/// The plan's inputs taken by name from the body, or the event's data; a plan without inputs takes anything.
+/// The plan's inputs taken by name from the body, the event's data, or the item; a plan without inputs takes anything.
 fn by_name(plan: &Plan, seen: &Value) -> Value {
-    let body = seen.get("body").or_else(|| seen.get("event")?.get("data")).and_then(Value::as_object);
+    let body = seen.get("body").or_else(|| seen.get("event")?.get("data")).or_else(|| seen.get("item")).and_then(Value::as_object);
     let Some(properties) = plan.inputs.schema.as_ref().and_then(|schema| schema.get("properties")).and_then(Value::as_object) else {
         return Value::Object(Map::new());
     };
@@ -68,9 +68,11 @@ fn by_name(plan: &Plan, seen: &Value) -> Value {
     )
 }
 
-struct TriggerScope<'a> {
-    trigger: &'a Value,
-    now: Millis,
+/// What a trigger's own fields see: `trigger`, `org`, and what a kind of trigger adds.
+pub(crate) struct TriggerScope<'a> {
+    pub(crate) trigger: &'a Value,
+    pub(crate) now: Millis,
+    pub(crate) more: &'a [(&'static str, Value)],
 }
 
 impl Scope for TriggerScope<'_> {
@@ -79,11 +81,12 @@ impl Scope for TriggerScope<'_> {
             "trigger" => Some(Cow::Borrowed(self.trigger)),
             // The organization's variables; none are kept yet.
             "org" => Some(Cow::Owned(Value::Object(Map::new()))),
-            _ => None,
+            _ => self.more.iter().find(|(other, _)| *other == name).map(|(_, value)| Cow::Borrowed(value)),
         }
     }
     fn root_names(&self) -> Vec<String> {
-        vec!["trigger".to_owned(), "org".to_owned()]
+        let more = self.more.iter().map(|(name, _)| (*name).to_owned());
+        ["trigger".to_owned(), "org".to_owned()].into_iter().chain(more).collect()
     }
     fn step(&self, _: &StepKey, _: StepField) -> Option<Cow<'_, Value>> {
         None

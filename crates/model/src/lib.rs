@@ -15,6 +15,7 @@ pub mod expr;
 pub mod fault;
 pub mod flag;
 pub mod flow;
+pub mod form;
 pub mod hidden;
 pub mod id;
 pub mod lockout;

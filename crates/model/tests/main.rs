@@ -5,5 +5,6 @@
 mod cron;
 mod cron_gate;
 mod expr;
+mod form;
 mod fuzz;
 mod plan;

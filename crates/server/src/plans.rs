@@ -5,9 +5,11 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::Misfire;
 use mainspring_model::duration;
 use mainspring_model::id::{Owner, PlanId, ScheduleId};
-use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook};
+use mainspring_model::plan::trigger::{PollFirst, Respond, TriggerKind, Webhook};
 use mainspring_model::plan::{self, Checked};
-use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, SaveAs, Saving, ScheduleRecord, StoreError, WebhookRoute, listening_to};
+use mainspring_model::store::{
+    LOOKS, NewPlan, PlanRecord, PlanSource, SaveAs, Saving, ScheduleRecord, StoreError, WebhookRoute, listening_to,
+};
 use mainspring_model::wait::{ENDS, event_topic};
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,6 +47,20 @@ pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource,
             TriggerKind::Interval { every } => {
                 schedules.push(schedule(&trigger.id, format!("every {}", duration::format(*every)), None, Misfire::default()));
             }
+            TriggerKind::Poll(poll) => {
+                let found = schedule(&trigger.id, format!("{LOOKS}{}", poll.rule), poll.timezone.clone(), Misfire::default());
+                // What is there now is not new: it is looked at now, whenever the first time is.
+                let next_due = if poll.first == PollFirst::Skip { Some(now) } else { found.next_due };
+                schedules.push(ScheduleRecord { next_due, ..found });
+            }
+            TriggerKind::Form(form) => webhooks.push(WebhookRoute {
+                plan: id,
+                org: owner.org,
+                path: form_route(&form.path),
+                method: FORM.to_owned(),
+                trigger: trigger.id.clone(),
+                exclusive: true,
+            }),
             TriggerKind::Event { event_type } => schedules.push(listener(&trigger.id, &event_topic(event_type))),
             TriggerKind::PlanEnd(_) => schedules.push(listener(&trigger.id, ENDS)),
             TriggerKind::Webhook(webhook) => webhooks.extend(routes(webhook, &trigger.id, id, owner)),
@@ -71,6 +87,14 @@ fn routes<'a>(webhook: &'a Webhook, trigger: &'a str, plan: PlanId, owner: Owner
         trigger: trigger.to_owned(),
         exclusive: webhook.respond != Respond::Immediately,
     })
+}
+
+/// What stands for a method in the route of a form.
+pub const FORM: &str = "FORM";
+
+/// Where a form stands among the routes: no path of a webhook has a colon.
+pub fn form_route(path: &str) -> String {
+    format!("form:{path}")
 }
 
 /// Stores a new plan; its webhooks answer when this returns.
@@ -210,7 +234,10 @@ pub async fn delete(app: &App, owner: Owner, id: PlanId) -> Result<(), StoreErro
 
 /// Whether a document has a trigger of this type; a hint that spares a reload, so a wrong `true` costs nothing.
 fn has_webhooks(document: &Value) -> bool {
-    document.get("triggers").and_then(Value::as_array).is_some_and(|triggers| triggers.iter().any(|trigger| trigger["type"] == "webhook"))
+    document
+        .get("triggers")
+        .and_then(Value::as_array)
+        .is_some_and(|triggers| triggers.iter().any(|trigger| trigger["type"] == "webhook" || trigger["type"] == "form"))
 }
 
 async fn reroute(app: &App) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use mainspring_engine::LoadedPlan;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::Owner;
-use mainspring_model::plan::trigger::{Trigger, TriggerKind, Webhook};
+use mainspring_model::plan::trigger::{Form, Trigger, TriggerKind, Webhook};
 use mainspring_model::store::{PlanStore, StoreError, WebhookRoute};
 use tokio::sync::OnceCell;
 
@@ -33,7 +33,7 @@ pub struct Bound {
 pub struct Hook {
     pub owner: Owner,
     pub plan: LoadedPlan,
-    /// Place in the plan's triggers; checked to be a webhook.
+    /// Place in the plan's triggers; checked to be a webhook or a form.
     place: usize,
 }
 
@@ -48,6 +48,13 @@ impl Hook {
             _ => None,
         }
     }
+
+    pub fn form(&self) -> Option<&Form> {
+        match &self.trigger().kind {
+            TriggerKind::Form(form) => Some(form),
+            _ => None,
+        }
+    }
 }
 
 impl Bound {
@@ -59,7 +66,9 @@ impl Bound {
         let load = async {
             let Some(record) = app.store.get_plan(self.route.org, self.route.plan).await? else { return Ok(None) };
             let plan = app.engine.plan(&record.owner, record.id, record.version).await?;
-            let is_it = |trigger: &Trigger| trigger.id == self.route.trigger && matches!(trigger.kind, TriggerKind::Webhook(_));
+            let is_it = |trigger: &Trigger| {
+                trigger.id == self.route.trigger && matches!(trigger.kind, TriggerKind::Webhook(_) | TriggerKind::Form(_))
+            };
             let place = plan.plan.triggers.iter().position(is_it);
             Ok(place.map(|place| Arc::new(Hook { owner: record.owner, plan, place })))
         };

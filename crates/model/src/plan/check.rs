@@ -79,7 +79,8 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         above.push(name.clone());
     }
     let output = doc.output.as_ref().and_then(|value| compiler.template(value, "/output", Site::Output, &[], problems));
-    let triggers = check_trigger::compile(&doc.triggers, &doc.name, &inputs, &mut compiler, problems);
+    let around = check_trigger::Around { name: &doc.name, inputs: &inputs, catalog, owner, mode };
+    let triggers = check_trigger::compile(&doc.triggers, &around, &mut compiler, problems);
     let reads_previous = compiler.reads_previous;
     let tests = check_test::compile(&doc.tests, &layout, problems);
     let concurrency = doc.concurrency.as_ref().map(|doc| Concurrency {

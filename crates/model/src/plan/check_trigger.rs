@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::check::Mode;
+use super::check_poll;
 use super::code;
 use super::compile::Compiler;
 use super::document::{TriggerDoc, TriggerKindDoc};
@@ -15,21 +17,31 @@ use super::policy;
 use super::problems::Problems;
 use super::signature;
 use super::surroundings::Site;
-use super::trigger::{PlanEnd, Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
+use super::trigger::{Form, FormAuth, PlanEnd, Respond, Trigger, TriggerKind, Webhook, WebhookAuth};
 use crate::Problem;
+use crate::catalog::Catalog;
 use crate::cron::{Cron, CronField};
+use crate::id::Owner;
 use crate::value::pointer_join;
 use crate::wait::check_event_type;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// The shortest interval: below it a run would begin before the one before has its answer.
-const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_PATH: usize = 200;
+
+/// The plan that triggers stand in.
+pub(crate) struct Around<'d> {
+    pub name: &'d str,
+    pub inputs: &'d InputSpec,
+    pub catalog: &'d dyn Catalog,
+    pub owner: &'d Owner,
+    pub mode: Mode,
+}
 
 pub(crate) fn compile(
     docs: &[TriggerDoc],
-    name: &str,
-    inputs: &InputSpec,
+    around: &Around<'_>,
     compiler: &mut Compiler<'_, '_>,
     problems: &mut Problems<'_>,
 ) -> Vec<Trigger> {
@@ -39,7 +51,7 @@ pub(crate) fn compile(
         .enumerate()
         .map(|(place, doc)| {
             let pointer = format!("/triggers/{place}");
-            let trigger = trigger(doc, place, &pointer, name, inputs, compiler, problems);
+            let trigger = trigger(doc, place, &pointer, around, compiler, problems);
             if !ids.insert(trigger.id.clone()) {
                 let at = if doc.id.is_some() { format!("{pointer}/id") } else { pointer };
                 problems.push(Problem::new(code::DUPLICATE_ID, at, format!("the id \"{}\" is taken by another trigger", trigger.id)));
@@ -55,14 +67,13 @@ fn trigger(
     doc: &TriggerDoc,
     place: usize,
     pointer: &str,
-    name: &str,
-    inputs: &InputSpec,
+    around: &Around<'_>,
     compiler: &mut Compiler<'_, '_>,
     problems: &mut Problems<'_>,
 ) -> Trigger {
     let condition = doc.condition.as_ref().and_then(|value| compiler.expr(value, &format!("{pointer}/if"), Site::Trigger, &[], problems));
     let key = doc.key.as_ref().and_then(|value| compiler.template(value, &format!("{pointer}/key"), Site::Trigger, &[], problems));
-    let declared = inputs.names();
+    let (inputs, declared) = (around.inputs, around.inputs.names());
     let given = doc.inputs.as_ref().map(|given| {
         let each = given.iter().filter_map(|(name, value)| {
             let at = pointer_join(&format!("{pointer}/inputs"), name);
@@ -84,7 +95,7 @@ fn trigger(
     };
     Trigger {
         id: doc.id.clone().unwrap_or_else(|| format!("trigger_{}", place + 1)),
-        kind: kind(doc, pointer, name, problems),
+        kind: kind(doc, pointer, around, compiler, problems),
         condition,
         inputs: given,
         key,
@@ -93,7 +104,8 @@ fn trigger(
     }
 }
 
-fn kind(doc: &TriggerDoc, pointer: &str, name: &str, problems: &mut Problems<'_>) -> TriggerKind {
+fn kind(doc: &TriggerDoc, pointer: &str, around: &Around<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> TriggerKind {
+    let name = around.name;
     match &doc.kind {
         TriggerKindDoc::Manual => TriggerKind::Manual,
         TriggerKindDoc::Cron { cron, .. } if cron.is_empty() => TriggerKind::Manual,
@@ -126,6 +138,30 @@ fn kind(doc: &TriggerDoc, pointer: &str, name: &str, problems: &mut Problems<'_>
         }
         TriggerKindDoc::PlanFailed { plan } => plan_end(plan.as_deref(), true, name, pointer, problems),
         TriggerKindDoc::PlanFinished { plan } => plan_end(plan.as_deref(), false, name, pointer, problems),
+        TriggerKindDoc::Poll { .. } => check_poll::compile(doc, pointer, around, compiler, problems),
+        TriggerKindDoc::Form { path, auth, title, description, submit, message } => {
+            let auth = auth.unwrap_or_default();
+            if auth != FormAuth::None && doc.credential.is_none() {
+                let message = "\"auth\" needs a \"credential\" to compare the caller's with";
+                problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
+            }
+            for (field, text, most) in
+                [("title", title, 200), ("description", description, 4_000), ("submit", submit, 100), ("message", message, 4_000)]
+            {
+                if text.as_ref().is_some_and(|text| text.chars().count() > most) {
+                    let message = format!("\"{field}\" has more than {most} characters");
+                    problems.push(Problem::new(code::INVALID_VALUE, format!("{pointer}/{field}"), message));
+                }
+            }
+            TriggerKind::Form(Form {
+                path: own_path("form", path, &format!("{pointer}/path"), problems),
+                auth,
+                title: title.clone(),
+                description: description.clone(),
+                submit: submit.clone(),
+                message: message.clone(),
+            })
+        }
         TriggerKindDoc::Webhook { path, methods, auth, signature, respond, dedupe: _ } => {
             let auth = auth.unwrap_or_default();
             if auth != WebhookAuth::None && doc.credential.is_none() {
@@ -137,7 +173,7 @@ fn kind(doc: &TriggerDoc, pointer: &str, name: &str, problems: &mut Problems<'_>
                 problems.push(Problem::new(code::MISSING_FIELD, pointer, message).expected("credential"));
             }
             TriggerKind::Webhook(Webhook {
-                path: webhook_path(path, &format!("{pointer}/path"), problems),
+                path: own_path("webhook", path, &format!("{pointer}/path"), problems),
                 methods: webhook_methods(methods.as_deref(), &format!("{pointer}/methods"), problems),
                 auth,
                 signature: signature.as_ref().and_then(|value| signature::read(value, &format!("{pointer}/signature"), problems)),
@@ -157,7 +193,7 @@ fn plan_end(plan: Option<&str>, failed_only: bool, own: &str, pointer: &str, pro
 }
 
 /// The path without slashes around it.
-fn webhook_path(path: &str, pointer: &str, problems: &mut Problems<'_>) -> String {
+fn own_path(what: &str, path: &str, pointer: &str, problems: &mut Problems<'_>) -> String {
     let trimmed = path.trim_matches('/');
     let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '~' | '/');
     let reason = match trimmed {
@@ -172,7 +208,7 @@ fn webhook_path(path: &str, pointer: &str, problems: &mut Problems<'_>) -> Strin
             .map(|character| format!("has the character \"{}\"", character.escape_debug())),
     };
     if let Some(reason) = reason {
-        let message = format!("the webhook's path {reason}");
+        let message = format!("the {what}'s path {reason}");
         problems.push(
             Problem::new(code::INVALID_VALUE, pointer, message)
                 .expected("letters, digits, - _ . ~ in parts joined by /, such as orders/new"),
@@ -204,6 +240,13 @@ fn webhook_methods(methods: Option<&[String]>, pointer: &str, problems: &mut Pro
 /// A webhook that answers with the run's result has its path and method to itself.
 fn own_paths(triggers: &[Trigger], problems: &mut Problems<'_>) {
     for (place, trigger) in triggers.iter().enumerate() {
+        if let TriggerKind::Form(form) = &trigger.kind {
+            let same = |other: &&Trigger| matches!(&other.kind, TriggerKind::Form(other) if other.path == form.path);
+            if let Some(other) = triggers[..place].iter().find(same).filter(|_| !form.path.is_empty()) {
+                let message = format!("the form \"{}\" has this path", other.id);
+                problems.push(Problem::new(code::CONFLICTING_FIELDS, format!("/triggers/{place}/path"), message));
+            }
+        }
         let TriggerKind::Webhook(webhook) = &trigger.kind else { continue };
         let shared = triggers[..place].iter().find(|other| match &other.kind {
             TriggerKind::Webhook(other) => {

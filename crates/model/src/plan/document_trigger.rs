@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::document_value::{Duration, Expression, Template};
 use super::signature::SignatureSchema;
-use super::trigger::{Respond, WebhookAuth};
+use super::trigger::{FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
 use crate::cron::Misfire;
 
 /// What starts a run. Starting by hand always works.
@@ -76,6 +76,59 @@ pub enum TriggerKindDoc {
         #[serde(skip_serializing_if = "Option::is_none")]
         plan: Option<String>,
     },
+    /// By what an action gives that was not there before.
+    Poll {
+        /// `provider.action`.
+        action: String,
+        /// Its params; they see `trigger` (`last_at`: when it was last asked and answered) and `org`.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        #[schemars(with = "std::collections::BTreeMap<String, Template>")]
+        params: Map<String, Value>,
+        /// Again after each interval; this or `cron`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Duration>")]
+        every: Option<Value>,
+        /// At these times; this or `every`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cron: Option<String>,
+        /// IANA name, for `cron`; `UTC` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timezone: Option<String>,
+        /// The list, from `output`; the output itself unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Expression>")]
+        items: Option<Value>,
+        /// What an item is known by, from `item`: each starts one run.
+        #[schemars(with = "Expression")]
+        dedupe_key: Value,
+        /// A run for each new item, or one for all new ones; `item` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<PerName>")]
+        per: Option<PollPer>,
+        /// Whether what is there at the first time starts runs; `skip` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<FirstName>")]
+        first: Option<PollFirst>,
+    },
+    /// By a page at `/api/forms/<path>`, made from the plan's inputs.
+    Form {
+        path: String,
+        /// Who may see and send it; `none` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<FormAuthName>")]
+        auth: Option<FormAuth>,
+        /// The plan's name unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// What stands on the button.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        submit: Option<String>,
+        /// What is said when it was sent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
     /// By a call to `/api/webhook/<path>`.
     Webhook {
         path: String,
@@ -130,4 +183,31 @@ enum RespondName {
     Immediately,
     LastStep,
     Step,
+}
+
+/// How many items one run gets.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum PerName {
+    Item,
+    Batch,
+}
+
+/// What the first answer means.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FirstName {
+    Skip,
+    All,
+}
+
+/// Who may see and send a form.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FormAuthName {
+    None,
+    Basic,
 }

@@ -80,7 +80,8 @@ pub(crate) enum Noun {
     Repeat,
     Retry,
     Delay,
-    Cache, Concurrency,
+    Cache,
+    Concurrency,
 }
 
 impl Noun {
@@ -215,12 +216,7 @@ pub(crate) struct Foreign {
 }
 
 /// Triggers of a later version.
-pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[
-    ("poll", "starting by polling a service"),
-    ("email", "starting by mail"),
-    ("folder", "starting by a file in a folder"),
-    ("form", "starting by a form"),
-];
+pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[("email", "starting by mail"), ("folder", "starting by a file in a folder")];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
 pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[];

@@ -26,6 +26,12 @@ pub(crate) fn normalise(doc: &mut PlanDoc, catalog: &dyn Catalog, owner: &Owner)
         let names = of(&["trigger", "org"]);
         let dedupe = match &mut trigger.kind {
             TriggerKindDoc::Webhook { dedupe, .. } => dedupe,
+            TriggerKindDoc::Poll { params, items, dedupe_key, .. } => {
+                fields(params, &names);
+                template(dedupe_key, &with(&names, ["item", "index", "output"]));
+                items.iter_mut().for_each(|value| template(value, &with(&names, ["output"])));
+                &mut None
+            }
             _ => &mut None,
         };
         let own = [&mut trigger.condition, &mut trigger.key, dedupe];

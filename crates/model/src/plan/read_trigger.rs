@@ -8,14 +8,18 @@ use super::fields::{Fields, one_of, unknown_word};
 use super::names::{self, Noun};
 use super::problems::Problems;
 use super::read_step::{credential_problem, identifier, is_plain_name};
-use super::trigger::{Respond, WebhookAuth};
+use super::trigger::{FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
 use crate::Problem;
 use crate::cron::Misfire;
 
-const TYPES: [&str; 7] = ["cron", "interval", "webhook", "event", "plan_failed", "plan_finished", "manual"];
+const TYPES: [&str; 9] = ["cron", "interval", "webhook", "form", "poll", "event", "plan_failed", "plan_finished", "manual"];
 const MISFIRE: [(&str, Misfire); 3] = [("fire_once", Misfire::FireOnce), ("skip", Misfire::Skip), ("fire_all", Misfire::FireAll)];
 const AUTH: [(&str, WebhookAuth); 3] = [("none", WebhookAuth::None), ("basic", WebhookAuth::Basic), ("header", WebhookAuth::Header)];
 const RESPOND: [(&str, Respond); 3] = [("immediately", Respond::Immediately), ("last_step", Respond::LastStep), ("step", Respond::Step)];
+
+const PER: [(&str, PollPer); 2] = [("item", PollPer::Item), ("batch", PollPer::Batch)];
+const FIRST: [(&str, PollFirst); 2] = [("skip", PollFirst::Skip), ("all", PollFirst::All)];
+const FORM_AUTH: [(&str, FormAuth); 2] = [("none", FormAuth::None), ("basic", FormAuth::Basic)];
 
 pub(crate) fn triggers(plan: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<TriggerDoc> {
     let Some(items) = plan.list("triggers", problems) else { return Vec::new() };
@@ -65,6 +69,8 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
             (TriggerKindDoc::Interval { every: every.unwrap_or_default() }, &["every"])
         }
         "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "signature", "respond", "dedupe"]),
+        "poll" => (poll(fields, problems), POLL),
+        "form" => (form(fields, problems), &["path", "auth", "title", "description", "submit", "message"]),
         "event" => {
             needed(fields, "event_type", "the type of the events that start it, such as invoice.paid", problems);
             let event_type = fields.text("event_type", problems).unwrap_or_default();
@@ -84,6 +90,43 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
             return None;
         }
     })
+}
+
+const POLL: &[&str] = &["action", "params", "every", "cron", "timezone", "items", "dedupe_key", "per", "first"];
+
+fn poll(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
+    needed(fields, "action", "what is asked again and again, such as http.request", problems);
+    if fields.get("every").is_none() && fields.get("cron").is_none() {
+        needed(fields, "every", "how long from one time to the next, or \"cron\", the times", problems);
+    }
+    if fields.get("every").is_some() && fields.get("cron").is_some() {
+        let message = "\"every\" and \"cron\" both say when; write one of them";
+        problems.push_key(Problem::new(code::CONFLICTING_FIELDS, fields.at("cron"), message));
+    }
+    needed(fields, "dedupe_key", "what an item is known by, such as item.id", problems);
+    TriggerKindDoc::Poll {
+        action: fields.text("action", problems).unwrap_or_default(),
+        params: fields.object("params", problems).cloned().unwrap_or_default(),
+        every: fields.filled("every", problems).cloned(),
+        cron: fields.text("cron", problems),
+        timezone: fields.text("timezone", problems),
+        items: fields.filled("items", problems).cloned(),
+        dedupe_key: fields.filled("dedupe_key", problems).cloned().unwrap_or_default(),
+        per: fields.word("per", &PER, problems),
+        first: fields.word("first", &FIRST, problems),
+    }
+}
+
+fn form(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
+    needed(fields, "path", "the part of the address after /api/forms/", problems);
+    TriggerKindDoc::Form {
+        path: fields.text("path", problems).unwrap_or_default(),
+        auth: fields.word("auth", &FORM_AUTH, problems),
+        title: fields.text("title", problems),
+        description: fields.text("description", problems),
+        submit: fields.text("submit", problems),
+        message: fields.text("message", problems),
+    }
 }
 
 fn cron(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {

@@ -1,9 +1,11 @@
 //! A plan's triggers in checked form.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::compiled::Plan;
 use super::signature::Signature;
 use crate::cron::{Cron, Misfire};
 use crate::expr::{Expr, Template};
@@ -41,6 +43,70 @@ pub enum TriggerKind {
     },
     /// By the end of another plan's run.
     PlanEnd(PlanEnd),
+    /// By what an action gives that was not there before.
+    Poll(Box<Poll>),
+    /// By somebody who fills in a page made from the plan's inputs.
+    Form(Form),
+}
+
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// One step, the call; its params see `trigger` (`id`, `type`, `last_at`) and `org`.
+    pub call: Arc<Plan>,
+    /// A cron expression, or `every <duration>`.
+    pub rule: String,
+    pub timezone: Option<String>,
+    /// A list, from `output`; the output itself without it.
+    pub items: Option<Expr>,
+    /// What an item is known by, from `item` and `index`.
+    pub dedupe_key: Expr,
+    pub per: PollPer,
+    pub first: PollFirst,
+}
+
+/// How many items one run gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PollPer {
+    #[default]
+    Item,
+    /// All that are new.
+    Batch,
+}
+
+/// What the first answer means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PollFirst {
+    /// Everything in it was there before.
+    #[default]
+    Skip,
+    /// Everything in it is new.
+    All,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Behind `/api/forms/`.
+    pub path: String,
+    pub auth: FormAuth,
+    /// The plan's name unless written.
+    pub title: Option<String>,
+    pub description: Option<String>,
+    /// What stands on the button.
+    pub submit: Option<String>,
+    /// What is said when it was sent.
+    pub message: Option<String>,
+}
+
+/// Who may see and send a form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FormAuth {
+    #[default]
+    None,
+    /// Who has the credential's `username` and `password`.
+    Basic,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -72,6 +72,7 @@ pub const TABLES: &[Table] = &[
     table!("webhook_routes": plan_id Id, position Whole, path Text, method Text, trigger_id Text, exclusive Flag),
     table!("schedules": id Id, plan_id Id, user_id Id, trigger_id Text, expression Text, timezone Text, misfire Json,
         next_due Moment, last_due Moment),
+    table!("trigger_states": plan_id Id, trigger_id Text, seen Json, failures Whole, failing_since Moment, error Json, worked_at Moment),
     table!("integrations": id Id, user_id Id, name Text, definition Json, created_at Moment, updated_at Moment),
     table!("egress_rules": host Text, note Text, user_id Id, created_at Moment),
     table!("data_keys": version Whole, kek_id Text, wrapped Bytes),

@@ -49,7 +49,7 @@ pub use plans::{
     VersionRecord, WebhookRoute,
 };
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
-pub use schedules::{LISTENS, ScheduleRecord, ScheduleStore, listening_to};
+pub use schedules::{FailingTrigger, LISTENS, LOOKS, ScheduleRecord, ScheduleStore, TriggerStanding, TriggerState, listening_to};
 pub use sealed::{SealedRow, SealedStore, SealedTable};
 pub use secrets::{CredentialChange, CredentialRecord, DataKeyRecord, NewCredential, SecretStore};
 pub use sessions::{OneTime, RefreshToken, Refreshed, SessionRecord, SessionStore};

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::StoreError;
 use crate::clock::Millis;
@@ -11,6 +12,9 @@ use crate::run::RunStatus;
 
 /// What the rule of a trigger begins with that is due when a signal of the topic behind it came, and not at a time.
 pub const LISTENS: &str = "on ";
+
+/// What the rule of a trigger begins with that looks for what is new, at the times of the rule behind it.
+pub const LOOKS: &str = "poll ";
 
 /// The rule of a trigger that listens to a topic.
 pub fn listening_to(topic: &str) -> String {
@@ -26,7 +30,8 @@ pub struct ScheduleRecord {
     pub owner: Owner,
     /// The trigger's id in the plan.
     pub trigger: String,
-    /// A cron expression, `every <duration>`, or `on <topic>`: due since a signal of it came that was not looked at.
+    /// A cron expression, `every <duration>`, `on <topic>` (due since a signal of it came that was not looked at), or `poll ` before one of
+    /// the first two: looks for what is new then.
     pub expression: String,
     pub timezone: Option<String>,
     pub misfire: Misfire,
@@ -35,6 +40,37 @@ pub struct ScheduleRecord {
     /// The last slot that was filled or skipped; of one that listens, up to which moment signals were looked at.
     pub last_due: Option<Millis>,
     pub last_status: Option<RunStatus>,
+}
+
+/// What a trigger that looks for what is new remembers between its looks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TriggerState {
+    /// What it has seen, in a form of its kind; null before its first look that worked.
+    pub seen: Value,
+    pub standing: TriggerStanding,
+}
+
+/// How its looks went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TriggerStanding {
+    /// Looks in a row that failed, up to now.
+    pub failures: u32,
+    pub failing_since: Option<Millis>,
+    /// The last failure as `{code, message}`, until a look works.
+    pub error: Option<Value>,
+    /// When the last look began that worked.
+    pub worked_at: Option<Millis>,
+}
+
+/// A trigger whose last looks failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailingTrigger {
+    pub schedule: ScheduleId,
+    pub plan: PlanId,
+    pub plan_name: String,
+    pub owner: Owner,
+    pub trigger: String,
+    pub standing: TriggerStanding,
 }
 
 #[async_trait]
@@ -60,6 +96,26 @@ pub trait ScheduleStore: Send + Sync {
 
     /// Whether any trigger of the organization listens to the topic.
     async fn listens(&self, org: OrgId, topic: &str) -> Result<bool, StoreError>;
+
+    /// What a trigger remembers; `None` before its first look.
+    async fn trigger_state(&self, org: OrgId, plan: PlanId, trigger: &str) -> Result<Option<TriggerState>, StoreError>;
+
+    /// Ends a look: moves the schedule on and keeps what its trigger is to remember, in one transaction. Neither, and `false`, when
+    /// `next_due` no longer is `seen`: somebody else looks meanwhile.
+    async fn settle_trigger(
+        &self,
+        id: ScheduleId,
+        seen: Millis,
+        last_due: Option<Millis>,
+        next_due: Option<Millis>,
+        state: &TriggerState,
+    ) -> Result<bool, StoreError>;
+
+    /// How the looks of the organization's triggers went, by plan and trigger.
+    async fn trigger_standings(&self, org: OrgId) -> Result<Vec<(PlanId, String, TriggerStanding)>, StoreError>;
+
+    /// Triggers of all organizations whose last `least` looks or more failed.
+    async fn failing_triggers(&self, least: u32, limit: u32) -> Result<Vec<FailingTrigger>, StoreError>;
 
     /// The organization's schedules but those that listen, by next slot.
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError>;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mainspring_model::cron::Misfire;
 use mainspring_model::plan::signature::{HmacAlgorithm, HmacEncoding, HmacForm, Service, Signature};
-use mainspring_model::plan::trigger::{PlanEnd, Respond, TriggerKind, Webhook, WebhookAuth};
+use mainspring_model::plan::trigger::{PlanEnd, PollFirst, PollPer, Respond, TriggerKind, Webhook, WebhookAuth};
 
 use super::{all, good};
 
@@ -70,11 +70,11 @@ fn bad_triggers() {
         ),
         (
             &with("type: webhok, path: a"),
-            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, form, poll, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
         ),
         (
             &with("path: a"),
-            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, event, plan_failed, plan_finished or manual",
+            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, form, poll, event, plan_failed, plan_finished or manual",
         ),
         (
             &with("type: webhook, path: a, inputs: {amout: 1}"),
@@ -133,6 +133,47 @@ fn triggers_that_listen() {
     let end = |plan: Option<&str>, failed_only| PlanEnd { plan: plan.map(str::to_owned), failed_only };
     assert!(matches!(&plan.triggers[1].kind, TriggerKind::PlanEnd(wanted) if *wanted == end(None, true)));
     assert!(matches!(&plan.triggers[2].kind, TriggerKind::PlanEnd(wanted) if *wanted == end(Some("B"), false)));
+}
+
+#[test]
+fn triggers_that_poll() {
+    let checked = good(
+        "name: A\ninputs: {id: {type: integer}}\ntriggers:\n  - {id: feed, type: poll, action: test.read, params: {}, every: 5m, items: output.list, dedupe_key: '{{item.id}}', per: batch, first: all}\n  - {type: poll, action: test.read, cron: '0 9 * * *', timezone: Europe/Berlin, dedupe_key: item}\nsteps: []\n",
+    );
+    assert_eq!(checked.document["triggers"][0]["dedupe_key"], "${item.id}");
+    let TriggerKind::Poll(poll) = &checked.plan.triggers[0].kind else { panic!("{:?}", checked.plan.triggers[0]) };
+    assert_eq!((poll.rule.as_str(), poll.per, poll.first), ("every 5m", PollPer::Batch, PollFirst::All));
+    assert!(poll.items.is_some());
+    let TriggerKind::Poll(poll) = &checked.plan.triggers[1].kind else { panic!("{:?}", checked.plan.triggers[1]) };
+    assert_eq!(
+        (poll.rule.as_str(), poll.timezone.as_deref(), poll.per, poll.first),
+        ("0 9 * * *", Some("Europe/Berlin"), PollPer::Item, PollFirst::Skip)
+    );
+}
+
+#[test]
+fn bad_polls_and_forms() {
+    for (trigger, code, pointer) in [
+        ("type: poll, every: 5m, dedupe_key: item.id", "MISSING_FIELD", "/triggers/0"),
+        ("type: poll, action: test.read, dedupe_key: item.id", "MISSING_FIELD", "/triggers/0"),
+        ("type: poll, action: test.read, every: 5m", "MISSING_FIELD", "/triggers/0"),
+        ("type: poll, action: test.read, every: 5m, cron: '@daily', dedupe_key: item", "CONFLICTING_FIELDS", "/triggers/0/cron"),
+        ("type: poll, action: test.read, every: 5m, timezone: UTC, dedupe_key: item", "CONFLICTING_FIELDS", "/triggers/0/timezone"),
+        ("type: poll, action: test.read, every: 1ms, dedupe_key: item", "INVALID_DURATION", "/triggers/0/every"),
+        ("type: poll, action: test.read, cron: '61 * * * *', dedupe_key: item", "CRON_FIELD", "/triggers/0/cron"),
+        ("type: poll, action: test.nothing, every: 5m, dedupe_key: item", "UNKNOWN_ACTION", "/triggers/0/action"),
+        ("type: poll, action: logic.call, every: 5m, dedupe_key: item", "INVALID_VALUE", "/triggers/0/action"),
+        ("type: poll, action: test.read, every: 5m, dedupe_key: steps.a.output", "UNKNOWN_STEP", "/triggers/0/dedupe_key"),
+        ("type: poll, action: test.read, every: 5m, dedupe_key: item, items: inputs.x", "UNKNOWN_NAME", "/triggers/0/items"),
+        ("type: poll, action: test.read, every: 5m, dedupe_key: item, first: never", "INVALID_VALUE", "/triggers/0/first"),
+        ("type: form", "MISSING_FIELD", "/triggers/0"),
+        ("type: form, path: 'a b'", "INVALID_VALUE", "/triggers/0/path"),
+        ("type: form, path: a, auth: basic", "MISSING_FIELD", "/triggers/0"),
+    ] {
+        let problems = super::loaded(&with(trigger)).unwrap_err();
+        let found: Vec<(&str, &str)> = problems.iter().map(|problem| (problem.code.as_str(), problem.pointer.as_str())).collect();
+        assert!(found.contains(&(code, pointer)), "{trigger}: {found:?} has no {code} at {pointer}");
+    }
 }
 
 #[test]

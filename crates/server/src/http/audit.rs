@@ -106,7 +106,7 @@ tokio::task_local! {
 }
 
 /// Operations that write nothing although their method could: a check, a look, and calls of others' webhooks, whose runs tell of themselves.
-const WRITE_NOTHING: &[&str] = &["validate_plan", "look_at_invitation", "call_webhook"];
+const WRITE_NOTHING: &[&str] = &["validate_plan", "look_at_invitation", "call_webhook", "send_form"];
 /// Each makes a run, which is durable and says who started it, or keeps an event: the entry may follow within a second, and costs no write of its own.
 const FOLLOW: &[&str] = &["execute_plan", "execute_execution_plan", "post_event"];
 

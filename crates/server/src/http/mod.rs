@@ -24,6 +24,7 @@ mod execute;
 mod execution;
 mod failures;
 mod feature_flags;
+mod forms;
 mod health;
 mod history;
 mod hosts;
@@ -186,6 +187,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(data::export_data))
         .routes(routes!(privacy::get_hidden_fields, privacy::set_hidden_fields))
         .routes(routes!(webhook::call_webhook))
+        .routes(routes!(forms::get_form, forms::send_form))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
         .routes(routes!(organizations::get_organization, organizations::update_organization, organization_end::delete_organization))
         .routes(routes!(organization_end::restore_organization))

@@ -51,6 +51,8 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("get_plan_schema", Public),
     // Asks for what the trigger's `auth` says.
     ("call_webhook", Public),
+    ("get_form", Public),
+    ("send_form", Public),
     ("register_account", Public),
     ("verify_email", Public),
     ("log_in", Public),

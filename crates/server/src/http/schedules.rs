@@ -3,7 +3,7 @@
 //! They know one schedule per plan. Setting it therefore replaces the plan's cron and interval triggers by one (which keeps the
 //! first one's id, `if` and `inputs`), and removing it removes them all. Each is a new version of the document.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,7 +12,7 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::{Cron, CronField};
 use mainspring_model::id::PlanId;
 use mainspring_model::plan;
-use mainspring_model::store::PlanRecord;
+use mainspring_model::store::{LOOKS, PlanRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -172,6 +172,15 @@ pub struct Job {
     last_status: Option<&'static str>,
     plan_id: Id,
     trigger_id: String,
+    /// Of a trigger that looks for what is new: how often in a row it could not, and when it last could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worked_at: Option<Time>,
+    /// Why it could not the last time, as `{code, message}`; `next_run` is the next attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    last_error: Option<Value>,
 }
 
 /// All schedules, by their next run
@@ -180,12 +189,16 @@ pub async fn list_jobs(State(api): Shared, caller: Caller) -> Refusable<Reply> {
     let reach = Reach::of(&api, &caller).await?;
     let mut schedules = api.store.list_schedules(caller.owner.org).await?;
     schedules.retain(|schedule| reach.sees(schedule.plan));
+    let standings = api.store.trigger_standings(caller.owner.org).await?;
+    let mut standings: HashMap<_, _> = standings.into_iter().map(|(plan, trigger, standing)| ((plan, trigger), standing)).collect();
     let mut seen = HashSet::new();
     let mut jobs = Vec::with_capacity(schedules.len());
     for schedule in schedules {
         let first = seen.insert(schedule.plan);
         let zone = schedule.timezone.as_deref().unwrap_or("UTC");
-        let every = schedule.expression.starts_with("every ");
+        let every = schedule.expression.strip_prefix(LOOKS).unwrap_or(&schedule.expression).starts_with("every ");
+        let looks = schedule.expression.starts_with(LOOKS);
+        let standing = standings.remove(&(schedule.plan, schedule.trigger.clone())).filter(|_| looks);
         jobs.push(Job {
             id: if first { job_id(schedule.plan) } else { format!("{}/{}", job_id(schedule.plan), schedule.trigger) },
             name: format!("Execute Plan: {}", schedule.plan_name),
@@ -195,6 +208,9 @@ pub async fn list_jobs(State(api): Shared, caller: Caller) -> Refusable<Reply> {
             last_status: schedule.last_status.map(|status| status.as_str()),
             plan_id: schedule.plan.into(),
             trigger_id: schedule.trigger,
+            failures: looks.then(|| standing.as_ref().map_or(0, |standing| standing.failures)),
+            worked_at: standing.as_ref().and_then(|standing| standing.worked_at.map(Time)),
+            last_error: standing.and_then(|standing| standing.error),
         });
     }
     Ok(Reply::ok(&JobList { total: jobs.len(), jobs }))

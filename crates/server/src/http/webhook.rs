@@ -62,6 +62,8 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
     let routes = api
         .webhooks
         .at(&path)
+        // What has a colon is a form.
+        .filter(|_| !path.contains(':'))
         .ok_or_else(|| Problem::not_found(format_args!("the webhook \"{}\"", path.chars().take(200).collect::<String>())))?;
     let bound: Vec<&Bound> = routes.iter().filter(|bound| bound.route.method == parts.method.as_str()).collect();
     if bound.is_empty() {

@@ -74,7 +74,7 @@ pub(super) async fn credential(api: &Api, hook: &Hook) -> Refusable<Option<Crede
     Ok(None)
 }
 
-fn knows(auth: WebhookAuth, headers: &HeaderMap, credential: &Credential) -> bool {
+pub(super) fn knows(auth: WebhookAuth, headers: &HeaderMap, credential: &Credential) -> bool {
     match auth {
         WebhookAuth::None => true,
         WebhookAuth::Basic => {

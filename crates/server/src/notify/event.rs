@@ -12,7 +12,7 @@ pub enum Kind {
     /// A run ended in an error, took too long, killed its process too often, or waits for somebody to decide.
     #[serde(rename = "run.failed")]
     RunFailed,
-    /// So many runs of a schedule in a row ended badly.
+    /// So many runs of a schedule in a row ended badly, or so often in a row a trigger could not look for what is new.
     #[serde(rename = "schedule.failing")]
     ScheduleFailing,
     /// A schedule is due for five minutes, and nothing has started.

@@ -10,7 +10,7 @@ use mainspring_engine::SealError;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::{RunHeader, RunStatus, RunSummary, Slot};
-use mainspring_model::store::{EndedBadly, Expiring, NotificationRuleRecord, ScheduleRecord, StoreError};
+use mainspring_model::store::{EndedBadly, Expiring, FailingTrigger, NotificationRuleRecord, ScheduleRecord, StoreError};
 use serde_json::json;
 
 use super::{Event, Kind, Rule, rule, tell};
@@ -87,6 +87,9 @@ async fn look(app: &App, seen: &mut Seen) -> Result<(), SealError> {
     if now - seen.slowly_at >= SLOWLY {
         for schedule in app.store.due_schedules(now - LATE, PAGE).await? {
             late(app, &schedule, &mut rules).await?;
+        }
+        for failing in app.store.failing_triggers(1, PAGE).await? {
+            looks_badly(app, &failing, now, &mut rules).await?;
         }
         for expiring in app.store.expiring_credentials(now, now + 7 * DAY).await? {
             expires(app, &expiring, now, &mut rules).await?;
@@ -199,6 +202,39 @@ async fn late(app: &App, schedule: &ScheduleRecord, rules: &mut Rules) -> Result
         }
     }
     Ok(())
+}
+
+/// A trigger that cannot look for what is new: its runs do not fail, they never come.
+async fn looks_badly(app: &App, failing: &FailingTrigger, now: Millis, rules: &mut Rules) -> Result<(), SealError> {
+    let FailingTrigger { schedule, plan, plan_name, owner, trigger, standing } = failing;
+    let since = standing.failing_since.unwrap_or(now);
+    for (record, rule) in of(app, owner.org, rules).await? {
+        if standing.failures >= rule.failures && rule.wants(Kind::ScheduleFailing) && rule.concerns(&record.owner, owner, Some(*plan)) {
+            let why = standing.error.as_ref().map(|error| format!(" {}: {}", text_of(error, "code"), text_of(error, "message")));
+            let event = Event {
+                kind: Kind::ScheduleFailing,
+                at: now,
+                subject: schedule.0,
+                title: format!("The trigger \"{trigger}\" of \"{plan_name}\" has stopped"),
+                text: format!(
+                    "The trigger \"{trigger}\" of \"{plan_name}\" could not look for what is new {} times in a row, since {}.{}",
+                    standing.failures,
+                    Time(since).text(),
+                    why.unwrap_or_default()
+                ),
+                data: json!({
+                    "schedule_id": schedule, "plan_id": plan, "plan_name": plan_name, "trigger_id": trigger, "failures": standing.failures,
+                    "failing_since": Time(since), "error": standing.error,
+                }),
+            };
+            tell(app, record, rule, &format!("looks/{schedule}/{since}"), &event).await?;
+        }
+    }
+    Ok(())
+}
+
+fn text_of<'e>(error: &'e serde_json::Value, name: &str) -> &'e str {
+    error[name].as_str().unwrap_or_default()
 }
 
 async fn expires(app: &App, expiring: &Expiring, now: Millis, rules: &mut Rules) -> Result<(), SealError> {

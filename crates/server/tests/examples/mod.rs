@@ -1,6 +1,7 @@
 //! The example plans of `plans/`: each is loaded, run against local servers, and looked at from both ends.
 
 mod basket_totals;
+mod contact_form;
 mod daily_digest;
 mod daily_limit;
 mod failure_desk;
@@ -13,6 +14,7 @@ mod hello;
 mod invoice_numbers;
 mod local_services;
 mod new_articles;
+mod new_releases;
 mod newsletter;
 mod offline;
 mod order;
@@ -32,8 +34,9 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 34] = [
+const TESTED: [&str; 36] = [
     basket_totals::PLAN,
+    contact_form::PLAN,
     daily_digest::PLAN,
     daily_limit::PLAN,
     failure_desk::PLAN,
@@ -48,6 +51,7 @@ const TESTED: [&str; 34] = [
     invoice_numbers::PLAN,
     local_services::PLAN,
     new_articles::PLAN,
+    new_releases::PLAN,
     newsletter::PLAN,
     offline::CONTACTS,
     offline::LOG,

@@ -19,6 +19,7 @@ mod oracle;
 mod peers;
 mod plans;
 mod poison;
+mod polls;
 pub mod process;
 mod promptness;
 mod r1;

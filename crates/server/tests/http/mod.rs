@@ -12,6 +12,7 @@ mod egress;
 mod events;
 mod execute;
 mod flow;
+mod forms;
 mod idempotency;
 mod integrations;
 mod isolation;

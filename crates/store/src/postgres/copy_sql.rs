@@ -35,6 +35,7 @@ pub(super) fn select(table: &Table) -> String {
         ),
         "webhook_routes" => ("", "t.plan_id, t.position"),
         "schedules" => ("", "t.plan_id, t.id"),
+        "trigger_states" => ("", "t.plan_id, t.trigger_id collate \"C\""),
         "data_keys" => ("", "t.version"),
         "feature_flags" => ("", "t.name collate \"C\""),
         "idempotency" => (" and t.status is not null", "t.idempotency_key collate \"C\""),
@@ -133,7 +134,7 @@ fn array(kind: Kind) -> &'static str {
 /// Every organization there is, as the queue's role sees them.
 pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals union select org_id from runs \
      union select org_id from plans union select org_id from plan_versions union select org_id from webhook_routes \
-     union select org_id from schedules union select org_id from integrations union select org_id from data_keys \
+     union select org_id from schedules union select org_id from trigger_states union select org_id from integrations union select org_id from data_keys \
      union select org_id from credentials union select org_id from api_keys union select org_id from idempotency \
      union select org_id from organizations union select org_id from members union select org_id from users \
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
@@ -146,6 +147,7 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("plans", "select count(org_id) from plans"),
     ("runs", "select count(org_id) from runs"),
     ("schedules", "select count(org_id) from schedules"),
+    ("trigger_states", "select count(org_id) from trigger_states"),
     ("integrations", "select count(org_id) from integrations"),
     ("credentials", "select count(org_id) from credentials"),
     ("api_keys", "select count(org_id) from api_keys"),

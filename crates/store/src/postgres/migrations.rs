@@ -36,6 +36,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0015_listeners", text: include_str!("../../migrations/postgres/0015_listeners.sql") },
     Migration { name: "0016_flow", text: include_str!("../../migrations/postgres/0016_flow.sql") },
     Migration { name: "0017_versions", text: include_str!("../../migrations/postgres/0017_versions.sql") },
+    Migration { name: "0019_triggers", text: include_str!("../../migrations/postgres/0019_triggers.sql") },
     Migration { name: "0020_state", text: include_str!("../../migrations/postgres/0020_state.sql") },
 ];
 
@@ -84,6 +85,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "state_values",
     "step_results",
     "store_state",
+    "trigger_states",
     "users",
     "variables",
     "waits",

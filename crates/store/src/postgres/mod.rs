@@ -58,6 +58,7 @@ mod snapshot;
 mod state;
 mod state_write;
 mod sweep;
+mod trigger_states;
 mod trust;
 mod values;
 mod variables;

@@ -259,6 +259,7 @@ async fn delete(org: OrgId, id: PlanId, session: &mut Session) -> Result<(), Fai
         "delete from schedules where org_id = $1 and plan_id = $2",
         "delete from state_values where org_id = $1 and plan_id = $2",
         "delete from state_seen where org_id = $1 and plan_id = $2",
+        "delete from trigger_states where org_id = $1 and plan_id = $2",
     ] {
         session.query(sql).bind(org.0).bind(id.0).execute(&mut **session).await?;
     }

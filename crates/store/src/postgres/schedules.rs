@@ -3,15 +3,18 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, Owner, PlanId, ScheduleId, UserId};
-use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError, listening_to};
+use mainspring_model::store::{
+    FailingTrigger, NewPlan, ScheduleRecord, ScheduleStore, StoreError, TriggerStanding, TriggerState, listening_to,
+};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::values::{Stamp, kept};
-use super::{PostgresStore, at_or_none, enter_org_of, json, runs, text, text_or_none};
+use super::{PostgresStore, at_or_none, enter_org_of, json, runs, text, text_or_none, trigger_states};
 use crate::shared::json::text_of;
+use crate::shared::plans::goes_on;
 
 #[async_trait]
 impl ScheduleStore for PostgresStore {
@@ -100,6 +103,29 @@ impl ScheduleStore for PostgresStore {
             Ok(row.is_some())
         };
         self.within(found).await
+    }
+
+    async fn trigger_state(&self, org: OrgId, plan: PlanId, trigger: &str) -> Result<Option<TriggerState>, StoreError> {
+        trigger_states::get(self, org, plan, trigger).await
+    }
+
+    async fn settle_trigger(
+        &self,
+        id: ScheduleId,
+        seen: Millis,
+        last_due: Option<Millis>,
+        next_due: Option<Millis>,
+        state: &TriggerState,
+    ) -> Result<bool, StoreError> {
+        trigger_states::settle(self, id, seen, (last_due, next_due), state).await
+    }
+
+    async fn trigger_standings(&self, org: OrgId) -> Result<Vec<(PlanId, String, TriggerStanding)>, StoreError> {
+        trigger_states::of_org(self, org).await
+    }
+
+    async fn failing_triggers(&self, least: u32, limit: u32) -> Result<Vec<FailingTrigger>, StoreError> {
+        trigger_states::failing(self, least, limit).await
     }
 
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
@@ -196,7 +222,7 @@ pub(super) async fn replace(plan: PlanId, new: &NewPlan, session: &mut Session) 
             None => insert(plan, schedule, new, session).await?,
         }
     }
-    Ok(())
+    trigger_states::forget_others(plan, new.owner.org, session).await
 }
 
 /// The same row, with its slots: whoever is about to fill one waits for this transaction and goes on, and would find nothing if the
@@ -204,7 +230,7 @@ pub(super) async fn replace(plan: PlanId, new: &NewPlan, session: &mut Session) 
 async fn keep(old: &ScheduleRecord, schedule: &ScheduleRecord, new: &NewPlan, session: &mut Session) -> Result<(), Fail> {
     session
         .query(
-            "update schedules set user_id = $3, plan_name = $4, misfire = $5::text::json, next_due = coalesce(next_due, $6) \
+            "update schedules set user_id = $3, plan_name = $4, misfire = $5::text::json, next_due = $6 \
              where org_id = $1 and id = $2",
         )
         .bind(new.owner.org.0)
@@ -212,7 +238,7 @@ async fn keep(old: &ScheduleRecord, schedule: &ScheduleRecord, new: &NewPlan, se
         .bind(new.owner.user.0)
         .bind(kept(&new.name))
         .bind(text_of(&schedule.misfire)?)
-        .bind(schedule.next_due.map(Stamp))
+        .bind(goes_on(old, schedule).map(Stamp))
         .execute(&mut **session)
         .await?;
     Ok(())

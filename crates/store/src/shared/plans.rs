@@ -2,7 +2,7 @@
 
 use mainspring_model::clock::Millis;
 use mainspring_model::id::PlanId;
-use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, PlanSummary, SaveAs, StoreError};
+use mainspring_model::store::{LOOKS, NewPlan, PlanRecord, PlanSource, PlanSummary, SaveAs, ScheduleRecord, StoreError};
 
 use super::json::damaged;
 
@@ -120,6 +120,14 @@ pub(crate) fn source_of(text: &str) -> Result<PlanSource, StoreError> {
 /// A unique index refused a plan: only names of files are unique.
 pub(crate) fn name_taken(plan: &NewPlan) -> StoreError {
     StoreError::Conflict(format!("there is a plan file named \"{}\" already", plan.name))
+}
+
+/// When a schedule is due that a saved plan has as before: as it was, but one that looks for what is new looks at once with what was saved.
+pub(crate) fn goes_on(old: &ScheduleRecord, new: &ScheduleRecord) -> Option<Millis> {
+    if new.expression.starts_with(LOOKS) {
+        return old.next_due.into_iter().chain(new.next_due).min();
+    }
+    old.next_due.or(new.next_due)
 }
 
 pub(crate) fn missing(id: PlanId) -> StoreError {

@@ -243,6 +243,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("plans", "select count(*) from plans"),
         ("runs", "select count(*) from runs"),
         ("schedules", "select count(*) from schedules"),
+        ("trigger_states", "select count(*) from trigger_states"),
         ("integrations", "select count(*) from integrations"),
         ("credentials", "select count(*) from credentials"),
         ("api_keys", "select count(*) from api_keys"),

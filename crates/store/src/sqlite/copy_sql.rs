@@ -46,6 +46,10 @@ pub(super) fn select(table: &str) -> &'static str {
             "select org_id, id, plan_id, user_id, trigger_id, expression, timezone, misfire, next_due, last_due from schedules \
              where org_id = ?1 order by no"
         }
+        "trigger_states" => {
+            "select org_id, plan_id, trigger_id, seen, failures, failing_since, error, worked_at from trigger_states where org_id = ?1 \
+             order by plan_id, trigger_id"
+        }
         "integrations" => {
             "select org_id, id, user_id, name, definition, created_at, updated_at from integrations where org_id = ?1 order by no"
         }
@@ -206,6 +210,10 @@ pub(super) fn insert(table: &str) -> &'static str {
              sealed, reason, created_at, ended_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         }
         "signals" => "insert into signals (org_id, id, topic, sole, data, received_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        "trigger_states" => {
+            "insert into trigger_states (org_id, plan_id, trigger_id, seen, failures, failing_since, error, worked_at) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        }
         "waits" => {
             "insert into waits (org_id, run_id, path, topic, key_pointer, key_value, detail, created_at) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
@@ -235,7 +243,7 @@ pub(super) const NUMBER_PLAN: &str = "insert into plan_numbers (plan_id) values 
 
 /// Every organization there is.
 pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals union select org_id from plans \
-     union select org_id from webhook_routes union select org_id from schedules union select org_id from integrations \
+     union select org_id from webhook_routes union select org_id from schedules union select org_id from trigger_states union select org_id from integrations \
      union select org_id from data_keys union select org_id from credentials union select org_id from api_keys \
      union select org_id from idempotency union select org_id from organizations union select org_id from members \
      union select org_id from feature_flags union select org_id from notification_rules \

@@ -46,6 +46,7 @@ mod shares;
 mod signals;
 mod state;
 mod state_write;
+mod trigger_states;
 mod values;
 mod variables;
 mod versions;

@@ -181,7 +181,11 @@ async fn delete(org: OrgId, id: PlanId, now: Millis, connection: &mut SqliteConn
     if done.rows_affected() == 0 {
         return Err(plans::missing(id).into());
     }
-    for sql in ["delete from webhook_routes where plan_id = ?1", "delete from schedules where plan_id = ?1"] {
+    for sql in [
+        "delete from webhook_routes where plan_id = ?1",
+        "delete from schedules where plan_id = ?1",
+        "delete from trigger_states where plan_id = ?1",
+    ] {
         sqlx::query(sql).bind(bytes(id.0)).execute(&mut *connection).await?;
     }
     for sql in ["delete from state_values where org_id = ?1 and plan_id = ?2", "delete from state_seen where org_id = ?1 and plan_id = ?2"]

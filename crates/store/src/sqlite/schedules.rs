@@ -3,12 +3,15 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{OrgId, Owner, PlanId, ScheduleId, UserId};
-use mainspring_model::store::{NewPlan, ScheduleRecord, ScheduleStore, StoreError, listening_to};
+use mainspring_model::store::{
+    FailingTrigger, NewPlan, ScheduleRecord, ScheduleStore, StoreError, TriggerStanding, TriggerState, listening_to,
+};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
-use super::{SqliteStore, bytes, json, runs, text_of, uuid};
+use super::{SqliteStore, bytes, json, runs, text_of, trigger_states, uuid};
+use crate::shared::plans::goes_on;
 
 #[async_trait]
 impl ScheduleStore for SqliteStore {
@@ -71,6 +74,29 @@ impl ScheduleStore for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn trigger_state(&self, org: OrgId, plan: PlanId, trigger: &str) -> Result<Option<TriggerState>, StoreError> {
+        trigger_states::get(self, org, plan, trigger).await
+    }
+
+    async fn settle_trigger(
+        &self,
+        id: ScheduleId,
+        seen: Millis,
+        last_due: Option<Millis>,
+        next_due: Option<Millis>,
+        state: &TriggerState,
+    ) -> Result<bool, StoreError> {
+        trigger_states::settle(self, id, seen, (last_due, next_due), state).await
+    }
+
+    async fn trigger_standings(&self, org: OrgId) -> Result<Vec<(PlanId, String, TriggerStanding)>, StoreError> {
+        trigger_states::of_org(self, org).await
+    }
+
+    async fn failing_triggers(&self, least: u32, limit: u32) -> Result<Vec<FailingTrigger>, StoreError> {
+        trigger_states::failing(self, least, limit).await
     }
 
     async fn list_schedules(&self, org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError> {
@@ -158,10 +184,10 @@ pub(super) async fn replace(plan: PlanId, new: &NewPlan, connection: &mut Sqlite
         .bind(schedule.expression.as_str())
         .bind(schedule.timezone.as_deref())
         .bind(text_of(&schedule.misfire)?)
-        .bind(old.and_then(|old| old.next_due).or(schedule.next_due))
+        .bind(old.map_or(schedule.next_due, |old| goes_on(old, schedule)))
         .bind(old.map_or(schedule.last_due, |old| old.last_due))
         .execute(&mut *connection)
         .await?;
     }
-    Ok(())
+    trigger_states::forget_others(plan, connection).await
 }

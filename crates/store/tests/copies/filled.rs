@@ -16,7 +16,9 @@ use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor, Standing, StateSpace, Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
+    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor,
+    Standing, StateSpace, Throttle, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord,
+    WebhookRoute,
 };
 use serde_json::json;
 
@@ -240,6 +242,12 @@ async fn plans(n: u128, who: Owner, world: &World) {
     };
     plan.schedules[1].timezone = Some("Europe/Berlin".to_owned());
     world.store.create_plan(plan_id(n + 1), plan.clone()).await.unwrap();
+    let of_file = world.store.list_schedules(who.org).await.unwrap();
+    let nightly = of_file.iter().find(|schedule| schedule.next_due.is_some()).unwrap();
+    let standing = TriggerStanding { failures: 2, failing_since: Some(1), error: Some(json!({"code": HOSTILE})), worked_at: None };
+    let state = TriggerState { seen: json!({"keys": [HOSTILE]}), standing };
+    let due = nightly.next_due;
+    assert!(world.store.settle_trigger(nightly.id, due.unwrap(), None, due, &state).await.unwrap());
     plan.document = json!({ "name": "changed", "text": "\0 and \u{10FFFF}", "deep": [[[[{}]]]] });
     world.store.update_plan(plan_id(n + 1), Some(1), plan.clone()).await.unwrap();
     plan.document = json!({ "name": HOSTILE, "draft": true });

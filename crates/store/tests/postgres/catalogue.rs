@@ -142,6 +142,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "state_seen: expires_at org_id",
         "state_values: expires_at org_id",
         "step_results: expires_at org_id",
+        "trigger_states: failures org_id",
         "users: org_id",
         "variables: name org_id",
         "waits: org_id",

@@ -69,7 +69,7 @@ macro_rules! suite {
                 listing, integrations;
             versions: a_draft_stands_beside, only_a_draft, what_is_unpublished_rests, history_says_who_and_why, a_waiting_run_moves;
             schedules: due_and_next, replacing_keeps_what_did_not_change, skipping, the_last_status_is_that_of_the_last_slot,
-                who_listens_is_due_until_it_looked;
+                who_listens_is_due_until_it_looked, what_a_trigger_remembers_moves_with_its_schedule;
             secrets: credentials, the_default_credential, data_keys_and_canary, touching, who_may_use_a_credential, changing_a_credential;
             egress: rules;
             people: users, organizations, members;

@@ -3,7 +3,9 @@
 use mainspring_model::flow::Priority;
 use mainspring_model::id::{Owner, SignalId};
 use mainspring_model::run::{RunStatus, Slot};
-use mainspring_model::store::{Committed, NewPlan, NewRun, NewSignal, ScheduleRecord, Standing, listening_to};
+use mainspring_model::store::{
+    Committed, NewPlan, NewRun, NewSignal, ScheduleRecord, Standing, TriggerStanding, TriggerState, listening_to,
+};
 
 use super::make::{World, ending, plan_id};
 
@@ -131,4 +133,44 @@ pub async fn who_listens_is_due_until_it_looked(world: &World) {
     let kept = world.store.due_schedules(world.now(), 10).await.unwrap();
     assert_eq!((kept[0].id, kept[0].last_due, kept[0].next_due), (id, due[0].last_due, due[0].next_due));
     assert!(world.store.heard(mainspring_model::id::ScheduleId(world.uuid()), 1, None).await.unwrap(), "one that is gone is due no more");
+}
+
+/// What a trigger has seen is kept in the transaction that moves its schedule on, by whoever holds the look.
+pub async fn what_a_trigger_remembers_moves_with_its_schedule(world: &World) {
+    let now = world.now();
+    let schedules = vec![world.schedule("feed", "poll every 5m", Some(now)), world.schedule("other", "poll every 1h", Some(now))];
+    let (id, other) = (schedules[0].id, schedules[1].id);
+    let plan = plan_id(1);
+    world.store.create_plan(plan, NewPlan { schedules, ..world.plan("Feed") }).await.unwrap();
+    let state = async |org| world.store.trigger_state(org, plan, "feed").await.unwrap();
+    assert_eq!(state(ORG).await, None);
+    let well = TriggerState {
+        seen: serde_json::json!({"keys": ["\0", "ü"]}),
+        standing: TriggerStanding { worked_at: Some(now), ..TriggerStanding::default() },
+    };
+    assert!(world.store.settle_trigger(id, now, Some(now), Some(now + 5), &well).await.unwrap());
+    assert!(!world.store.settle_trigger(id, now, Some(now), Some(now + 9), &TriggerState::default()).await.unwrap(), "somebody else's");
+    assert_eq!(state(ORG).await.as_ref(), Some(&well));
+    assert_eq!(state(mainspring_model::id::OrgId(world.uuid())).await, None, "of another organization");
+    let error = Some(serde_json::json!({"code": "TIMEOUT", "message": "no answer"}));
+    let standing = TriggerStanding { failures: 3, failing_since: Some(now + 5), error, worked_at: Some(now) };
+    let badly = TriggerState { standing: standing.clone(), ..well.clone() };
+    assert!(world.store.settle_trigger(id, now + 5, None, None, &badly).await.unwrap());
+    assert!(world.store.settle_trigger(other, now, None, Some(now + 7), &well).await.unwrap());
+    let mut standings = world.store.trigger_standings(ORG).await.unwrap();
+    standings.sort_by(|a, b| a.1.cmp(&b.1));
+    assert_eq!(standings, [(plan, "feed".to_owned(), standing.clone()), (plan, "other".to_owned(), well.standing.clone())]);
+    assert_eq!(world.store.failing_triggers(4, 10).await.unwrap(), []);
+    let failing = world.store.failing_triggers(3, 10).await.unwrap();
+    assert_eq!(
+        failing.iter().map(|one| (one.schedule, one.plan_name.as_str(), &one.standing)).collect::<Vec<_>>(),
+        [(id, "Feed", &standing)]
+    );
+    // With another rule the trigger goes on from what it has seen; one that the plan has no more is forgotten.
+    let again = vec![world.schedule("feed", "poll every 6m", Some(now))];
+    world.store.update_plan(plan, None, NewPlan { schedules: again, ..world.plan("Feed") }).await.unwrap();
+    assert_eq!(state(ORG).await, Some(badly));
+    assert_eq!(world.store.trigger_standings(ORG).await.unwrap().len(), 1);
+    world.store.delete_plan(ORG, plan).await.unwrap();
+    assert_eq!(world.store.trigger_standings(ORG).await.unwrap(), []);
 }

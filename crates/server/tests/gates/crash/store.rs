@@ -19,8 +19,14 @@ use mainspring_model::state::{Digest, StateWrite};
 use mainspring_model::store::{
     AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
     CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring,
-    FactorStore, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace, StateStore, Store, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
-    WebhookRoute,
+    FactorStore, FailingTrigger, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
+    InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations,
+    Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime,
+    OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
+    Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord,
+    ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing,
+    SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace, StateStore, Store, StoreError, Told,
+    TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -171,6 +177,10 @@ delegate!(ScheduleStore {
     fn heard(id: ScheduleId, seen: Millis, upto: Option<Millis>) -> Result<bool, StoreError>;
     fn listens(org: OrgId, topic: &str) -> Result<bool, StoreError>;
     fn skip_slots(id: ScheduleId, seen: Millis, last_due: Option<Millis>, next_due: Option<Millis>) -> Result<bool, StoreError>;
+    fn trigger_state(org: OrgId, plan: PlanId, trigger: &str) -> Result<Option<TriggerState>, StoreError>;
+    fn settle_trigger(id: ScheduleId, seen: Millis, last_due: Option<Millis>, next_due: Option<Millis>, state: &TriggerState) -> Result<bool, StoreError>;
+    fn trigger_standings(org: OrgId) -> Result<Vec<(PlanId, String, TriggerStanding)>, StoreError>;
+    fn failing_triggers(least: u32, limit: u32) -> Result<Vec<FailingTrigger>, StoreError>;
     fn list_schedules(org: OrgId) -> Result<Vec<ScheduleRecord>, StoreError>;
 });
 

@@ -16,6 +16,7 @@ const NO_WRITE: &[(&str, &str)] = &[
     ("reset_host", "404 when the host is not held back; `http/egress.rs` has one that is"),
     ("test_credential", "calls the service, which is not there"),
     ("resume_run", "409 unless the run needs a decision; `http/replays.rs` has one that does"),
+    ("send_form", "the run tells of itself"),
     ("call_webhook_get", "the run tells of itself"),
     ("call_webhook_put", "the run tells of itself"),
     ("call_webhook_post", "the run tells of itself"),

@@ -87,7 +87,7 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "name") if path.starts_with("/api/feature-flags/") => Named::Common("matrix_flag"),
         (path, "id") if path.starts_with("/api/providers/") => Named::Common("http"),
         (_, "provider") => Named::Common("openai"),
-        (path, "path") if path.starts_with("/api/webhook/") => Named::Common("matrix"),
+        (path, "path") if path.starts_with("/api/webhook/") || path.starts_with("/api/forms/") => Named::Common("matrix"),
         (path, "code") if path.contains("/errors/") => Named::Common("NOT_FOUND"),
         _ => panic!("teach the matrix what {{{name}}} of {path} names: a line in lessons.rs"),
     }

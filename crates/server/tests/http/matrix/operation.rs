@@ -70,6 +70,8 @@ impl Operation {
         ];
         self.id == "get_metrics"
             || self.id.starts_with("call_webhook")
+            || self.id == "get_form"
+            || self.id == "send_form"
             || personal.contains(&self.id.as_str())
             || self.id == "delete_notification"
             || self.id == "get_feature_flag"
