@@ -9,6 +9,7 @@ pub mod copy;
 mod egress;
 mod error;
 mod factors;
+mod files;
 mod flags;
 mod invitations;
 mod live;
@@ -33,6 +34,7 @@ pub use choice::{Access, Choice, DEFAULT_NAME, choose};
 pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
 pub use factors::{FactorStore, OutsideIdentity, SecondFactor};
+pub use files::{FileBytes, FileEnd, FileRecord, FileStore, FileTotals};
 pub use flags::{FlagRecord, FlagStore};
 pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
 pub use live::LiveStore;
@@ -96,6 +98,7 @@ pub trait Store:
     + ShareStore
     + AuditStore
     + EgressStore
+    + FileStore
     + Health
     + Blobs
 {
@@ -125,6 +128,7 @@ impl<T> Store for T where
         + FlagStore
         + NotificationStore
         + EgressStore
+        + FileStore
         + Health
         + Blobs
 {

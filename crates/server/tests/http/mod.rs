@@ -11,6 +11,7 @@ mod doors;
 mod egress;
 mod events;
 mod execute;
+mod files;
 mod idempotency;
 mod integrations;
 mod isolation;

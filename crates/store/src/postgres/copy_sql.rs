@@ -37,6 +37,8 @@ pub(super) fn select(table: &Table) -> String {
         "idempotency" => (" and t.status is not null", "t.idempotency_key collate \"C\""),
         "blobs" => (" and exists (select from run_blobs as b where b.org_id = t.org_id and b.sha256 = t.sha256)", "t.sha256 collate \"C\""),
         "runs" => ("", "t.created_ms, t.id"),
+        "file_chunks" => (" and exists (select from files as f where f.org_id = t.org_id and f.id = t.file_id)", "t.file_id, t.no"),
+        "files" => ("", "t.created_at, t.id"),
         "run_blobs" => ("", "t.run_id, t.sha256 collate \"C\""),
         _ => ("", "t.run_id, t.seq"),
     };
@@ -135,7 +137,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from organizations union select org_id from members union select org_id from users \
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
      union select org_id from outbox union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from signals union select org_id from waits union select org_id from hidden_fields union select org_id from egress_rules order by org_id";
+     union select org_id from signals union select org_id from waits union select org_id from hidden_fields union select org_id from egress_rules union select org_id from files order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -158,4 +160,5 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("organizations", "select count(org_id) from organizations"),
     ("audit_log", "select count(org_id) from audit_log"),
     ("signals", "select count(org_id) from signals"),
+    ("files", "select count(org_id) from files"),
 ];

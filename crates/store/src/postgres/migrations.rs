@@ -34,6 +34,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
     Migration { name: "0014_signals", text: include_str!("../../migrations/postgres/0014_signals.sql") },
     Migration { name: "0015_listeners", text: include_str!("../../migrations/postgres/0015_listeners.sql") },
+    Migration { name: "0018_files", text: include_str!("../../migrations/postgres/0018_files.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -47,6 +48,9 @@ pub(super) const REQUIRED: &[&str] = &[
     "egress_rules",
     "execution_logs",
     "feature_flags",
+    "file_chunks",
+    "file_uploads",
+    "files",
     "hidden_fields",
     "idempotency",
     "integrations",

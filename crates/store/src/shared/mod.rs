@@ -2,6 +2,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod draft;
+pub(crate) mod files;
 pub(crate) mod group;
 pub(crate) mod invitations;
 pub(crate) mod json;

@@ -36,6 +36,7 @@ const SQLITE: &[(&str, &str)] = &[
     ("0011_privacy", "drop table hidden_fields"),
     ("0012_signals", "drop table signals; drop table waits"),
     ("0013_listeners", "drop index schedules_by_rule"),
+    ("0016_files", "drop table files; drop table file_uploads"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -68,6 +69,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0013_privacy", "drop table hidden_fields; delete from schema_rights"),
     ("0014_signals", "drop table signals, waits; delete from schema_rights"),
     ("0015_listeners", "drop index schedules_by_rule; delete from schema_rights"),
+    ("0018_files", "drop table files, file_chunks, file_uploads; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
@@ -91,6 +93,7 @@ const NEW: &[&str] = &[
     "outside_identities",
     "signals",
     "waits",
+    "files",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
