@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod custom;
 pub mod custom_api;
 pub mod egress;
+pub mod file;
 pub mod http;
 pub mod logic;
 mod sabotage;
@@ -39,5 +40,6 @@ pub fn built_ins(parts: &Parts) -> Vec<Provider> {
         logic::provider(&parts.apart),
         transform::provider(&parts.apart),
         crypto::provider(),
+        file::provider(),
     ]
 }

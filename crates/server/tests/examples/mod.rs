@@ -5,6 +5,7 @@ mod daily_digest;
 mod failure_desk;
 mod fallback;
 mod fan_out;
+mod files;
 mod folder;
 mod github_webhook;
 mod hello;
@@ -23,12 +24,17 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 17] = [
+const TESTED: [&str; 22] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
     failure_desk::PLAN,
     fallback::PLAN,
     fan_out::PLAN,
+    files::ORDERS,
+    files::PASSED_ON,
+    files::UPLOAD,
+    files::SUM,
+    files::TIDY,
     github_webhook::PLAN,
     hello::PLAN,
     local_services::PLAN,
