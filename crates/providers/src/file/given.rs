@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 /// Only the id is believed: what else the value says is looked up anew.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a file is what a file step or an upload gave, or its id")]
 pub(crate) enum Given {
     Id(FileId),
     Value { file: FileId },
