@@ -200,6 +200,9 @@ impl Inner {
         let mut history = if claimed.begun || header.replay_of().is_some() { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
         let mut run = Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?;
+        if claimed.begun {
+            run.doubt();
+        }
         run.set_most_entries(self.settings.most_entries);
         run.set_tags(self.settings.tags.clone());
         Ok(run)

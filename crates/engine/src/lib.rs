@@ -16,6 +16,7 @@ pub mod live;
 mod marks;
 mod meter;
 mod oauth;
+pub mod offline;
 mod plans;
 mod prune;
 mod pulse;

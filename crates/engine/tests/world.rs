@@ -8,7 +8,7 @@ use mainspring_engine::run::{Awaiting, Call, Run, RunKeys, Todo, Tried, path};
 use mainspring_model::action::{Action, ActionResult, ActionSpec, Context, Effect, Outcome, Output, ParamKind, Port};
 use mainspring_model::catalog::{BuiltIns, Provider};
 use mainspring_model::event::{Event, EventBody};
-use mainspring_model::fault::{Code, Fault};
+use mainspring_model::fault::{Code, Effected, Fault};
 use mainspring_model::id::{Owner, PlanId, RunId};
 use mainspring_model::plan::{self, Format, Plan};
 use mainspring_model::run::RunHeader;
@@ -124,13 +124,15 @@ pub fn header(inputs: Value) -> Arc<RunHeader> {
 
 /// What the world answers: by default each call gives its params; `fail` in the params makes it fail.
 ///
-/// `{fail: CODE, times: n}` fails the first n attempts; `{port: p}` ends in that port; `{for: ms}` sleeps.
+/// `{fail: CODE, times: n}` fails the first n attempts, `unheard: true` so that nobody knows what became of them; `{port: p}` ends in that port; `{for: ms}` sleeps.
 pub fn answer(call: &Call, healed: bool) -> ActionResult {
     let params = &call.params;
     if !healed && let Some(code) = params.get("fail").and_then(Value::as_str).filter(|code| !code.is_empty()) {
         let times = params.get("times").and_then(Value::as_u64).unwrap_or(u64::MAX);
         if u64::from(call.attempt) <= times {
-            return Err(Fault::new(Code::other(code), format!("{} failed", call.path)));
+            let fault = Fault::new(Code::other(code), format!("{} failed", call.path));
+            let unheard = params.get("unheard").is_some_and(|unheard| unheard == &json!(true));
+            return Err(if unheard { fault.effect(Effected::Unknown) } else { fault });
         }
     }
     match call.action.as_str() {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::action::Effect;
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::id::RunId;
@@ -22,7 +23,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventBody {
-    /// An attempt began; written before it for `once` steps and for steps whose expressions read `now()`.
+    /// An attempt began; written before it for `once` steps, steps with `undo`, and steps whose expressions read `now()`.
     Started(Started),
     /// An attempt ended, well or not. One per attempt: the execution log's row.
     Attempted(Box<Attempted>),
@@ -69,6 +70,9 @@ pub struct Started {
     /// A `once` step's marker: a crash before its end stops the run in `needs_decision`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub once: bool,
+    /// The marker of a step with an `undo`: what a crash leaves of it may have to be taken back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub undo: bool,
 }
 
 /// How one attempt ended.
@@ -120,6 +124,12 @@ pub struct Attempted {
     pub error: Option<Fault>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Millis>,
+    /// What the attempt was declared to do outside; absent where it only looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// The process that held the run before died, and may have made this attempt already.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
     /// Paths of attempts in flight when this one ended the list around them: they finish, so a crash must repeat them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,

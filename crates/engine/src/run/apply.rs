@@ -36,6 +36,9 @@ impl Run {
                 if started.once {
                     self.once_open.insert(started.path, started.attempt);
                 }
+                if started.undo {
+                    self.mark_effect(addr, started_attempt, at);
+                }
                 self.note_body_start(addr, started_attempt, at);
             }
             EventBody::Attempted(attempted) => self.attempted(*attempted, at)?,
@@ -114,6 +117,11 @@ impl Run {
             Err(_) if attempted.status == AttemptStatus::Cancelled => return Ok(()),
             Err(illegal) => return Err(illegal),
         };
+        if attempted.status == AttemptStatus::Success && self.is_whole(addr) {
+            self.close_pinned(addr, attempted);
+            return Ok(());
+        }
+        self.remember_effect(addr, &attempted, at);
         self.owe(&attempted.beside)?;
         self.once_open.remove(&attempted.path);
         self.flying_once.remove(&attempted.path);

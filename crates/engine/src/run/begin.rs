@@ -24,7 +24,7 @@ impl Run {
         let path = self.step_path(addr);
         if step.reads_now && !self.nows.contains_key(&path) {
             self.agenda.push_front(Task::Step(addr));
-            return Some(Todo::Record(EventBody::Started(Started { path, attempt: 1, now: Some(now), once: false })));
+            return Some(Todo::Record(EventBody::Started(Started { path, attempt: 1, now: Some(now), once: false, undo: false })));
         }
         if let Some(condition) = &step.condition {
             match condition.truthy(&self.scope_of(addr, now), &mut Fuel::default()) {
@@ -32,6 +32,13 @@ impl Run {
                 Ok(false) => return Some(Todo::Record(EventBody::Skipped { path })),
                 Err(fault) => return self.step_fault(addr, fault),
             }
+        }
+        if let Some(output) = self.pinned(step).cloned() {
+            let mut attempted = self.attempted_base(addr, 1)?;
+            attempted.output = output;
+            attempted.message = "pinned".to_owned();
+            attempted.metadata.insert("pinned".to_owned(), Value::Bool(true));
+            return Some(Todo::Record(EventBody::Attempted(Box::new(attempted))));
         }
         match &step.looped {
             Loop::None => {
@@ -77,13 +84,14 @@ impl Run {
         let needs_now = step.reads_now && !self.nows.contains_key(&path);
         let needs_start = is_body && step.timeout.is_some() && !self.body_began.contains_key(&path);
         let needs_once = step.once && !is_body && !self.once_open.contains_key(&path);
-        if needs_now || needs_start || needs_once {
+        let needs_undo = step.undo.is_some() && self.lacks_mark(&path, attempt);
+        if needs_now || needs_start || needs_once || needs_undo {
             if needs_once {
                 self.flying_once.insert(path.clone());
             }
             self.agenda.push_front(Task::Unit(addr));
             let now = needs_now.then_some(now);
-            return Some(Todo::Record(EventBody::Started(Started { path, attempt, now, once: needs_once })));
+            return Some(Todo::Record(EventBody::Started(Started { path, attempt, now, once: needs_once, undo: needs_undo })));
         }
         if is_body {
             self.enter_body(addr);
@@ -91,7 +99,10 @@ impl Run {
         }
         match self.build_call(addr, attempt, now) {
             Ok(call) => {
-                self.active_mut(addr)?.unit_mut(addr.index)?.state = UnitState::InFlight;
+                let again = self.in_doubt;
+                let unit = self.active_mut(addr)?.unit_mut(addr.index)?;
+                unit.state = UnitState::InFlight;
+                unit.again = again;
                 if self.in_flight == 0 {
                     self.flying_since = Some(now);
                 }

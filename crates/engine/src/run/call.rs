@@ -38,7 +38,10 @@ impl Run {
         let step = self.plan.step(ix);
         let StepKind::Action(action) = &step.kind else { return Err(Fault::internal("the step has no action")) };
         let scope = self.scope_of(addr, now);
-        let params = action.params.eval(&scope, &mut Fuel::default())?;
+        let params = match self.undo_params(addr.frame) {
+            Some(params) => params?,
+            None => action.params.eval(&scope, &mut Fuel::default())?,
+        };
         let per_item = per_item(action, &scope);
         Ok(Call {
             addr,

@@ -1,6 +1,7 @@
 //! Ends: what the end of a unit means for its step, its list and the run.
 
-use mainspring_model::plan::{Loop, OnError, StepKind};
+use mainspring_model::event::Attempted;
+use mainspring_model::plan::{Loop, OnError, Step, StepKind};
 use mainspring_model::run::StepStatus;
 use serde_json::Value;
 
@@ -54,6 +55,23 @@ impl Run {
                 _ => self.fail_step(addr, failure, attempts, errors, false),
             },
         }
+    }
+
+    /// The output that the step has instead of running.
+    pub(super) fn pinned<'s>(&'s self, step: &'s Step) -> Option<&'s Value> {
+        self.pins.get(&step.id).or(step.pinned.as_ref())
+    }
+
+    /// Whether the path names a whole loop or body: the one end that such a path has of its own is a pinned output.
+    pub(super) fn is_whole(&self, addr: Addr) -> bool {
+        let step = self.step_ix(addr).map(|ix| self.plan.step(ix));
+        addr.index.is_none() && step.is_some_and(|step| !matches!(step.looped, Loop::None) || matches!(step.kind, StepKind::Body(_)))
+    }
+
+    /// A loop or body whose output was given instead.
+    pub(super) fn close_pinned(&mut self, addr: Addr, attempted: Attempted) {
+        let (output, message, metadata) = (attempted.output, attempted.message, attempted.metadata);
+        self.close_step(addr, Ended { output, message, metadata, attempts: 1, passes: true, ..Ended::blank() });
     }
 
     pub(super) fn is_stopped(&self, frame: FrameIx) -> bool {
@@ -122,7 +140,7 @@ impl Run {
             }
         };
         match frame.owner {
-            FrameOwner::Top | FrameOwner::PlanError | FrameOwner::Finally => self.end_phase(ix, end),
+            FrameOwner::Top | FrameOwner::Undo | FrameOwner::PlanError | FrameOwner::Finally => self.end_phase(ix, end),
             FrameOwner::Body(addr) => self.end_body(ix, addr, end),
             FrameOwner::Handler(addr) => {
                 self.frames[ix as usize] = None;

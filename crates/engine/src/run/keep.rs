@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use mainspring_model::action::Effect;
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody, Mark};
 use mainspring_model::fault::Effected;
 use mainspring_model::plan::{ListRole, Loop, OnError, OnItemError, Plan, Step, StepIx, StepKind};
@@ -49,11 +50,15 @@ pub enum Unkept {
 /// # Errors
 /// See [`Unkept`].
 pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<String, Option<Value>>) -> Result<Kept, Unkept> {
-    let dropped = match again {
+    let mut dropped = match again {
         Again::All => return Ok(Kept::default()),
         Again::Failed => HashSet::new(),
         Again::From(id) => with_dependents(plan, id)?,
     };
+    let undone = undone(plan, events);
+    for path in &undone {
+        dropped.extend(with_dependents(plan, outermost(path))?);
+    }
     let mut journal = Journal { plan, dropped, restarts: restarts(events), ended: ended(events), gave_up: HashSet::new() };
     journal.gave_up = journal.handlers_that_failed(events);
     let (mut kept, mut unheard) = (Kept::default(), BTreeSet::new());
@@ -62,7 +67,9 @@ pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<Str
             kept.events.push(event.body.clone());
         }
         if let EventBody::Attempted(attempted) = &event.body {
-            let is_unknown = attempted.error.as_ref().is_some_and(|error| error.effect == Effected::Unknown);
+            let is_unknown = attempted.error.as_ref().is_some_and(|error| error.effect == Effected::Unknown)
+                // With the key under which it was done, a service would say that it still is.
+                && !undone.contains(attempted.path.as_str());
             if is_unknown {
                 unheard.insert(attempted.path.clone())
             } else {
@@ -84,6 +91,18 @@ pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<Str
         }
     }
     Ok(kept)
+}
+
+/// Paths whose effect was taken back: what they gave is no more, so they run again.
+fn undone<'e>(plan: &Plan, events: &'e [Event]) -> HashSet<&'e str> {
+    let ended = ended(events);
+    let undone = ended.into_iter().filter(|(_, status)| *status == AttemptStatus::Success);
+    let undone = undone.filter_map(|(path, _)| super::receipt::undone(plan, path));
+    undone.collect()
+}
+
+fn outermost(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
 }
 
 /// A step of the top list and all that have an edge from it, directly or not.
@@ -182,6 +201,9 @@ impl Journal<'_> {
         for part in path::parse(path)? {
             let ix = *self.plan.ids.get(part.id)?;
             let step = self.plan.step(ix);
+            if matches!(self.plan.list(step.list).role, ListRole::Undo(_)) {
+                return None;
+            }
             if let (Some(outer), ListRole::StepError(of)) = (parts.last_mut(), self.plan.list(step.list).role) {
                 outer.handles = self.plan.ids.get(&outer.step.id) == Some(&of);
             }
@@ -253,6 +275,8 @@ impl Journal<'_> {
             metadata: serde_json::Map::new(),
             error: None,
             retry_at: None,
+            effect: (action.effect != Effect::Read).then_some(action.effect),
+            again: false,
             beside: Vec::new(),
             mark: None,
         })))

@@ -16,11 +16,13 @@ mod outcome;
 mod passes;
 pub mod path;
 mod phases;
+pub mod receipt;
 mod retry;
 mod scope;
 mod state;
 mod stops;
 mod tags;
+mod undo;
 mod units;
 pub mod view;
 mod waits;
@@ -85,6 +87,7 @@ enum Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Main,
+    Undo,
     OnError,
     Finally,
     Over,
@@ -113,6 +116,7 @@ pub struct Run {
     verdict: Verdict,
     /// Failures of the plan's own lists, recorded beside the verdict.
     beside: Vec<Failure>,
+    undoing: undo::Undoing,
     cancels: u32,
     seq: u32,
     /// Its journal ends at about this length, and the run with it.
@@ -148,6 +152,10 @@ pub struct Run {
     /// The event that is being applied.
     applying: (u32, &'static str),
     responded: Option<Value>,
+    /// Taken up after a crash, and what is begun now may have been under way then.
+    in_doubt: bool,
+    /// Outputs that steps have instead of running, beside those that the plan pins.
+    pins: HashMap<String, Value>,
     /// Some step has waited for a signal, and another may.
     has_awaited: bool,
     finished: bool,
@@ -189,6 +197,7 @@ impl Run {
             current: 0,
             verdict: Verdict { status: RunStatus::Success, output: None, error: None },
             beside: Vec::new(),
+            undoing: undo::Undoing::default(),
             cancels: 0,
             seq: 0,
             last_at: created_at,
@@ -208,6 +217,8 @@ impl Run {
             replay_ahead: HashMap::new(),
             applying: (0, "new"),
             responded: None,
+            in_doubt: false,
+            pins: HashMap::new(),
             has_awaited: false,
             finished: false,
             most_entries: MAX_ENTRIES,
@@ -255,6 +266,11 @@ impl Run {
         &self.plan
     }
 
+    /// Gives steps these outputs, by id, instead of running them.
+    pub fn pin(&mut self, pins: HashMap<String, Value>) {
+        self.pins = pins;
+    }
+
     /// Sequence number of the last event.
     pub fn seq(&self) -> u32 {
         self.seq
@@ -263,6 +279,11 @@ impl Run {
     /// Another bound than [`MAX_ENTRIES`]. What is in flight when it is met still lands, so a journal can be a little longer.
     pub fn set_most_entries(&mut self, most: u32) {
         self.most_entries = most;
+    }
+
+    /// The process that held the run before died: the attempts that are begun first may have been under way there.
+    pub fn doubt(&mut self) {
+        self.in_doubt = true;
     }
 
     pub fn is_finished(&self) -> bool {

@@ -65,6 +65,8 @@ impl Run {
                     return todo;
                 }
             }
+            // All that could be under way was begun; what comes now was waiting.
+            self.in_doubt = false;
             match self.due_timer(now) {
                 None => break,
                 Some(timer) => {
@@ -212,6 +214,8 @@ impl Run {
             metadata: serde_json::Map::new(),
             error: None,
             retry_at: None,
+            effect: None,
+            again: false,
             beside: Vec::new(),
             mark: None,
         })

@@ -5,7 +5,7 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::{AttemptStatus, EventBody, Mark};
 use mainspring_model::fault::{Class, Code, Effected, Fault};
 use mainspring_model::id::RunId;
-use mainspring_model::plan::{Loop, OnError, OnItemError, Step};
+use mainspring_model::plan::{Loop, OnError, OnItemError, Step, StepKind};
 use mainspring_model::run::{Ending, RunStatus};
 use serde_json::{Value, json};
 
@@ -27,6 +27,10 @@ impl Run {
     pub fn outcome(&self, addr: Addr, attempt: u32, tried: Tried, now: Millis) -> Option<EventBody> {
         let mut attempted = self.attempted_base(addr, attempt)?;
         attempted.latency_us = tried.latency_us;
+        if tried.effect != Effect::Read {
+            attempted.effect = Some(tried.effect);
+            attempted.again = self.active(addr).and_then(|active| active.unit(addr.index)).is_some_and(|unit| unit.again);
+        }
         match tried.result {
             Ok(Outcome::SleepUntil(until)) if until > now => {
                 return Some(EventBody::Waiting { path: attempted.path, attempt, until });
@@ -103,6 +107,11 @@ impl Run {
         let mut attempted = self.attempted_base(addr, attempt)?;
         attempted.status = AttemptStatus::Cancelled;
         attempted.latency_us = latency_us;
+        if let StepKind::Action(action) = &self.plan.step(self.step_ix(addr)?).kind
+            && action.effect != Effect::Read
+        {
+            attempted.effect = Some(action.effect);
+        }
         let effect = if sent { Effected::Unknown } else { Effected::Unsent };
         attempted.error = Some(Fault::new(Code::CANCELLED, "the attempt was given up").class(Class::User).effect(effect));
         Some(EventBody::Attempted(Box::new(attempted)))

@@ -39,9 +39,12 @@ impl Run {
         if self.phase == Phase::Main {
             self.settle_output();
         }
+        if self.begin_undo() {
+            return;
+        }
         loop {
             self.phase = match self.phase {
-                Phase::Main => Phase::OnError,
+                Phase::Main | Phase::Undo => Phase::OnError,
                 Phase::OnError => Phase::Finally,
                 Phase::Finally | Phase::Over => Phase::Over,
             };
@@ -101,7 +104,8 @@ impl Run {
                 let fault = Fault::new(Code::CANCELLED, "the run was cancelled").class(Class::User);
                 self.end_early(RunStatus::Cancelled, fault);
             }
-            Phase::OnError | Phase::Finally if self.cancels > 1 => {
+            Phase::Undo | Phase::OnError | Phase::Finally if self.cancels > 1 => {
+                self.give_up_undoing();
                 self.abort_frames();
                 self.stop_current();
             }

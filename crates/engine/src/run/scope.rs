@@ -36,7 +36,7 @@ impl<'a> RunScope<'a> {
                 FrameOwner::Body(addr) | FrameOwner::Handler(addr) => Some(addr.frame),
                 // The plan's own lists see the top list.
                 FrameOwner::PlanError | FrameOwner::Finally => Some(0),
-                FrameOwner::Top => None,
+                FrameOwner::Top | FrameOwner::Undo => None,
             };
             Some(frame)
         })
@@ -112,7 +112,7 @@ impl<'a> RunScope<'a> {
                     ix = match frame.owner {
                         FrameOwner::Body(addr) | FrameOwner::Handler(addr) => Some(addr.frame),
                         FrameOwner::PlanError | FrameOwner::Finally => Some(0),
-                        FrameOwner::Top => None,
+                        FrameOwner::Top | FrameOwner::Undo => None,
                     };
                 }
                 None

@@ -46,6 +46,8 @@ pub enum FrameOwner {
     Body(Addr),
     /// The `on_error` list of this step.
     Handler(Addr),
+    /// Takes one effect back.
+    Undo,
     PlanError,
     Finally,
 }
@@ -79,6 +81,8 @@ pub struct Unit {
     /// How many of those before it were held back and do not count against the policy.
     pub held_back: u32,
     pub state: UnitState,
+    /// Its attempt may have been made by a process that died.
+    pub again: bool,
     /// Its attempt was in flight when its list stopped: it finishes, after a crash by being repeated.
     pub owed: bool,
 }
@@ -198,7 +202,7 @@ impl Unit {
     }
 
     pub fn ready() -> Unit {
-        Unit { attempt: 1, held_back: 0, state: UnitState::Ready, owed: false }
+        Unit { attempt: 1, held_back: 0, state: UnitState::Ready, again: false, owed: false }
     }
 }
 

@@ -78,9 +78,9 @@ impl Run {
             return false;
         }
         let path = self.unit_path(addr);
-        self.replay_ahead
-            .keys()
-            .any(|ahead| ahead.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
+        // An undo stands below the path of what it takes back, and is no part of it.
+        let is_below = |ahead: &str, rest: &str| rest.starts_with(['.', '[']) && !self.is_undo(ahead);
+        self.replay_ahead.keys().any(|ahead| ahead.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || is_below(ahead, rest)))
     }
 
     /// Paths of the attempts in flight, but for the one at `addr`.

@@ -25,6 +25,9 @@ impl Run {
 
     /// The unit that a path names. Bodies on the way that are ready are entered: their entry has no event of its own.
     pub(super) fn locate(&mut self, text: &str) -> Result<Addr, Illegal> {
+        if let Some(addr) = self.locate_undo(text) {
+            return Ok(addr);
+        }
         let parts = path::parse(text).ok_or_else(|| self.illegal(format!("\"{text}\" is no step path")))?;
         let mut addr: Option<Addr> = None;
         for part in parts {

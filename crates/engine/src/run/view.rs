@@ -11,6 +11,7 @@ use mainspring_model::run::{RunHeader, StepStatus};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::receipt::{self, Receipt};
 use super::{Illegal, Run, RunKeys};
 
 /// A step, or one item or pass of it, with its attempts.
@@ -35,6 +36,9 @@ pub struct StepView {
     /// When a waiting step goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Millis>,
+    /// What became of its effect outside, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Receipt>,
     pub attempts: Vec<AttemptView>,
 }
 
@@ -55,7 +59,7 @@ pub struct AttemptView {
 /// # Errors
 /// [`Illegal`] when the journal does not fit the plan.
 pub fn steps(plan: &Arc<Plan>, header: &Arc<RunHeader>, keys: Arc<dyn RunKeys>, history: &[Event]) -> Result<Vec<StepView>, Illegal> {
-    let run = Run::replay(plan.clone(), header.clone(), keys, history.to_vec())?;
+    let run = Run::replay(plan.clone(), header.clone(), keys.clone(), history.to_vec())?;
     let mut views: Vec<StepView> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for (number, (ix, (id, status, error))) in plan.list(Plan::TOP).steps.iter().zip(run.top_steps()).enumerate() {
@@ -89,6 +93,10 @@ pub fn steps(plan: &Arc<Plan>, header: &Arc<RunHeader>, keys: Arc<dyn RunKeys>, 
             views.len() - 1
         });
         note(&mut views[place], event, place < tops);
+    }
+    let mut receipts = receipt::of(plan, header, &*keys, history);
+    for view in &mut views {
+        view.effect = receipts.remove(&view.id);
     }
     Ok(views)
 }
@@ -154,6 +162,7 @@ fn blank(id: String, step_number: Option<u32>, action: String) -> StepView {
         metadata: Map::new(),
         error: None,
         until: None,
+        effect: None,
         attempts: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::actions;
 use super::check_step;
+use super::check_test;
 use super::check_trigger;
 use super::compile::Compiler;
 use super::compiled::{List, ListId, Plan, StepIx};
@@ -78,7 +79,9 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
     }
     let output = doc.output.as_ref().and_then(|value| compiler.template(value, "/output", Site::Output, &[], problems));
     let triggers = check_trigger::compile(&doc.triggers, &doc.name, &inputs, &mut compiler, problems);
+    let tests = check_test::compile(&doc.tests, &layout, problems);
     Plan {
+        tests,
         name: doc.name.clone(),
         vars,
         triggers,

@@ -8,16 +8,17 @@ use super::actions::ActionName;
 use super::code;
 use super::compile::Compiler;
 use super::compiled::{
-    ActionStep, Edge, EdgePort, ForEach, Items, Join, ListId, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
+    ActionStep, Edge, EdgePort, ForEach, Items, Join, ListId, ListRole, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
 };
-use super::document::{JoinDoc, OnErrorDoc, OnItemErrorDoc};
+use super::document::{JoinDoc, OnErrorDoc, OnItemErrorDoc, StepDoc};
 use super::graph::Graph;
-use super::layout::Laid;
+use super::layout::{Laid, Layout};
 use super::params::{self, Validators};
 use super::policy;
 use super::problems::Problems;
 use super::surroundings::Site;
 use crate::Problem;
+use crate::action::Effect;
 
 /// Time for one attempt of an action that says nothing of its own.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,6 +45,10 @@ pub(crate) fn compile(
         None => StepKind::Action(Box::new(action(ix, laid, compiler, validators, problems))),
     };
     let spec = laid.action.as_ref().map(|(_, action)| action.spec());
+    if laid.undo.is_some() && laid.number.is_none() {
+        let message = "the plan's own on_error and finally lists run after everything was undone: their steps have no \"undo\"";
+        problems.push(Problem::new(code::CONFLICTING_FIELDS, format!("{}/undo", laid.pointer), message));
+    }
     let written = policy::span(doc.timeout.as_ref(), policy::LEAST, &format!("{}/timeout", laid.pointer), problems);
     Step {
         id: laid.id.clone(),
@@ -63,7 +68,9 @@ pub(crate) fn compile(
         timeout: written.or(if laid.body.is_some() { None } else { Some(spec.and_then(|spec| spec.timeout).unwrap_or(TIMEOUT)) }),
         on_error: on_error(doc.on_error.as_ref(), laid.handler),
         error_handled: false,
+        undo: laid.undo,
         once: doc.once,
+        pinned: doc.pinned.clone(),
         tag: laid.tag.map(str::to_owned),
         reads_now: compiler.reads_now,
     }
@@ -84,7 +91,7 @@ fn action(
     validators: &mut Validators,
     problems: &mut Problems<'_>,
 ) -> ActionStep {
-    let doc = laid.doc;
+    let (doc, layout) = (laid.doc, compiler.known.surroundings.layout);
     let written = doc.action.as_deref().unwrap_or_default();
     let name = ActionName::parse(written).unwrap_or(ActionName { provider: "", version: None, action: written });
     let spec = laid.action.as_ref().map(|(_, action)| action.spec());
@@ -98,10 +105,19 @@ fn action(
         action: name.action.to_owned(),
         params: compiled.template,
         per_item: compiled.per_item,
-        credential: doc.credential.clone(),
+        credential: doc.credential.clone().or_else(|| undone(layout, laid)?.credential.clone()),
         computes: spec.is_some_and(|spec| spec.computes),
+        effect: spec.map_or(Effect::Write, |spec| spec.effect),
         ports: laid.ports.clone(),
     }
+}
+
+/// Of an undo that calls the same provider, the step whose effect it takes back: it uses the same credential.
+fn undone<'d>(layout: &Layout<'d>, laid: &Laid<'_>) -> Option<&'d StepDoc> {
+    let ListRole::Undo(of) = layout.list_of(laid.list).role else { return None };
+    let of = layout.step(of).doc;
+    let provider = |doc: &StepDoc| doc.action.as_deref().and_then(ActionName::parse).map(|name| name.provider.to_owned());
+    (provider(of) == provider(laid.doc)).then_some(of)
 }
 
 fn looped(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Loop {

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::document::ExpectStepDoc;
 use super::inputs::InputSpec;
 use super::trigger::Trigger;
-use crate::action::Port;
+use crate::action::{Effect, Port};
 use crate::expr::{Expr, Template};
 
 /// A step's place in [`Plan::steps`].
@@ -37,7 +40,26 @@ pub struct Plan {
     pub deadline: Option<Duration>,
     /// That of steps without one of their own; a run of the plan begins where it is served.
     pub tag: Option<String>,
+    /// Run offline by `validate` and `plan test`, never by a run.
+    pub tests: Vec<PlanTest>,
     pub ids: HashMap<String, StepIx>,
+}
+
+/// One run without the world, and what it should end like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanTest {
+    pub name: String,
+    pub inputs: Value,
+    /// The root `trigger`.
+    pub trigger: Value,
+    /// Step → its output, instead of calling.
+    pub pinned: HashMap<String, Value>,
+    pub status: Option<String>,
+    pub output: Option<Value>,
+    /// A code.
+    pub error: Option<String>,
+    /// Of the top list.
+    pub steps: Vec<(String, ExpectStepDoc)>,
 }
 
 impl Plan {
@@ -75,6 +97,8 @@ pub enum ListRole {
     Body(StepIx),
     /// A step's own `on_error` list.
     StepError(StepIx),
+    /// The one action that takes a step's effect back.
+    Undo(StepIx),
     PlanError,
     Finally,
 }
@@ -101,7 +125,11 @@ pub struct Step {
     pub on_error: OnError,
     /// A written `x:error` edge leaves this step.
     pub error_handled: bool,
+    /// What takes its effect back, a list of one step.
+    pub undo: Option<ListId>,
     pub once: bool,
+    /// Its output, instead of running.
+    pub pinned: Option<Value>,
     /// Runs where this tag is served; `None`: where untagged steps run.
     pub tag: Option<String>,
     /// An expression of this step reads `now()`.
@@ -124,6 +152,8 @@ pub struct ActionStep {
     /// The credential's plain name; the owner's default for the provider when absent.
     pub credential: Option<String>,
     pub computes: bool,
+    /// As the action declares it without looking at params.
+    pub effect: Effect,
     pub ports: Vec<Port>,
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use super::document_step::{BackoffDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RepeatDoc, RetryDoc, StepDoc};
+pub use super::document_test::{ExpectDoc, ExpectStepDoc, TestDoc};
 pub use super::document_trigger::{TriggerDoc, TriggerKindDoc};
 use super::document_value::{Duration, InputSchema, Template};
 
@@ -60,4 +61,8 @@ pub struct PlanDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$"))]
     pub tag: Option<String>,
+    /// What it should do, run offline by `validate` and `plan test`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub tests: Vec<TestDoc>,
 }

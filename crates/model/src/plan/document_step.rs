@@ -75,6 +75,13 @@ pub struct StepDoc {
     /// What becomes of a failure after the retries; `fail` unless written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_error: Option<OnErrorDoc>,
+    /// What takes the step's effect back when the run fails, times out or is cancelled. Read as a step with an action alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<UndoDoc>")]
+    pub undo: Option<Box<StepDoc>>,
+    /// Its output, instead of running: for trying the steps after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Value>,
     /// Never a second time, not even after a crash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(default)]
@@ -86,6 +93,18 @@ pub struct StepDoc {
     /// Where the canvas draws it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Value>,
+}
+
+/// The action that takes an effect back. Its params see the step as it was recorded.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "the form that the schema shows of an undo")]
+pub struct UndoDoc {
+    /// `provider.action`.
+    pub action: String,
+    /// What the action is given.
+    #[schemars(default, with = "std::collections::BTreeMap<String, Template>")]
+    pub params: Map<String, Value>,
 }
 
 /// How the edges of a step meet.

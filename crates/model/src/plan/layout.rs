@@ -23,6 +23,7 @@ pub(crate) struct Laid<'d> {
     pub tag: Option<&'d str>,
     pub body: Option<ListId>,
     pub handler: Option<ListId>,
+    pub undo: Option<ListId>,
     /// Found in the catalogue; `None` for bodies, and where it is unknown.
     pub action: Option<(Arc<Provider>, Arc<dyn Action>)>,
     /// What it can end in beside `error` and `skipped`.
@@ -88,8 +89,9 @@ impl<'d> Layout<'d> {
         self.lists.push(LaidList { role, steps: Vec::new() });
         for (place, doc) in docs.iter().enumerate() {
             let ix = StepIx(index(self.steps.len()));
-            let id = doc.id.clone().unwrap_or_else(|| format!("{prefix}_{}", place + 1));
-            let pointer = format!("{pointer}/{place}");
+            let is_undo = matches!(role, ListRole::Undo(_));
+            let id = doc.id.clone().unwrap_or_else(|| if is_undo { format!("{prefix}_undo") } else { format!("{prefix}_{}", place + 1) });
+            let pointer = if is_undo { pointer.to_owned() } else { format!("{pointer}/{place}") };
             let number = if list == Plan::TOP { Some(index(place)) } else { number };
             let tag = doc.tag.as_deref().or(tag);
             self.lists[list.0 as usize].steps.push(ix);
@@ -103,6 +105,7 @@ impl<'d> Layout<'d> {
                 tag,
                 body: None,
                 handler: None,
+                undo: None,
                 action: None,
                 ports: vec![Port::main("success")],
                 port_names: HashSet::new(),
@@ -114,6 +117,11 @@ impl<'d> Layout<'d> {
             if let Some(OnErrorDoc::Steps(steps)) = &doc.on_error {
                 let handler = self.list(ListRole::StepError(ix), steps, &format!("{pointer}/on_error"), &id, number, tag);
                 self.steps[ix.0 as usize].handler = Some(handler);
+            }
+            if let Some(undo) = &doc.undo {
+                let undo = std::slice::from_ref(&**undo);
+                let list = self.list(ListRole::Undo(ix), undo, &format!("{pointer}/undo"), &id, number, tag);
+                self.steps[ix.0 as usize].undo = Some(list);
             }
         }
         list

@@ -7,12 +7,14 @@ mod actions;
 mod bits;
 mod check;
 mod check_step;
+mod check_test;
 mod check_trigger;
 pub mod code;
 mod compile;
 mod compiled;
 pub mod document;
 mod document_step;
+mod document_test;
 mod document_trigger;
 mod document_value;
 mod fields;
@@ -33,6 +35,7 @@ mod policy;
 mod problems;
 mod read;
 mod read_step;
+mod read_test;
 mod read_trigger;
 mod references;
 mod schema;
@@ -50,7 +53,7 @@ mod yaml_text;
 pub use check::{Mode, check};
 pub use compiled::{
     ActionStep, Backoff, Edge, EdgePort, ForEach, Items, Join, List, ListId, ListRole, Loop, OnError, OnItemError, PerItemParam, Plan,
-    Repeat, RetryPolicy, Step, StepIx, StepKind,
+    PlanTest, Repeat, RetryPolicy, Step, StepIx, StepKind,
 };
 pub use document::PlanDoc;
 pub use inputs::InputSpec;

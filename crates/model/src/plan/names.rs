@@ -15,6 +15,7 @@ pub const PLAN: &[&str] = &[
     "timeout",
     "deadline",
     "tag",
+    "tests",
 ];
 
 /// Fields of a step. `provider` is read beside `action`.
@@ -39,13 +40,22 @@ pub(crate) const STEP: &[&str] = &[
     "retry",
     "timeout",
     "on_error",
+    "undo",
     "once",
+    "pinned",
     "tag",
     "position",
 ];
 
 /// Fields that every trigger has.
 pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs"];
+
+pub(crate) const TEST: &[&str] = &["name", "inputs", "trigger", "pinned", "expect"];
+pub(crate) const EXPECT: &[&str] = &["status", "output", "error", "steps"];
+pub(crate) const EXPECT_STEP: &[&str] = &["status", "output", "error"];
+
+/// Fields of a step's `undo`. `provider` is read beside `action`.
+pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
 
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
@@ -58,6 +68,10 @@ pub(crate) enum Noun {
     Step,
     Trigger,
     Signature,
+    Undo,
+    Test,
+    Expect,
+    ExpectStep,
     Repeat,
     Retry,
     Delay,
@@ -70,6 +84,10 @@ impl Noun {
             Noun::Step => "a step",
             Noun::Trigger => "a trigger",
             Noun::Signature => "signature",
+            Noun::Undo => "undo",
+            Noun::Test => "a test",
+            Noun::Expect => "expect",
+            Noun::ExpectStep => "what is expected of a step",
             Noun::Repeat => "repeat",
             Noun::Retry => "retry",
             Noun::Delay => "delay",
@@ -79,18 +97,10 @@ impl Noun {
     /// Fields that a later version knows, with what they will do.
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
-            Noun::Plan => &[
-                ("concurrency", "limits on live runs of one plan"),
-                ("budget", "a budget for model calls"),
-                ("tests", "tests in the document"),
-                ("signature", "signed plans"),
-            ],
-            Noun::Step => &[
-                ("undo", "undoing effects of a failed run"),
-                ("rate", "rate limits across runs"),
-                ("cache", "reusing a result"),
-                ("pinned", "using a fixed output instead of calling"),
-            ],
+            Noun::Plan => {
+                &[("concurrency", "limits on live runs of one plan"), ("budget", "a budget for model calls"), ("signature", "signed plans")]
+            }
+            Noun::Step => &[("rate", "rate limits across runs"), ("cache", "reusing a result")],
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -153,6 +163,23 @@ impl Noun {
             Noun::Signature => match name {
                 "algo" | "hash" => ("algorithm", ""),
                 _ => return None,
+            },
+            Noun::Undo => match name {
+                "with" | "parameters" | "args" | "input" | "inputs" => ("params", ""),
+                "uses" | "call" => ("action", ""),
+                "credential" => ("", "an undo uses its step's credential"),
+                _ => return None,
+            },
+            Noun::Test => match name {
+                "mock" | "mocks" | "mocked" | "given" | "stubs" => ("pinned", ""),
+                "input" | "with" => ("inputs", ""),
+                "expected" | "then" | "assert" | "output" => ("expect", "such as expect: {output: 5}"),
+                _ => return None,
+            },
+            Noun::Expect | Noun::ExpectStep => match name {
+                "result" | "outputs" => ("output", ""),
+                "code" => ("error", ""),
+                _ => ("", "what the run should give stands under \"output\""),
             },
             Noun::Delay => return None,
         };

@@ -71,6 +71,9 @@ impl Walk<'_> {
             repeat.start.iter_mut().for_each(|value| template(value, names));
             repeat.next.iter_mut().for_each(|value| template(value, &inside));
         }
+        if let Some(undo) = &mut step.undo {
+            self.step(undo, &inside);
+        }
         let kinds = self.kinds(step.action.as_deref());
         for (name, value) in &mut step.params {
             match kinds.get(name).copied().unwrap_or_default() {

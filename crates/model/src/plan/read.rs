@@ -7,7 +7,7 @@ use super::document::{PlanDoc, StepDoc};
 use super::fields::{Fields, wrong_type};
 use super::names::{self, Noun};
 use super::problems::Problems;
-use super::{read_step, read_trigger};
+use super::{read_step, read_test, read_trigger};
 use crate::Problem;
 use crate::value::pointer_join;
 
@@ -48,6 +48,7 @@ pub(crate) fn read(value: &Value, problems: &mut Problems<'_>) -> (PlanDoc, bool
         timeout: fields.get("timeout").cloned(),
         deadline: fields.get("deadline").cloned(),
         tag: read_step::tag(&fields, problems),
+        tests: read_test::tests(&fields, problems),
     };
     if counted.steps > MAX_STEPS {
         let message = format!("the document has {} steps; at most 1,000 are allowed", thousands(counted.steps));

@@ -37,6 +37,8 @@ pub(crate) fn step(value: &Value, pointer: &str, level: usize, counted: &mut Cou
         retry: retry(&fields, problems),
         timeout: fields.get("timeout").cloned(),
         on_error: on_error(&fields, level, counted, problems),
+        undo: undo(&fields, problems),
+        pinned: fields.get("pinned").cloned(),
         once: fields.boolean("once", problems).unwrap_or(false),
         tag: tag(&fields, problems),
         position: fields.get("position").cloned(),
@@ -61,7 +63,7 @@ fn together(fields: &Fields<'_>, problems: &mut Problems<'_>) {
         }
     }
     if has("steps") && !has("action") {
-        for name in ["params", "credential"] {
+        for name in ["params", "credential", "undo"] {
             if has(name) {
                 conflict(name, &format!("\"{name}\" belongs to an action; this step has a body of steps"));
             }
@@ -227,6 +229,20 @@ fn retry(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<RetryDoc> {
         backoff: backoff(&inner, problems),
         codes: inner.texts("codes", problems).unwrap_or_default(),
     })
+}
+
+/// An action alone: what it is about, when it is tried again and with which credential is the step's matter.
+fn undo(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Box<StepDoc>> {
+    let value = fields.filled("undo", problems)?;
+    let inner = Fields::of(Noun::Undo, value, &fields.at("undo"), problems)?;
+    inner.refuse_unknown(names::UNDO, problems);
+    let action = action(&inner, problems);
+    if !inner.map.contains_key("action") {
+        let message = "\"undo\" needs the \"action\" that takes the effect back";
+        problems.push(Problem::new(code::MISSING_FIELD, inner.pointer.clone(), message).expected("action"));
+    }
+    let params = inner.object("params", problems).cloned().unwrap_or_default();
+    Some(Box::new(StepDoc { action, params, ..StepDoc::default() }))
 }
 
 fn on_error(fields: &Fields<'_>, level: usize, counted: &mut Counted, problems: &mut Problems<'_>) -> Option<OnErrorDoc> {

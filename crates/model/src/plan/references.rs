@@ -127,10 +127,22 @@ fn step(known: &Known<'_, '_>, site: Site<'_>, key: &StepKey, field: StepField, 
     if field != StepField::Output || reference.guarded || known.lenient {
         return None;
     }
+    let in_loop = surroundings.layout.step(target).doc.for_each.is_some() || surroundings.layout.step(target).doc.repeat.is_some();
+    if in_loop && is_undone_at(surroundings, site, target) {
+        // The output of the item, not the list of all.
+        return None;
+    }
     let (schema, path) = output_schema(surroundings, target, &reference.path)?;
     let found = schema_path::missing(schema, path, schema_path::Open::AsClosed)?;
     let walked: String = reference.path[..reference.path.len() - path.len()].iter().map(schema_path::part_text).collect();
     Some(missing(&format!("steps.{}.output{walked}{}", surroundings.layout.step(target).id, found.walked), &found.part, &found.there))
+}
+
+/// Whether the reader takes back what `target` did.
+fn is_undone_at(surroundings: &Surroundings<'_, '_>, site: Site<'_>, target: StepIx) -> bool {
+    let Site::Step { ix, .. } = site else { return false };
+    let layout = surroundings.layout;
+    layout.list_of(layout.step(ix).list).role == ListRole::Undo(target)
 }
 
 /// What is known of a step's output, and the part of the path that it describes.
@@ -184,6 +196,7 @@ fn hidden_step(surroundings: &Surroundings<'_, '_>, target: StepIx, hidden: &Hid
             ListRole::StepError(outer) => {
                 format!("\"{id}\" stands in the on_error list of \"{}\" and is visible only there", layout.step(outer).id)
             }
+            ListRole::Undo(outer) => format!("\"{id}\" takes back what \"{}\" did, and nothing sees it", layout.step(outer).id),
             ListRole::PlanError => format!("\"{id}\" stands in the plan's on_error list and is visible only there"),
             ListRole::Finally => format!("\"{id}\" stands in the plan's finally list and is visible only there"),
             ListRole::Top => format!("\"{id}\" is not visible here"),

@@ -68,7 +68,8 @@ impl Surroundings<'_, '_> {
                     add("error");
                     return names;
                 }
-                ListRole::Body(step) => {
+                // An undo sees the item or pass whose effect it takes back.
+                ListRole::Body(step) | ListRole::Undo(step) => {
                     self.loop_names(step, &mut add);
                     list = self.layout.step(step).list;
                 }
@@ -125,7 +126,7 @@ impl Surroundings<'_, '_> {
                 ListRole::Top => return Some(Hidden::Inside(wanted)),
                 ListRole::PlanError | ListRole::Finally => (Plan::TOP, None, false),
                 ListRole::Body(step) => (self.layout.step(step).list, Some(step), false),
-                ListRole::StepError(step) => (self.layout.step(step).list, Some(step), true),
+                ListRole::StepError(step) | ListRole::Undo(step) => (self.layout.step(step).list, Some(step), true),
             };
             encloses = true;
         }

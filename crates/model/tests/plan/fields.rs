@@ -45,7 +45,7 @@ fn names_of_other_tools_say_ours() {
 #[test]
 fn fields_of_a_later_version() {
     let plan = |field: &str| super::loaded(&format!("name: A\nsteps: []\n{field}: {{}}\n")).unwrap_err();
-    for field in ["concurrency", "budget", "tests"] {
+    for field in ["concurrency", "budget"] {
         let problems = plan(field);
         assert_eq!(
             (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
@@ -57,7 +57,7 @@ fn fields_of_a_later_version() {
             problems[0].message
         );
     }
-    for field in ["undo", "rate", "cache", "pinned"] {
+    for field in ["rate", "cache"] {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: test.read, {field}: {{}}}}]\n")).unwrap_err();
         assert_eq!(
             (problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()),
@@ -71,6 +71,55 @@ fn fields_of_a_later_version() {
     for action in ["logic.wait_for_triggers", "state.get"] {
         let problems = super::loaded(&format!("name: A\nsteps: [{{action: {action}}}]\n")).unwrap_err();
         assert_eq!((problems.len(), problems[0].code.as_str(), problems[0].pointer.as_str()), (1, "NOT_YET_SUPPORTED", "/steps/0/action"));
+    }
+}
+
+#[test]
+fn an_undo_is_an_action_of_a_step_of_the_top_list_or_a_body() {
+    let problem = |text: &str| super::loaded(text).unwrap_err()[0].to_string();
+    let table = [
+        ("[{action: test.read, undo: {params: {}}}]", "MISSING_FIELD: \"undo\" needs the \"action\""),
+        ("[{steps: [{action: test.read}], undo: {action: test.read}}]", "\"undo\" belongs to an action"),
+        ("[{action: test.read, undo: {action: test.read, credential: x}}]", "an undo uses its step's credential"),
+        ("[{action: test.read, undo: {action: test.read, retry: {}}}]", "UNKNOWN_FIELD"),
+        ("[{action: test.read, undo: {action: test.nothing}}]", "UNKNOWN_ACTION"),
+        ("[{id: a, action: test.read, undo: {action: test.read}}, {id: a_undo, action: test.read}]", "\"a_undo\" is taken"),
+        (
+            "[{id: a, action: test.read, undo: {action: test.read}}, {action: test.read, if: steps.a_undo.output}]",
+            "takes back what \"a\" did",
+        ),
+    ];
+    for (steps, expected) in table {
+        let found = problem(&format!("name: A\nsteps: {steps}\n"));
+        assert!(found.contains(expected), "{steps}\n{found}\n{expected}");
+    }
+    let last = problem("name: A\nsteps: [{action: test.read}]\nfinally: [{action: test.read, undo: {action: test.read}}]\n");
+    assert!(last.contains("/finally/0/undo") && last.contains("have no \"undo\""), "{last}");
+}
+
+#[test]
+fn tests_speak_of_the_plans_own_steps() {
+    let problem = |tests: &str| {
+        super::loaded(&format!("name: A\nsteps: [{{id: send, steps: [{{id: inner, action: test.read}}]}}]\ntests: {tests}\n")).unwrap_err()
+            [0]
+        .to_string()
+    };
+    let table = [
+        ("[{}]", "/tests/0 MISSING_FIELD: a test needs \"expect\""),
+        (
+            "[{expect: {output: 1}, pinned: {sned: 1}}]",
+            "/tests/0/pinned/sned UNKNOWN_STEP: the plan has no step \"sned\"; did you mean \"send\"?",
+        ),
+        ("[{expect: {steps: {inner: {status: success}}}}]", "a test looks at the steps of the top list"),
+        ("[{expect: {steps: {send: {status: done}}}}]", "/tests/0/expect/steps/send/status"),
+        ("[{expect: {status: ok}}]", "/tests/0/expect/status"),
+        ("[{expect: {total: 5}}]", "stands under \"output\""),
+        ("[{expect: 5}]", "/tests/0/expect WRONG_TYPE"),
+        ("[{mock: {}, expect: {}}]", "\"pinned\""),
+    ];
+    for (tests, expected) in table {
+        let found = problem(tests);
+        assert!(found.contains(expected), "{tests}\n{found}\n{expected}");
     }
 }
 

@@ -91,7 +91,8 @@ fn the_schema_is_published() {
             "finally",
             "timeout",
             "deadline",
-            "tag"
+            "tag",
+            "tests"
         ]
     );
     assert_eq!(schema["required"], serde_json::json!(["name", "steps"]));

@@ -36,6 +36,7 @@ mod output;
 mod place;
 mod plan;
 mod plan_file;
+mod plan_test;
 mod problems;
 mod prompt;
 mod provider;

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::graph::{self, Graph};
 use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
+use super::plan_test::{self, Test};
 use super::table::Rows;
 use super::text::{moment_of, plain, text_list};
 use super::{place, problems};
@@ -52,6 +53,13 @@ Examples:
   mainspring plan graph plans/order.yaml --as mermaid >> README.md
   mainspring plan graph plans/order.yaml --as svg > order.svg")]
     Graph(Graph),
+    /// Run the tests that plan files have of their own, offline: steps that would call anything have pinned outputs.
+    #[command(after_help = "\
+Examples:
+  mainspring plan test plans/*.yaml
+  mainspring plan test plan.yaml --only refund
+  mainspring plan test plan.yaml -o json | jq '.files[].tests[] | select(.passed | not)'")]
+    Test(Test),
 }
 
 #[derive(Args, Debug)]
@@ -79,8 +87,10 @@ pub(crate) struct Save {
 const LOOK_THROUGH: usize = 10_000;
 
 pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure> {
-    if let PlanCommand::Graph(drawn) = command {
-        return graph::run(cx, drawn).await;
+    match command {
+        PlanCommand::Graph(drawn) => return graph::run(cx, drawn).await,
+        PlanCommand::Test(test) => return plan_test::run(cx, test).await,
+        _ => {}
     }
     // A file that cannot be read is no reason to open anything.
     let document = match command {
@@ -93,7 +103,7 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
         (PlanCommand::List(list), _) => self::list(cx, &api, list).await,
         (PlanCommand::Show(named), _) => show(cx, &api, named).await,
         (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
-        (PlanCommand::Graph(_), _) => unreachable!("drawn above"),
+        (PlanCommand::Graph(_) | PlanCommand::Test(_), _) => unreachable!("done above"),
     };
     api.close().await;
     done

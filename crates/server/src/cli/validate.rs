@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::output::{Cx, Format as Shape};
 use super::terminal;
 use super::text::{plain, plural};
-use super::{place, plan_file, problems};
+use super::{place, plan_file, plan_test, problems};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -42,6 +42,8 @@ struct Checked {
     name: Option<String>,
     problems: Vec<Problem>,
     notes: Vec<String>,
+    /// Its own tests that failed: name and what was not as expected.
+    failed: Vec<(String, Vec<String>)>,
 }
 
 /// Who checks.
@@ -64,7 +66,7 @@ pub(crate) async fn run(cx: &mut Cx, validate: &Validate) -> Result<Exit, Failur
     for document in documents {
         checked.push(check(&judge, document).await?);
     }
-    let wrong = checked.iter().filter(|checked| !checked.problems.is_empty()).count();
+    let wrong = checked.iter().filter(|checked| !checked.problems.is_empty() || !checked.failed.is_empty()).count();
     match cx.format {
         Shape::Table => tell(cx, &checked),
         _ => drop(cx.show(&report(&checked), |_, _| String::new())?),
@@ -75,13 +77,18 @@ pub(crate) async fn run(cx: &mut Cx, validate: &Validate) -> Result<Exit, Failur
 async fn check(judge: &Judge, document: Document) -> Result<Checked, Failure> {
     match judge {
         Judge::Here(catalog) => Ok(match plan::load(&document.text, Format::Auto, &**catalog, &Owner::LOCAL) {
-            Ok(passed) => Checked { document, name: Some(passed.plan.name.clone()), problems: Vec::new(), notes: passed.notes },
-            Err(problems) => Checked { document, name: None, problems, notes: Vec::new() },
+            Ok(passed) => {
+                let name = Some(passed.plan.name.clone());
+                let reports = plan_test::reports(&**catalog, passed.plan).await;
+                let failed = reports.into_iter().filter(|report| !report.passed).map(|report| (report.name, report.problems)).collect();
+                Checked { document, name, problems: Vec::new(), notes: passed.notes, failed }
+            }
+            Err(problems) => Checked { document, name: None, problems, notes: Vec::new(), failed: Vec::new() },
         }),
         Judge::Server(api) => {
             let source = match plan::parse(&document.text, Format::Auto) {
                 Ok(source) => source,
-                Err(problems) => return Ok(Checked { document, name: None, problems, notes: Vec::new() }),
+                Err(problems) => return Ok(Checked { document, name: None, problems, notes: Vec::new(), failed: Vec::new() }),
             };
             let answer = api.send(Method::POST, "/api/plans/validate", &source.value).await?;
             let mut problems: Vec<Problem> =
@@ -89,22 +96,33 @@ async fn check(judge: &Judge, document: Document) -> Result<Checked, Failure> {
             plan_file::place(&mut problems, &source);
             let notes = answer["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
             let name = source.value.get("name").and_then(Value::as_str).map(str::to_owned);
-            Ok(Checked { document, name, problems, notes })
+            let failed = answer["tests"].as_array().into_iter().flatten().filter(|test| test["passed"] == false);
+            let failed = failed.map(|test| (test["name"].as_str().unwrap_or_default().to_owned(), texts(&test["problems"]))).collect();
+            Ok(Checked { document, name, problems, notes, failed })
         }
     }
 }
 
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 fn tell(cx: &Cx, checked: &[Checked]) {
-    for Checked { document, name, problems: found, notes } in checked {
+    for Checked { document, name, problems: found, notes, failed } in checked {
         for note in notes {
             terminal::out(&problems::note(&document.name, note, cx.style));
         }
-        if found.is_empty() {
+        for (test, reasons) in failed {
+            for reason in reasons {
+                terminal::out(&format!("{} {}: test \"{}\": {}\n", cx.style.red("✗"), document.name, plain(test), plain(reason)));
+            }
+        }
+        if found.is_empty() && failed.is_empty() {
             if !cx.quiet {
                 let name = plain(name.as_deref().unwrap_or_default()).into_owned();
                 terminal::out(&format!("{} {}  {}\n", cx.style.green("✓"), document.name, cx.style.dim(&name)));
             }
-        } else {
+        } else if !found.is_empty() {
             terminal::out(&problems::render(Some(document), found, cx.style, cx.width));
             let count = plural(found.len(), "problem");
             terminal::out(&format!("{} {}: {count}\n", cx.style.red("✗"), document.name));
@@ -115,11 +133,13 @@ fn tell(cx: &Cx, checked: &[Checked]) {
 fn report(checked: &[Checked]) -> Value {
     let files: Vec<Value> = checked
         .iter()
-        .map(|Checked { document, name, problems, notes }| {
-            json!({ "file": document.name, "valid": problems.is_empty(), "name": name, "problems": problems, "notes": notes })
+        .map(|Checked { document, name, problems, notes, failed }| {
+            let failed: Vec<Value> = failed.iter().map(|(name, reasons)| json!({ "name": name, "problems": reasons })).collect();
+            let valid = problems.is_empty() && failed.is_empty();
+            json!({ "file": document.name, "valid": valid, "name": name, "problems": problems, "notes": notes, "failed_tests": failed })
         })
         .collect();
-    json!({ "valid": checked.iter().all(|checked| checked.problems.is_empty()), "files": files })
+    json!({ "valid": checked.iter().all(|checked| checked.problems.is_empty() && checked.failed.is_empty()), "files": files })
 }
 
 #[cfg(test)]

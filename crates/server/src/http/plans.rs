@@ -1,10 +1,13 @@
 //! Plans: list, create, get, replace, delete, and the check alone; under both families of names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
+use mainspring_engine::offline::{self, TestReport};
 use mainspring_model::id::PlanId;
+use mainspring_model::run::RunStatus;
 use mainspring_model::store::{PlanRecord, PlanSource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -131,17 +134,50 @@ pub struct Validation {
     /// The document as it would be stored.
     #[schema(value_type = Option<Object>)]
     plan: Option<Value>,
+    /// How the document's own tests went.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tests: Vec<PlanTestBody>,
 }
+
+/// How one test of a plan went
+#[derive(Serialize, ToSchema)]
+#[schema(as = PlanTest)]
+pub struct PlanTestBody {
+    name: String,
+    passed: bool,
+    /// What was not as expected, a sentence each.
+    problems: Vec<String>,
+    /// How its run ended; absent where it could not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    output: Value,
+}
+
+impl From<TestReport> for PlanTestBody {
+    fn from(report: TestReport) -> PlanTestBody {
+        let TestReport { name, passed, problems, status, output } = report;
+        PlanTestBody { name, passed, problems, status: status.map(RunStatus::as_str), output }
+    }
+}
+
+/// For all tests of one document.
+const TEST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Check a plan document without storing it
 #[utoipa::path(post, path = "/api/plans/validate", tag = "plans", request_body(content = Object, description = "The plan document."),
     responses((status = 200, body = Validation)))]
 pub async fn validate_plan(State(api): Shared, write: Write<Value>) -> Refusable<Reply> {
+    let owner = write.caller.owner;
     match plan_body::check(&api, write.caller, write.body, write.text).await {
-        Ok(checked) => Ok(Reply::ok(&Validation { valid: true, errors: Vec::new(), notes: checked.notes, plan: Some(checked.document) })),
+        Ok(checked) => {
+            let plan = Arc::new(checked.plan);
+            let tests = offline::tests(&*api.catalog, &api.clock, owner, &plan, TEST_PATIENCE).await;
+            let tests = tests.into_iter().map(PlanTestBody::from).collect();
+            Ok(Reply::ok(&Validation { valid: true, errors: Vec::new(), notes: checked.notes, plan: Some(checked.document), tests }))
+        }
         Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
             let errors = problem.errors.into_iter().map(FieldError::from).collect();
-            Ok(Reply::ok(&Validation { valid: false, errors, notes: Vec::new(), plan: None }))
+            Ok(Reply::ok(&Validation { valid: false, errors, notes: Vec::new(), plan: None, tests: Vec::new() }))
         }
         Err(problem) => Err(problem),
     }

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use mainspring_engine::run::receipt::Receipt;
 use mainspring_engine::run::view::{AttemptView, StepView};
+use mainspring_model::action::Effect;
 use mainspring_model::fault::{Class, Effected, Fault};
 use mainspring_model::id::RunId;
 use mainspring_model::run::{RunStatus, RunSummary};
@@ -189,7 +191,42 @@ pub struct StepBody {
     /// When a waiting step goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Time>,
+    /// What became of its effect outside, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<ReceiptBody>,
     attempts: Vec<AttemptBody>,
+}
+
+/// What became of an effect outside
+#[derive(Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub struct ReceiptBody {
+    /// `not_sent`, `sent` (and refused), `confirmed`, or `unknown`: it may have been sent and nobody heard what came of it.
+    #[schema(example = "confirmed")]
+    reached: &'static str,
+    /// `idempotent` (repeating is harmless), `keyed` (the service takes a key), or `write`.
+    #[schema(value_type = String, example = "keyed")]
+    kind: Effect,
+    /// The key that was sent with every attempt, where the service takes one: look for it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<String>,
+    /// An earlier attempt may have had the effect too: its process died, or nobody heard of it.
+    maybe_repeated: bool,
+    /// Whether its `undo` took it back; absent where nobody tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone: Option<bool>,
+}
+
+impl From<Receipt> for ReceiptBody {
+    fn from(receipt: Receipt) -> ReceiptBody {
+        ReceiptBody {
+            reached: receipt.reached.as_str(),
+            kind: receipt.kind,
+            idempotency_key: receipt.idempotency_key,
+            maybe_repeated: receipt.maybe_repeated,
+            undone: receipt.undone,
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -218,6 +255,7 @@ impl From<StepView> for StepBody {
             metadata: view.metadata,
             error: view.error.as_ref().map(ErrorBody::from),
             until: view.until.map(Time),
+            effect: view.effect.map(ReceiptBody::from),
             attempts: view.attempts.iter().map(AttemptBody::from).collect(),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use mainspring_engine::offline;
 use mainspring_model::id::Owner;
 use mainspring_model::plan;
 
@@ -35,6 +37,10 @@ async fn every_example_has_a_test_and_validates() {
         assert_eq!(checked.notes, Vec::<String>::new(), "{file} is written in today's form");
         assert!(names.insert(checked.plan.name.clone()), "{file}: the name \"{}\" is taken", checked.plan.name);
         assert!(checked.document["description"].is_string(), "{file} says what it is for");
+        let plan = std::sync::Arc::new(checked.plan);
+        for report in offline::tests(&*world.app.catalog, &world.app.clock, Owner::LOCAL, &plan, Duration::from_secs(60)).await {
+            assert_eq!(report.problems, Vec::<String>::new(), "{file}: its test \"{}\"", report.name);
+        }
         // The stored form gives the same document again.
         let again = plan::load_value(checked.document.clone(), &*world.app.catalog, &Owner::LOCAL).unwrap();
         assert_eq!(again.document, checked.document, "{file}");

@@ -20,11 +20,12 @@ mod serving;
 mod signed_link;
 mod stock_with_jq;
 mod stripe_payments;
+mod trip;
 mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 22] = [
+const TESTED: [&str; 23] = [
     basket_totals::PLAN,
     daily_digest::PLAN,
     failure_desk::PLAN,
@@ -46,5 +47,6 @@ const TESTED: [&str; 22] = [
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,
+    trip::PLAN,
     welcome_team::PLAN,
 ];

@@ -84,6 +84,7 @@ fn node(plan: &Plan, step: &Step) -> Node {
         (Some(looped), Some(_)) => looped.to_owned(),
         (None, _) => what,
     };
+    let undo = step.undo.map(|list| ("undone by".to_owned(), list));
     let handler = match step.on_error {
         OnError::Steps(list) => Some(("on error".to_owned(), list)),
         OnError::Fail | OnError::Continue => None,
@@ -93,7 +94,7 @@ fn node(plan: &Plan, step: &Step) -> Node {
         id: step.id.clone(),
         what,
         condition: step.condition.as_ref().map(|condition| condition.source().trim().to_owned()),
-        inside: body.into_iter().chain(handler).map(|(title, list)| (title, Drawing::of(plan, list))).collect(),
+        inside: body.into_iter().chain(handler).chain(undo).map(|(title, list)| (title, Drawing::of(plan, list))).collect(),
     }
 }
 

@@ -30,11 +30,32 @@ pub(crate) fn table(run: &Value) -> Rows {
             None if step["output"].is_null() => plain(step["message"].as_str().unwrap_or_default()).into_owned(),
             None => preview(&step["output"], 200),
         };
+        let result = match effects(step, &steps) {
+            Some(effects) => format!("{effects}  {result}"),
+            None => result,
+        };
         let attempts = if spent.attempts > 0 { count(spent.attempts) } else { String::new() };
         let mark = Mark::of_status(status).glyph().to_string();
         rows.add([mark, id(step).to_owned(), status.to_owned(), attempts, spent.time(), result]);
     }
     rows
+}
+
+/// What is worth saying of the effects of a step and of what runs inside it: those that nobody is sure of, and what was taken back.
+fn effects(step: &Value, steps: &[&Value]) -> Option<String> {
+    let of = |other: &&&Value| id(other) == id(step) || enclosing(id(other)) == Some(id(step));
+    let receipts: Vec<&Value> = steps.iter().filter(of).map(|step| &step["effect"]).filter(|effect| effect.is_object()).collect();
+    let count = |fits: &dyn Fn(&Value) -> bool| receipts.iter().filter(|receipt| fits(receipt)).count();
+    let words = [
+        ("unknown whether done", count(&|receipt| receipt["reached"] == "unknown" && receipt["undone"].is_null())),
+        ("maybe done twice", count(&|receipt| receipt["maybe_repeated"] == true && receipt["kind"] == "write")),
+        ("undone", count(&|receipt| receipt["undone"] == true)),
+        ("NOT UNDONE", count(&|receipt| receipt["undone"] == false)),
+    ];
+    let said = words.iter().filter(|(_, many)| *many > 0);
+    let said: Vec<String> =
+        said.map(|(word, many)| if receipts.len() > 1 { format!("{many} {word}") } else { (*word).to_owned() }).collect();
+    (!said.is_empty()).then(|| format!("[{}]", said.join(", ")))
 }
 
 /// How the run ended, in a few lines.

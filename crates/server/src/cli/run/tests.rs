@@ -29,6 +29,8 @@ fn attempted(path: &str, status: AttemptStatus, output: Value, error: Option<Fau
         metadata: Map::new(),
         error,
         retry_at: None,
+        effect: None,
+        again: false,
         mark: None,
         beside: Default::default(),
     }
