@@ -66,7 +66,8 @@ async fn test(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, plan:
     let inputs = match plan.inputs.accept(&test.inputs) {
         Ok(inputs) => inputs,
         Err(problems) => {
-            report.problems = problems.iter().map(|problem| format!("{}: {}", problem.pointer.trim_start_matches('/'), problem.message)).collect();
+            report.problems =
+                problems.iter().map(|problem| format!("{}: {}", problem.pointer.trim_start_matches('/'), problem.message)).collect();
             return report;
         }
     };
