@@ -18,6 +18,7 @@ use mainspring_model::run::RunHeader;
 use mainspring_model::trace::Tracing;
 
 use crate::engine::Inner;
+use crate::files::OrgFiles;
 use crate::run::{Call, Tried};
 use crate::spans::Attempt;
 use crate::trust::within_trust;
@@ -46,6 +47,7 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
                 deadline: i64::MAX,
                 sent: Arc::new(AtomicBool::new(false)),
                 tracing: None,
+                files: None,
             };
             let answer = std::panic::catch_unwind(AssertUnwindSafe(|| action.call(call.params, &cx).now_or_never()));
             let result = match answer {
@@ -169,6 +171,7 @@ async fn ask(
         deadline: terms.deadline,
         sent: sent.clone(),
         tracing: terms.tracing.clone(),
+        files: Some(Arc::new(OrgFiles::of_step(inner.clone(), header, &call.path))),
     };
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
     let result = match select(work, inner.clock.sleep_until(terms.deadline)).await {

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::credentials::Credentials;
 use crate::driver::{Progress, Signal};
+use crate::files::{Arriving, OrgFiles};
 use crate::keys::VaultKeys;
 use crate::listeners::EndListeners;
 use crate::live::Watchers;
@@ -27,7 +28,7 @@ use crate::meter::Told;
 use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
 use crate::run::RunKeys;
-use crate::settings::Settings;
+use crate::settings::{FileTerms, Settings};
 use crate::spans;
 use crate::uses::Uses;
 use crate::variables::Variables;
@@ -146,6 +147,8 @@ pub struct Inner {
     pub(crate) watchers: Watchers,
     pub(crate) settings: Settings,
     pub(crate) live: Mutex<HashMap<RunId, LiveRun>>,
+    /// Files that are being written here.
+    pub(crate) arriving: Arriving,
     pub(crate) live_count: AtomicUsize,
     /// A suspected run is driven alone: no other starts.
     pub(crate) exclusive: AtomicBool,
@@ -192,6 +195,7 @@ impl Engine {
             watchers: Watchers::default(),
             settings: parts.settings,
             live: Mutex::new(HashMap::new()),
+            arriving: Arriving::default(),
             live_count: AtomicUsize::new(0),
             exclusive: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -272,6 +276,16 @@ impl Engine {
     /// Where callers reach the program, without a slash at the end.
     pub fn public_url(&self) -> &str {
         &self.0.settings.public_url
+    }
+
+    /// An organization's files; what is written is the owner's.
+    pub fn files(&self, owner: Owner) -> OrgFiles {
+        OrgFiles::of(self.0.clone(), owner)
+    }
+
+    /// What was set about files.
+    pub fn file_terms(&self) -> FileTerms {
+        self.0.settings.files
     }
 
     /// A fresh time-ordered id.

@@ -170,6 +170,7 @@ async fn compute(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, ca
         deadline: clock.now().saturating_add(Millis::try_from(STEP_TIME.as_millis()).unwrap_or(Millis::MAX)),
         sent: Arc::new(AtomicBool::new(false)),
         tracing: None,
+        files: None,
     };
     let result = match select(action.call(call.params.clone(), &context), clock.sleep_until(context.deadline)).await {
         Either::Left((result, _)) => result,

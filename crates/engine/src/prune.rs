@@ -18,6 +18,8 @@ impl Engine {
     pub async fn serve_retention(&self) {
         let inner = &self.0;
         let mut looks: u32 = 0;
+        // What an earlier process was writing when it died.
+        in_batches("files", || inner.store.sweep_files()).await;
         while !inner.draining.load(Ordering::Acquire) {
             inner.clock.sleep_until(inner.clock.now().saturating_add(EVERY)).await;
             if looks.is_multiple_of(SIGNALS_EVERY) {

@@ -13,6 +13,7 @@ pub struct Settings {
     /// `run.environment`.
     pub environment: String,
     pub retention: Retention,
+    pub files: FileTerms,
     /// The address under which callers reach the program, without a slash at its end: addresses that steps open begin with it.
     pub public_url: String,
     /// The most entries of one run's journal.
@@ -23,12 +24,30 @@ pub struct Settings {
     pub poll: Duration,
 }
 
+/// What an organization may keep in files.
+#[derive(Clone, Copy, Debug)]
+pub struct FileTerms {
+    /// Bytes of one file.
+    pub most: u64,
+    /// Bytes of all files of an organization.
+    pub quota: u64,
+    /// How long what a step writes is kept when the step does not say.
+    pub kept: Duration,
+}
+
+impl Default for FileTerms {
+    fn default() -> Self {
+        FileTerms { most: 2 << 30, quota: 10 << 30, kept: Duration::from_secs(30 * 86_400) }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             max_live: 2_048,
             environment: "development".to_owned(),
             retention: Retention::default(),
+            files: FileTerms::default(),
             public_url: "http://127.0.0.1:5000".to_owned(),
             most_entries: MAX_ENTRIES,
             tags: None,

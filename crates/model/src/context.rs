@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::clock::{Clock, Millis};
 use crate::credential::Credential;
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
+use crate::file::Files;
 use crate::id::{Owner, RunId};
 use crate::trace::Tracing;
 
@@ -67,6 +68,8 @@ pub struct Context {
     pub sent: Arc<AtomicBool>,
     /// Where the attempt stands in a trace; `None`: nothing is traced.
     pub tracing: Option<Tracing>,
+    /// The organization's files; `None` for what only computes.
+    pub files: Option<Arc<dyn Files>>,
 }
 
 impl Context {
@@ -84,7 +87,18 @@ impl Context {
             clock,
             sent: Arc::new(AtomicBool::new(false)),
             tracing: None,
+            files: None,
         }
+    }
+
+    /// The organization's files.
+    ///
+    /// # Errors
+    /// `FILE_NOT_FOUND` where there are none: in tests of credentials and integrations.
+    pub fn files(&self) -> Result<&dyn Files, Fault> {
+        self.files
+            .as_deref()
+            .ok_or_else(|| Fault::new(Code::other("FILE_NOT_FOUND"), "files can be used in runs and in steps of plans only"))
     }
 
     /// Marks that something was sent.

@@ -200,7 +200,7 @@ fn defaults(code: &Code) -> (Class, bool) {
     match code.as_str() {
         "TIMEOUT" | "CONNECTION_FAILED" | "CIRCUIT_OPEN" => (Class::Transient, true),
         "RATE_LIMITED" => (Class::Limit, true),
-        "PAYLOAD_TOO_LARGE" | "LIMIT_EXCEEDED" | "BUDGET_EXCEEDED" => (Class::Limit, false),
+        "PAYLOAD_TOO_LARGE" | "FILE_TOO_LARGE" | "FILE_QUOTA" | "LIMIT_EXCEEDED" | "BUDGET_EXCEEDED" => (Class::Limit, false),
         "MISSING_CREDENTIALS"
         | "CREDENTIAL_HOST"
         | "NEEDS_RECONNECT"

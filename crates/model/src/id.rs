@@ -100,6 +100,11 @@ id!(
     NotificationRuleId
 );
 
+id!(
+    /// A file of an organization. Its bytes are kept under this name alone.
+    FileId
+);
+
 impl UserId {
     /// Owns what is the whole organization's. Nobody logs in as it.
     pub const NOBODY: UserId = UserId(Uuid::nil());

@@ -13,6 +13,7 @@ pub mod duration;
 pub mod event;
 pub mod expr;
 pub mod fault;
+pub mod file;
 pub mod flag;
 pub mod flow;
 pub mod form;

@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod custom;
 pub mod custom_api;
 pub mod egress;
+pub mod file;
 pub mod http;
 pub mod logic;
 mod sabotage;
@@ -41,5 +42,6 @@ pub fn built_ins(parts: &Parts) -> Vec<Provider> {
         transform::provider(&parts.apart),
         crypto::provider(),
         state::provider(),
+        file::provider(),
     ]
 }

@@ -7,6 +7,7 @@ mod chat;
 mod crypto;
 mod custom;
 mod egress;
+mod files;
 mod fuzz;
 mod http;
 mod jq;

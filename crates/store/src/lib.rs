@@ -5,6 +5,7 @@
 mod blobs;
 pub mod ceiling;
 pub mod copy;
+mod file_folder;
 mod lock;
 pub mod postgres;
 mod sabotage;

@@ -7,24 +7,20 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
-    SessionId, SignalId, UserId,
+    ApiKeyId, AuditId, CredentialId, FileId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId,
+    ScheduleId, SessionId, SignalId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::state::{Digest, StateWrite};
 use mainspring_model::store::{
-    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord,
-    DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore,
-    FailingTrigger, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord,
+    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, CredentialChange, CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring, FactorStore, FailingTrigger, FileEnd, FileRecord, FileStore, FileTotals, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord,
     InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring,
     NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime,
     OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
     Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore,
-    SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, StateDone,
-    StateRecord, StateSet, StateSpace, StateStore, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord,
-    VariableStore, VersionRecord, WaitRecord, WebhookRoute,
+    SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, StateDone, StateRecord, StateSet, StateSpace, StateStore, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -329,6 +325,19 @@ not_kept!(LiveStore {
 not_kept!(Blobs {
     fn put_blob(OrgId, Vec<u8>) -> String;
     fn get_blob(OrgId, &str) -> Vec<u8>;
+});
+
+not_kept!(FileStore {
+    fn begin_file(OrgId, FileId) -> ();
+    fn append_file(OrgId, FileId, u32, Vec<u8>) -> ();
+    fn finish_file(&FileRecord, u64) -> FileEnd;
+    fn drop_file(OrgId, FileId) -> ();
+    fn get_file(OrgId, FileId) -> Option<FileRecord>;
+    fn list_files(OrgId, &Paging) -> Page<FileRecord>;
+    fn file_totals(OrgId) -> FileTotals;
+    fn read_file(OrgId, FileId, u64, u32) -> Vec<u8>;
+    fn delete_file(OrgId, FileId) -> bool;
+    fn sweep_files() -> u64;
 });
 
 not_kept!(Health {

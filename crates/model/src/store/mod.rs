@@ -9,6 +9,7 @@ pub mod copy;
 mod egress;
 mod error;
 mod factors;
+mod files;
 mod flags;
 mod flow;
 mod invitations;
@@ -35,6 +36,7 @@ pub use choice::{Access, Choice, DEFAULT_NAME, choose};
 pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
 pub use factors::{FactorStore, OutsideIdentity, SecondFactor};
+pub use files::{FileBytes, FileEnd, FileRecord, FileStore, FileTotals};
 pub use flags::{FlagRecord, FlagStore};
 pub use flow::{ADMITTED_AT_ONCE, Admitted, FlowStore};
 pub use invitations::{InvitationRecord, InvitationState, InvitationStore};
@@ -105,6 +107,7 @@ pub trait Store:
     + ShareStore
     + AuditStore
     + EgressStore
+    + FileStore
     + Health
     + Blobs
 {
@@ -135,6 +138,7 @@ impl<T> Store for T where
         + FlagStore
         + NotificationStore
         + EgressStore
+        + FileStore
         + Health
         + Blobs
 {

@@ -4,7 +4,6 @@
 //! proto/h2/client.rs), never earlier; a request that waits for a connection, or whose connection was found dead, was
 //! not asked. That makes the difference between a fault that is proven unsent and one that is not.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +13,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::gate::Pass;
+use super::request::Request;
+use super::stream::{Pieces, Streamed};
 
 /// Seen from both sides: the caller reads it, the connection's task writes it.
 pub(super) struct Departure {
@@ -46,26 +47,58 @@ impl Departure {
 }
 
 pub(super) struct DepartingBody {
-    pub data: Bytes,
-    pub departure: Arc<Departure>,
+    data: Bytes,
+    /// After the data; behind a lock that nobody waits for, because a body is shared in name only.
+    pieces: Option<Mutex<Pieces>>,
+    /// Bytes that are to come of it.
+    left: u64,
+    departure: Arc<Departure>,
+}
+
+impl DepartingBody {
+    pub(super) fn new(request: &Request, departure: Arc<Departure>) -> DepartingBody {
+        match &request.stream {
+            Some(Streamed { length, begin }) if *length > 0 => {
+                DepartingBody { data: Bytes::new(), pieces: Some(Mutex::new(begin())), left: *length, departure }
+            }
+            _ => DepartingBody { data: request.body.clone().unwrap_or_default(), pieces: None, left: 0, departure },
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.left == 0
+    }
 }
 
 impl Body for DepartingBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         self.departure.begin();
         let data = std::mem::take(&mut self.data);
-        Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))))
+        if !data.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        let DepartingBody { pieces: Some(pieces), left, .. } = &mut *self else { return Poll::Ready(None) };
+        let pieces = pieces.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match std::task::ready!(pieces.as_mut().poll_next(cx)) {
+            Some(Ok(piece)) if piece.len() as u64 <= *left => {
+                *left -= piece.len() as u64;
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            None if *left == 0 => Poll::Ready(None),
+            _ => Poll::Ready(Some(Err(std::io::Error::other("the body is not as long as it was said to be")))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
         self.departure.begin();
-        self.data.is_empty()
+        self.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.len() as u64)
+        SizeHint::with_exact(self.data.len() as u64 + self.left)
     }
 }

@@ -25,6 +25,7 @@ mod request;
 mod resolve;
 mod retry_after;
 mod status;
+mod stream;
 mod target;
 mod traced;
 
@@ -50,6 +51,7 @@ pub use policy::{Blocked, By, Limits, Mode, Policy};
 pub use request::{Request, header_name, header_value};
 pub use resolve::{Lookup, SystemLookup, Unresolved};
 pub use status::{said, status_fault};
+pub use stream::{Pieces, Streamed};
 pub use target::Place;
 
 use answer::Body;
@@ -185,11 +187,11 @@ impl Egress {
         let spent = self.breaker.spend(cx.owner.org, request, cx.clock.now()).map_err(|held| fault::held_back(place, &held))?;
         let pass = self.breaker.pass(cx.owner.org, &request.url, &cx.clock, time.until).map_err(|held| fault::held_back(place, &held))?;
         let departure = Departure::new(cx.sent.clone());
-        let body = DepartingBody { data: request.body.clone().unwrap_or_default(), departure: departure.clone() };
+        let body = DepartingBody::new(request, departure.clone());
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         *outgoing.headers_mut() = request.headers.clone();
         // hyper leaves it out, and some servers refuse a POST that does not say that it is empty (411).
-        if request.body.as_ref().is_none_or(Bytes::is_empty) && matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
+        if body.is_empty() && matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
             outgoing.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
@@ -222,7 +224,8 @@ impl Egress {
 
     fn answer(&self, response: reqwest::Response, request: Request, place: Place, time: Time, stripped: bool) -> Result<Answer, Fault> {
         let limits = &self.policy.limits;
-        let cap = request.max_bytes.unwrap_or(limits.default_body).min(limits.max_body);
+        let bounded = || request.max_bytes.unwrap_or(limits.default_body).min(limits.max_body);
+        let cap = if request.into_file { usize::MAX } else { bounded() };
         let codings: Vec<&str> =
             response.headers().get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
         let decoder = Decoder::new(&codings.join(", "), cap).map_err(|coding| {

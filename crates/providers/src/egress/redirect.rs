@@ -38,12 +38,13 @@ pub(super) fn follow(request: &mut Request, status: StatusCode, headers: &Header
     if to_get {
         request.method = Method::GET;
         request.body = None;
+        request.stream = None;
         request.headers.remove(header::CONTENT_TYPE);
         request.headers.remove(header::CONTENT_ENCODING);
     }
     let moved = origin(&next) != origin(&request.url);
     if moved {
-        if request.body.is_some() {
+        if request.body.is_some() || request.stream.is_some() {
             let target = Place::new(&request.method, &next);
             let text = format!(
                 "redirects ({status}) to another origin, where the body is not sent; write the final address into the step: {target}"

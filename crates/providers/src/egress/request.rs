@@ -9,6 +9,7 @@ use mainspring_model::Fault;
 use url::Url;
 
 use super::query;
+use super::stream::Streamed;
 
 /// What to send and how far to go for it.
 #[derive(Clone, Debug)]
@@ -18,12 +19,16 @@ pub struct Request {
     /// Values that are secret are marked `sensitive`, as [`Request::secret_header`] does.
     pub headers: HeaderMap,
     pub body: Option<Bytes>,
+    /// Instead of `body`.
+    pub stream: Option<Streamed>,
     /// Names of query parameters that are secret.
     pub secret_query: Vec<String>,
     /// For the whole call with all redirects; the attempt's deadline when absent or later than that.
     pub timeout: Option<Duration>,
     /// Decompressed bytes of the answer; the policy's default when absent, never over its maximum.
     pub max_bytes: Option<usize>,
+    /// The answer is taken piece by piece by who bounds it: `max_bytes` does not hold.
+    pub into_file: bool,
     pub follow_redirects: bool,
 }
 
@@ -34,6 +39,8 @@ impl Request {
             url,
             headers: HeaderMap::new(),
             body: None,
+            stream: None,
+            into_file: false,
             secret_query: Vec::new(),
             timeout: None,
             max_bytes: None,

@@ -4,6 +4,7 @@ use mainspring_model::Fault;
 use mainspring_model::action::{Context, Output};
 use serde_json::Value;
 
+use super::files::save;
 use super::output::{output, read};
 use super::params::ResponseType;
 use crate::egress::{Answer, Egress, Request, status_fault};
@@ -30,7 +31,10 @@ pub(crate) async fn exchange(egress: &Egress, request: Request, reading: Reading
     if !fine && reading.fail_on_status {
         return Err(status_fault(&mut answer, cx.clock.as_ref()).await);
     }
-    let value = read(&mut answer, reading.response).await?;
+    let value = match reading.response {
+        ResponseType::File => save(&mut answer, cx).await?,
+        kind => read(&mut answer, kind).await?,
+    };
     Ok((answer, value))
 }
 

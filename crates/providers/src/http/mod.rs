@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod exchange;
+mod files;
 mod multipart;
 pub(crate) mod output;
 mod pages;

@@ -5,20 +5,47 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use mainspring_model::Fault;
+use mainspring_model::file::FileValue;
 use mainspring_model::value::type_name;
 use serde_json::{Map, Value};
 
 use super::body::{Encoded, decode};
+use super::files::{Found, named};
 use super::query::scalar;
 
 struct Part<'a> {
     name: &'a str,
     file: Option<String>,
     content_type: Option<String>,
-    data: Bytes,
+    data: Segment,
 }
 
+/// A piece of a body as it is written: bytes, or those of a file.
+#[derive(Clone, Debug)]
+pub(super) enum Segment {
+    Bytes(Bytes),
+    File(FileValue),
+}
+
+impl Segment {
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Segment::Bytes(bytes) => bytes.len() as u64,
+            Segment::File(file) => file.size,
+        }
+    }
+}
+
+/// A form without files of ours.
 pub(super) fn encode(fields: &Map<String, Value>) -> Result<Encoded, Fault> {
+    let (segments, content_type) = segments(fields, &Found::new())?;
+    let all: Vec<Bytes> =
+        segments.into_iter().filter_map(|segment| if let Segment::Bytes(bytes) = segment { Some(bytes) } else { None }).collect();
+    Ok(Encoded { bytes: all.concat().into(), content_type })
+}
+
+/// The pieces of a form, and its content type.
+pub(super) fn segments(fields: &Map<String, Value>, found: &Found) -> Result<(Vec<Segment>, String), Fault> {
     let mut parts = Vec::new();
     for (name, value) in fields {
         let items = match value {
@@ -27,32 +54,35 @@ pub(super) fn encode(fields: &Map<String, Value>) -> Result<Encoded, Fault> {
             single => std::slice::from_ref(single),
         };
         for item in items {
-            parts.push(part(name, item)?);
+            parts.push(part(name, item, found)?);
         }
     }
     let boundary = boundary(&parts);
     let mut out = Vec::new();
-    for part in &parts {
-        out.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", escaped(part.name)).as_bytes());
+    for part in parts {
+        let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", escaped(part.name));
         if let Some(file) = &part.file {
-            out.extend_from_slice(format!("; filename=\"{}\"", escaped(file)).as_bytes());
+            head.push_str(&format!("; filename=\"{}\"", escaped(file)));
         }
         if let Some(content_type) = &part.content_type {
-            out.extend_from_slice(format!("\r\nContent-Type: {content_type}").as_bytes());
+            head.push_str(&format!("\r\nContent-Type: {content_type}"));
         }
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(&part.data);
-        out.extend_from_slice(b"\r\n");
+        head.push_str("\r\n\r\n");
+        out.extend([Segment::Bytes(head.into()), part.data, Segment::Bytes(Bytes::from_static(b"\r\n"))]);
     }
-    out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    Ok(Encoded { bytes: out.into(), content_type: format!("multipart/form-data; boundary={boundary}") })
+    out.push(Segment::Bytes(format!("--{boundary}--\r\n").into()));
+    Ok((out, format!("multipart/form-data; boundary={boundary}")))
 }
 
-fn part<'a>(name: &'a str, value: &Value) -> Result<Part<'a>, Fault> {
+fn part<'a>(name: &'a str, value: &Value, found: &Found) -> Result<Part<'a>, Fault> {
+    if let Some(file) = named(value).and_then(|id| found.get(id)) {
+        let (file_name, content_type) = (Some(file.name.clone()), Some(file.media_type.clone()));
+        return Ok(Part { name, file: file_name, content_type, data: Segment::File(file.clone()) });
+    }
     let Value::Object(file) = value else {
         let data = scalar(value)
             .ok_or_else(|| Fault::invalid_params(format!("body.{name} must be a value or a file; this is {}", type_name(value))))?;
-        return Ok(Part { name, file: None, content_type: None, data: Bytes::from(data.into_owned()) });
+        return Ok(Part { name, file: None, content_type: None, data: Segment::Bytes(data.into_owned().into()) });
     };
     let text = |key: &str| match file.get(key) {
         None | Some(Value::Null) => Ok(None),
@@ -73,7 +103,7 @@ fn part<'a>(name: &'a str, value: &Value) -> Result<Part<'a>, Fault> {
         return Err(Fault::invalid_params(format!("body.{name}.content_type holds a line break or another control character")));
     }
     let file = text("filename")?.unwrap_or(name).to_owned();
-    Ok(Part { name, file: Some(file), content_type: Some(content_type.to_owned()), data })
+    Ok(Part { name, file: Some(file), content_type: Some(content_type.to_owned()), data: Segment::Bytes(data) })
 }
 
 /// What a file may hold. `media_type` and `size` are there so that a binary answer can be passed on as it is.
@@ -84,9 +114,15 @@ fn boundary(parts: &[Part<'_>]) -> String {
     for salt in 0_u64.. {
         let mut hash = DefaultHasher::new();
         salt.hash(&mut hash);
-        parts.iter().for_each(|part| part.data.hash(&mut hash));
+        for part in parts {
+            match &part.data {
+                Segment::Bytes(bytes) => bytes.hash(&mut hash),
+                // A file that holds the boundary that its own hash makes cannot be made.
+                Segment::File(file) => file.sha256.hash(&mut hash),
+            }
+        }
         let boundary = format!("mainspring-{:016x}", hash.finish());
-        if !parts.iter().any(|part| contains(&part.data, boundary.as_bytes())) {
+        if !parts.iter().any(|part| matches!(&part.data, Segment::Bytes(bytes) if contains(bytes, boundary.as_bytes()))) {
             return boundary;
         }
     }

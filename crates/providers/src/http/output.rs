@@ -30,6 +30,7 @@ pub(crate) async fn read(answer: &mut Answer, wanted: ResponseType) -> Result<Va
     match kind {
         ResponseType::Json if bytes.is_empty() => Ok(Value::Null),
         ResponseType::Json | ResponseType::Auto => json(answer, bytes, wanted),
+        ResponseType::File => Err(answer.fault(Code::INVALID_PARAMS, "cannot be written to a file by this action; use http.request")),
         ResponseType::Text => Ok(Value::String(text(&answer.headers, bytes))),
         ResponseType::Base64 => Ok(json!({"base64": STANDARD.encode(&bytes), "media_type": media_type, "size": bytes.len()})),
     }

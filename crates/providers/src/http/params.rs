@@ -40,7 +40,7 @@ pub(crate) struct RequestParams {
     /// Up to 5 hops. When false, a redirect is the answer.
     #[serde(default = "yes")]
     pub follow_redirects: bool,
-    /// The largest answer accepted, in bytes after decompression: 10 MiB unless written, 16 MiB at most.
+    /// The largest answer accepted, in bytes after decompression: 10 MiB unless written, 16 MiB at most. Of `response: file` the limits of files hold instead.
     #[serde(default)]
     pub max_bytes: Option<usize>,
     /// When false, an answer outside 2xx is a success whose status_code tells.
@@ -61,10 +61,10 @@ pub(crate) enum BodyType {
     Json,
     /// application/x-www-form-urlencoded; the body is an object.
     Form,
-    /// multipart/form-data; the body is an object of values and of files {filename, content_type, text | base64}.
+    /// multipart/form-data; the body is an object of values and of files {filename, content_type, text | base64}, or as a file step gives them.
     Multipart,
     Text,
-    /// The body is base64 text, or an object {base64, media_type}.
+    /// The body is base64 text, an object {base64, media_type}, or a file as a file step gives it.
     Binary,
 }
 
@@ -78,6 +78,8 @@ pub(crate) enum ResponseType {
     Text,
     /// An object {base64, media_type, size}.
     Base64,
+    /// Written to a file, however large; the output is the file.
+    File,
 }
 
 /// Where the next page is: either `next` (with `cursor`, if what stands there is no address) or `page`.

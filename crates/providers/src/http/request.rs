@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use super::auth;
 use super::body::encode;
 use super::exchange::{Reading, exchanged};
+use super::files::streamed;
 use super::pages::pages;
-use super::params::RequestParams;
+use super::params::{RequestParams, ResponseType};
 use super::query::{add_query, headers};
 use crate::egress::{Egress, Request, header_name, header_value};
 
@@ -62,7 +63,10 @@ impl TypedAction for HttpRequest {
     }
 
     async fn call(&self, params: RequestParams, cx: &Context) -> ActionResult {
-        let request = self.prepare(&params, cx)?;
+        if params.response == ResponseType::File && params.pagination.is_some() {
+            return Err(Fault::invalid_params("response: file takes one answer; leave pagination out"));
+        }
+        let request = self.prepare(&params, cx).await?;
         let reading = Reading { response: params.response, fail_on_status: params.fail_on_status };
         let output = match &params.pagination {
             Some(paging) => pages(&self.egress, request, reading, paging, cx).await?,
@@ -73,14 +77,20 @@ impl TypedAction for HttpRequest {
 }
 
 impl HttpRequest {
-    fn prepare(&self, params: &RequestParams, cx: &Context) -> Result<Request, Fault> {
+    async fn prepare(&self, params: &RequestParams, cx: &Context) -> Result<Request, Fault> {
         let mut url = Request::parse_url(&params.url)?;
         if let Some(query) = &params.query {
             add_query(&mut url, query)?;
         }
         let mut request = Request::new(method(self.method.as_ref(), params.method.as_deref())?, url);
         if let Some(body) = params.body.as_ref().filter(|body| !body.is_null()) {
-            attach(&mut request, encode(body, params.body_type)?)?;
+            match streamed(body, params.body_type, cx).await? {
+                Some((body, content_type)) => {
+                    request.headers.insert(header::CONTENT_TYPE, header_value(&header::CONTENT_TYPE, &content_type)?);
+                    request.stream = Some(body);
+                }
+                None => attach(&mut request, encode(body, params.body_type)?)?,
+            }
         }
         merge(&mut request.headers, params.headers.as_ref())?;
         if let Some(name) = &params.idempotency_header {
@@ -91,6 +101,7 @@ impl HttpRequest {
         auth::apply(&mut request, cx.credential.as_ref())?;
         request.timeout = params.timeout;
         request.max_bytes = params.max_bytes;
+        request.into_file = params.response == ResponseType::File && params.fail_on_status;
         request.follow_redirects = params.follow_redirects;
         Ok(request)
     }

@@ -6,7 +6,7 @@ use mainspring_model::Fault;
 use serde_json::{Number, Value};
 
 /// The delimiter as a byte: one ASCII character, or the word "tab".
-pub(super) fn delimiter(text: &str) -> Result<u8, Fault> {
+pub(crate) fn delimiter(text: &str) -> Result<u8, Fault> {
     match text.as_bytes() {
         _ if text == "tab" || text == "\\t" => Ok(b'\t'),
         [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
@@ -20,7 +20,7 @@ pub(super) fn delimiter(text: &str) -> Result<u8, Fault> {
 ///
 /// A number is only what no reader could mean as a name: no leading zero or plus (postcodes, telephone numbers), no exponent
 /// (article 1E5), at most 15 digits where there is a fraction, and no integer that does not fit 64 bits.
-pub(super) fn guess(cell: &str) -> Value {
+pub(crate) fn guess(cell: &str) -> Value {
     match cell {
         "" => Value::Null,
         "true" | "TRUE" | "True" => Value::Bool(true),

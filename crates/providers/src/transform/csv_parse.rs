@@ -37,7 +37,7 @@ pub(super) struct Params {
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-enum Types {
+pub(crate) enum Types {
     /// Text as it is.
     #[default]
     Text,
@@ -49,7 +49,7 @@ fn yes() -> bool {
     true
 }
 
-pub(super) fn comma() -> String {
+pub(crate) fn comma() -> String {
     ",".to_owned()
 }
 
@@ -92,12 +92,12 @@ impl Pure for CsvParse {
     }
 }
 
-fn counted(cells: usize) -> String {
+pub(crate) fn counted(cells: usize) -> String {
     if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") }
 }
 
 /// The columns' names. A name that is missing or repeated gets a number, so that no cell is lost.
-fn names(cells: Vec<Cow<'_, str>>) -> Vec<String> {
+pub(crate) fn names(cells: Vec<Cow<'_, str>>) -> Vec<String> {
     let written: HashSet<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
     let mut taken = HashSet::new();
     let mut names = Vec::with_capacity(cells.len());

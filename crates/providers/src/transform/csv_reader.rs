@@ -9,7 +9,7 @@ use mainspring_model::Fault;
 
 use super::invalid_input;
 
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
     /// Of `at`, from 1.
@@ -17,20 +17,20 @@ pub(super) struct Reader<'a> {
     delimiter: u8,
 }
 
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// Where it starts, from 1.
-    pub(super) line: usize,
-    pub(super) cells: Vec<Cow<'a, str>>,
+    pub(crate) line: usize,
+    pub(crate) cells: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Reader<'a> {
     /// `delimiter` is an ASCII character; a byte order mark at the start is passed over.
-    pub(super) fn new(text: &'a str, delimiter: u8) -> Reader<'a> {
+    pub(crate) fn new(text: &'a str, delimiter: u8) -> Reader<'a> {
         Reader { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0, line: 1, delimiter }
     }
 
     /// The next record; empty lines are passed over.
-    pub(super) fn next(&mut self) -> Result<Option<Record<'a>>, Fault> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record<'a>>, Fault> {
         while self.line_end() {}
         if self.at == self.text.len() {
             return Ok(None);
@@ -50,6 +50,20 @@ impl<'a> Reader<'a> {
                 )));
             }
         }
+    }
+
+    /// Bytes that were read, and all there are; without a byte order mark.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Of the place that was come to, from 1.
+    pub(crate) fn line(&self) -> usize {
+        self.line
     }
 
     fn byte(&self) -> Option<u8> {

@@ -2,10 +2,10 @@
 
 mod base64_decode;
 mod base64_encode;
-mod csv_cells;
+pub(crate) mod csv_cells;
 mod csv_format;
-mod csv_parse;
-mod csv_reader;
+pub(crate) mod csv_parse;
+pub(crate) mod csv_reader;
 mod date_add;
 mod date_diff;
 mod date_form;

@@ -52,6 +52,7 @@ impl Attempt {
             deadline: NOW + 30_000,
             sent: Arc::new(AtomicBool::new(false)),
             tracing: None,
+            files: None,
         };
         Attempt { cx, clock }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use ::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use ::http::{Method, Request};
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,7 +13,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
 use mainspring_model::Problem;
 use mainspring_model::credential::Secret;
+use mainspring_model::file::FILE_CHUNK;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::io::ReaderStream;
 use tower::ServiceExt;
 use url::Url;
 
@@ -130,6 +133,64 @@ impl Api {
         Ok(Events::of(bytes))
     }
 
+    /// Sends bytes as they are read.
+    pub(crate) async fn upload<R: AsyncRead + Send + 'static>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        media_type: &str,
+        from: R,
+        size: Option<u64>,
+    ) -> Result<Value, Failure> {
+        let path = with_query(path, query);
+        let bytes = ReaderStream::with_capacity(from, FILE_CHUNK);
+        let (status, body) = match self {
+            Api::Server { http, base, .. } => {
+                let mut request = http.post(join(base, &path)?).header(CONTENT_TYPE, media_type);
+                if let Some(size) = size {
+                    request = request.header(CONTENT_LENGTH, size);
+                }
+                let request = self.authorized(request.body(reqwest::Body::wrap_stream(bytes)));
+                let response = request.send().await.map_err(|error| unreachable(base, &error))?;
+                let status = response.status().as_u16();
+                (status, response.bytes().await.map_err(|error| unreachable(base, &error))?)
+            }
+            Api::Here { router, app } => {
+                let request = Request::post(&path).header(CONTENT_TYPE, media_type).header(HOST, app.mode.listen.to_string());
+                let (status, body) = in_process(router, request, Body::from_stream(bytes), &path).await?;
+                (status, body.collect().await.map_err(|error| Failure::internal(format!("{path}: {error}")))?.to_bytes())
+            }
+        };
+        if !(200..300).contains(&status) {
+            return Err(refused(status, &body, self));
+        }
+        serde_json::from_slice(&body).map_err(|error| Failure::internal(format!("{path} answered no JSON: {error}")))
+    }
+
+    /// Writes an answer's bytes as they come.
+    pub(crate) async fn download(&self, path: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<(), Failure> {
+        let (status, mut bytes) = match self {
+            Api::Server { http, base, .. } => {
+                let response = self.authorized(http.get(join(base, path)?)).send().await.map_err(|error| unreachable(base, &error))?;
+                (response.status().as_u16(), response.bytes_stream().map_err(|error| error.to_string()).boxed())
+            }
+            Api::Here { router, app } => {
+                let request = Request::get(path).header(HOST, app.mode.listen.to_string());
+                let (status, body) = in_process(router, request, Body::empty(), path).await?;
+                (status, TryStreamExt::map_err(body.into_data_stream(), |error| error.to_string()).boxed())
+            }
+        };
+        let broke = |reason: String| Failure::new(Exit::Unreachable, "CONNECTION_FAILED", format!("the file broke off: {reason}"));
+        if !(200..300).contains(&status) {
+            let all: Vec<Bytes> = bytes.try_collect().await.map_err(broke)?;
+            return Err(refused(status, &all.concat(), self));
+        }
+        while let Some(piece) = bytes.try_next().await.map_err(broke)? {
+            to.write_all(&piece).await.map_err(|error| Failure::usage(format!("the file cannot be written: {error}")))?;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let (status, bytes) = match self {
             Api::Server { http, base, .. } => {
@@ -160,6 +221,15 @@ impl Api {
             Api::Server { key: Some(key), .. } => request.bearer_auth(key.expose()),
             _ => request,
         }
+    }
+}
+
+/// One request of bytes to the handlers in this process.
+async fn in_process(router: &axum::Router, request: ::http::request::Builder, body: Body, path: &str) -> Result<(u16, Body), Failure> {
+    let request = request.body(body).map_err(|error| Failure::internal(format!("{path} could not be asked in this process: {error}")))?;
+    match router.clone().oneshot(request).await {
+        Ok(response) => Ok((response.status().as_u16(), response.into_body())),
+        Err(never) => match never {},
     }
 }
 

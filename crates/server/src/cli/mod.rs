@@ -20,6 +20,7 @@ mod events;
 pub(crate) mod exit;
 mod explain;
 pub(crate) mod failure;
+mod file;
 mod flag;
 mod global;
 mod graph;
@@ -138,6 +139,9 @@ pub(crate) enum Command {
     /// See and mend what plans remember between runs.
     #[command(subcommand)]
     State(state::StateCommand),
+    /// Keep files, and get them back.
+    #[command(subcommand)]
+    File(file::FileCommand),
     /// See which outside hosts are held back, and let calls to them out again.
     #[command(subcommand)]
     Hosts(hosts::HostsCommand),
@@ -242,6 +246,7 @@ async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
         Command::Approval(command) => approval::run(cx, &command).await,
         Command::Event(command) => event::run(cx, &command).await,
         Command::State(command) => state::run(cx, &command).await,
+        Command::File(command) => file::run(cx, &command).await,
         Command::Hosts(command) => hosts::run(cx, &command).await,
         Command::Schema(command) => schema::run(cx, &command),
         Command::ApiKey(command) => api_key::run(cx, &command).await,

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tower::Service;
 use tracing::Instrument;
 
@@ -95,7 +95,9 @@ fn admit(api: &Api, peer: Option<SocketAddr>, request: &Request) -> Refusable<()
     origin::check(&api.mode, peer, request)?;
     body::unpacked(request.headers())?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > api.mode.max_body as u64) {
+    // Files are streams, with a limit of their own.
+    let is_file = request.method() == Method::POST && request.uri().path() == "/api/files";
+    if !is_file && declared.is_some_and(|length| length > api.mode.max_body as u64) {
         return Err(body::too_large(api.mode.max_body));
     }
     Ok(())

@@ -25,6 +25,10 @@ mod execution;
 mod failures;
 mod feature_flags;
 mod forms;
+mod file_content;
+mod file_form;
+mod file_stream;
+mod files;
 mod health;
 mod history;
 mod hosts;
@@ -161,6 +165,9 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(events::stream_events))
         .routes(routes!(live::stream_live))
         .routes(routes!(socket::open_socket))
+        .routes(routes!(files::list_files, files::upload_file))
+        .routes(routes!(files::get_file, files::delete_file))
+        .routes(routes!(files::get_file_content))
         .routes(routes!(logs::list_logs))
         .routes(routes!(monitoring::get_status))
         .routes(routes!(feature_flags::list_feature_flags))

@@ -2,6 +2,7 @@
 
 pub mod code;
 mod file;
+mod files;
 mod page;
 mod read;
 mod secrets;
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mainspring_engine::FileTerms;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
 
@@ -83,6 +85,7 @@ pub struct Settings {
     /// How long callers that wait for a run are held.
     pub answer_within: Duration,
     pub retention: Retention,
+    pub files: FileTerms,
     /// Older entries of the audit log are removed.
     pub keep_audit: Duration,
     /// Between the deletion of an organization and the removal of its rows.
@@ -158,6 +161,7 @@ impl Default for Settings {
             max_body: 10 << 20,
             answer_within: Duration::from_secs(60),
             retention: Retention::default(),
+            files: FileTerms::default(),
             keep_audit: Duration::from_secs(2_555 * 86_400),
             grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,

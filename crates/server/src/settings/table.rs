@@ -8,7 +8,7 @@ use mainspring_model::duration;
 use super::EgressMode;
 use super::setting::{Kind, Setting};
 use super::values::{address, database_url, exposed, filter, joined, list, number, public_url, put, signing_secret, span, switch, token};
-use super::{code, secrets, seeing, traces};
+use super::{code, files, secrets, seeing, traces};
 use crate::identity::outside::issuers;
 use crate::limits;
 
@@ -21,7 +21,7 @@ pub fn setting(key: &str) -> Option<&'static Setting> {
 #[derive(Clone, Copy)]
 pub struct Table(&'static [&'static [Setting]]);
 
-pub const SETTINGS: Table = Table(&[ALL, code::ALL, secrets::ALL, seeing::ALL, traces::ALL]);
+pub const SETTINGS: Table = Table(&[ALL, files::ALL, code::ALL, secrets::ALL, seeing::ALL, traces::ALL]);
 
 impl Table {
     pub fn iter(self) -> impl Iterator<Item = &'static Setting> + Clone {

@@ -182,6 +182,7 @@ pub async fn join(
             max_live: if settings.roles.worker { settings.max_live } else { 0 },
             environment: settings.environment.clone(),
             retention: settings.retention,
+            files: settings.files,
             public_url: settings.public_url(),
             // The only node there is serves everything.
             tags: settings.postgres.is_some().then(|| settings.tags.0.clone().into()),

@@ -8,6 +8,7 @@ mod failure_desk;
 mod fallback;
 mod fan_out;
 mod flow_control;
+mod files;
 mod folder;
 mod github_webhook;
 mod hello;
@@ -34,7 +35,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 36] = [
+const TESTED: [&str; 41] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -46,6 +47,11 @@ const TESTED: [&str; 36] = [
     flow_control::BUILD,
     flow_control::IMPORT,
     flow_control::ORDER,
+    files::ORDERS,
+    files::PASSED_ON,
+    files::UPLOAD,
+    files::SUM,
+    files::TIDY,
     github_webhook::PLAN,
     hello::PLAN,
     invoice_numbers::PLAN,

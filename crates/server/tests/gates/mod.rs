@@ -8,6 +8,7 @@ pub mod dice;
 mod dump;
 mod events;
 mod fairness;
+mod files;
 mod keys;
 mod last;
 mod leaks;

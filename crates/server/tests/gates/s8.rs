@@ -173,7 +173,7 @@ async fn settle(server: &Server, client: &mut Client, before: u64) -> u64 {
 }
 
 /// The most memory that the process had since it was last asked, in KiB.
-fn peak(server: &Server) -> u64 {
+pub fn peak(server: &Server) -> u64 {
     let id = server.id().unwrap();
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

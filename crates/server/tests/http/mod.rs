@@ -13,6 +13,7 @@ mod events;
 mod execute;
 mod flow;
 mod forms;
+mod files;
 mod idempotency;
 mod integrations;
 mod isolation;

@@ -41,6 +41,8 @@ pub(super) fn select(table: &Table) -> String {
         "idempotency" => (" and t.status is not null", "t.idempotency_key collate \"C\""),
         "blobs" => (" and exists (select from run_blobs as b where b.org_id = t.org_id and b.sha256 = t.sha256)", "t.sha256 collate \"C\""),
         "runs" => ("", "t.created_ms, t.id"),
+        "file_chunks" => (" and exists (select from files as f where f.org_id = t.org_id and f.id = t.file_id)", "t.file_id, t.no"),
+        "files" => ("", "t.created_at, t.id"),
         "run_blobs" => ("", "t.run_id, t.sha256 collate \"C\""),
         _ => ("", "t.run_id, t.seq"),
     };
@@ -140,7 +142,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
      union select org_id from outbox union select org_id from audit_log union select org_id from invitations union select org_id from variables \
      union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
-     union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules order by org_id";
+     union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules union select org_id from files order by org_id";
 
 /// How many of what there is, as the queue's role sees it.
 pub(super) const COUNTS: &[(&str, &str)] = &[
@@ -166,4 +168,5 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("signals", "select count(org_id) from signals"),
     ("state_values", "select count(org_id) from state_values"),
     ("state_seen", "select count(org_id) from state_seen"),
+    ("files", "select count(org_id) from files"),
 ];

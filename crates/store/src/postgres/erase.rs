@@ -22,6 +22,15 @@ impl PostgresStore {
         if at_or_none(&row, 0)?.is_none_or(|at| at > session.now()) {
             return Err(StoreError::Conflict(format!("the organization {org} is not to be removed now")).into());
         }
+        let sql = "select exists (select from data_keys where org_id = $1)";
+        let has_keys: bool = session.query(sql).bind(org.0).fetch_one(&mut *session).await?.try_get(0)?;
+        if self.objects.is_some() && !has_keys {
+            session.end().await?;
+            match self.erase_files(org, batch).await? {
+                0 => session = self.write(Scope::Org(org)).await?,
+                removed => return Ok(Erasure::Removed(removed)),
+            }
+        }
         let removed = rows(org, batch, &mut session).await?;
         plans::bump_revision(&mut session).await?;
         session.commit().await?;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use mainspring_model::id::{OrgId, PlanId, RunId};
-use mainspring_model::store::{LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Prunable, Retention, StoreError};
+use mainspring_model::store::{FileStore as _, LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Prunable, Retention, StoreError};
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -40,6 +40,7 @@ impl LogStore for PostgresStore {
         let runs = self.within(self.prune_batch(retention, batch)).await?;
         if runs == 0 {
             self.prune_sessions().await?;
+            self.sweep_files().await?;
         }
         Ok(runs)
     }

@@ -36,6 +36,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0015_listeners", text: include_str!("../../migrations/postgres/0015_listeners.sql") },
     Migration { name: "0016_flow", text: include_str!("../../migrations/postgres/0016_flow.sql") },
     Migration { name: "0017_versions", text: include_str!("../../migrations/postgres/0017_versions.sql") },
+    Migration { name: "0018_files", text: include_str!("../../migrations/postgres/0018_files.sql") },
     Migration { name: "0019_triggers", text: include_str!("../../migrations/postgres/0019_triggers.sql") },
     Migration { name: "0020_state", text: include_str!("../../migrations/postgres/0020_state.sql") },
 ];
@@ -51,6 +52,9 @@ pub(super) const REQUIRED: &[&str] = &[
     "egress_rules",
     "execution_logs",
     "feature_flags",
+    "file_chunks",
+    "file_uploads",
+    "files",
     "hidden_fields",
     "idempotency",
     "integrations",

@@ -21,6 +21,7 @@ mod egress;
 mod erase;
 mod error;
 mod factors;
+mod files;
 mod flags;
 mod flow;
 mod forget;
@@ -71,7 +72,7 @@ use std::sync::{Arc, Mutex};
 
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{CredentialId, OrgId, RunId};
-use mainspring_model::store::StoreError;
+use mainspring_model::store::{FileBytes, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
@@ -115,6 +116,8 @@ pub struct PostgresStore {
     unanswered: Mutex<Vec<RunId>>,
     /// The next two digits of blobs' addresses that pruning looks at.
     blob_prefix: AtomicU8,
+    /// Where the bytes of new files go instead of their table, when the operator named a bucket.
+    objects: Option<Arc<dyn FileBytes>>,
     /// When each credential's use was noted last.
     touched: Mutex<HashMap<CredentialId, Millis>>,
 }

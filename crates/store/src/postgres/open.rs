@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mainspring_model::clock::Clock;
 use mainspring_model::run::UNTAGGED;
-use mainspring_model::store::{Migrations, StoreError};
+use mainspring_model::store::{FileBytes, Migrations, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
@@ -57,6 +57,8 @@ pub struct OpenOptions {
     pub prepared: bool,
     /// Instead of the database's clock, in tests. Leases go by the database's all the same.
     pub clock: Option<Arc<dyn Clock>>,
+    /// Where the bytes of files go instead of their table.
+    pub objects: Option<Arc<dyn FileBytes>>,
 }
 
 impl OpenOptions {
@@ -78,6 +80,7 @@ impl OpenOptions {
             steps: 4,
             prepared: true,
             clock: None,
+            objects: None,
         }
     }
 
@@ -164,6 +167,7 @@ impl PostgresStore {
             floor: Mutex::new(Floor::default()),
             unanswered: Mutex::default(),
             blob_prefix: AtomicU8::new(0),
+            objects: options.objects,
             touched: Mutex::default(),
         }))
     }

@@ -59,6 +59,8 @@ impl PostgresStore {
         all.push(prunable("remembered_answers", &answers.bind(Stamp(now - ANSWER_KEPT)).fetch_one(&mut *session).await?)?);
         let signals = session.query("select count(org_id), min(received_at) from signals where received_at < $1");
         all.push(prunable("signals", &signals.bind(Stamp(now - SIGNAL_KEPT)).fetch_one(&mut *session).await?)?);
+        let files = session.query("select count(org_id), min(expires_at) from files where expires_at <= $1");
+        all.push(prunable("files", &files.bind(Stamp(now)).fetch_one(&mut *session).await?)?);
         session.end().await?;
         Ok(all)
     }

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
+use mainspring_model::id::FileId;
 use mainspring_model::store::StoreError;
 use mainspring_model::store::copy::{Arrived, Cell, Destination, Head, Row, Sink, Table};
 use sqlx::{Connection, Row as _, SqliteConnection};
+use uuid::Uuid;
 
 use super::copy_sql::{NUMBER_ORG, NUMBER_PLAN, insert};
 use super::departure::marks;
@@ -18,6 +20,7 @@ use super::open::{DATABASE_FILE, connect};
 use super::values::Bound;
 use crate::blobs::BlobFolder;
 use crate::copy::arriving::{Arriving, Filling, advance, counted};
+use crate::file_folder::{FOLDER as FILES, FileFolder};
 use crate::lock::{EngineLock, unwritable};
 
 /// Where all or nothing is made before it gets its place.
@@ -28,6 +31,7 @@ pub struct Import {
     /// `None` once it is closed.
     connection: Option<SqliteConnection>,
     blobs: BlobFolder,
+    files: FileFolder,
     head: Head,
     arrived: Arrived,
     /// Organizations and plans that have their numbers.
@@ -77,7 +81,9 @@ impl Import {
         let at = stage.as_ref().map_or(folder, |stage| stage.0.as_path());
         let file = at.join(DATABASE_FILE);
         let place = file.display().to_string();
-        fs::create_dir_all(at.join("blobs")).map_err(failed)?;
+        for kind in ["blobs", FILES] {
+            fs::create_dir_all(at.join(kind)).map_err(failed)?;
+        }
         let begun = async {
             let mut connection = connect(&file, None).await?;
             migrations::migrate(now, &mut connection).await?;
@@ -88,6 +94,7 @@ impl Import {
         Ok(Import {
             connection: Some(connection),
             blobs: BlobFolder::new(at),
+            files: FileFolder::new(at),
             head: head.clone(),
             arrived,
             numbered: HashSet::new(),
@@ -97,6 +104,21 @@ impl Import {
             stage,
             _lock: lock,
         })
+    }
+
+    /// The bytes of a blob or of a piece of a file.
+    fn put(&self, row: &Row) -> Result<(), StoreError> {
+        match row.as_slice() {
+            [_, Cell::Text(address), Cell::Bytes(bytes)] if self.blobs.put(bytes, self.now)? == *address => Ok(()),
+            [_, Cell::Text(address), Cell::Bytes(_)] => {
+                Err(StoreError::Differs(format!("the bytes of the blob {address} are not those of its address")))
+            }
+            [_, Cell::Bytes(id), Cell::Whole(no), Cell::Bytes(bytes)] => match (Uuid::from_slice(id), u32::try_from(*no)) {
+                (Ok(id), Ok(no)) => self.files.restore(FileId(id), no, bytes),
+                _ => Err(StoreError::Invalid("a piece of no file".to_owned())),
+            },
+            _ => Err(StoreError::Invalid("a blob without bytes".to_owned())),
+        }
     }
 
     async fn write(&mut self, table: &Table, rows: &[Row]) -> Result<(), Fail> {
@@ -130,15 +152,10 @@ impl Import {
 #[async_trait]
 impl Sink for Import {
     async fn take(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<(), StoreError> {
-        if table.name == "blobs" {
+        if matches!(table.name, "blobs" | "file_chunks") {
             // Durable before it is noted that they arrived; written again they are the same.
             for row in &rows {
-                let (Cell::Text(address), Cell::Bytes(bytes)) = (&row[1], &row[2]) else {
-                    return Err(StoreError::Invalid("a blob without bytes".to_owned()));
-                };
-                if self.blobs.put(bytes, self.now)? != *address {
-                    return Err(StoreError::Differs(format!("the bytes of the blob {address} are not those of its address")));
-                }
+                self.put(row)?;
             }
             let place = self.place.clone();
             advance(&mut self.arrived, table, &rows);
@@ -175,20 +192,22 @@ impl Destination for Import {
     }
 }
 
-/// Blobs first: the database's file is what makes a folder one that has something.
+/// What lies beside the database's file comes first: that file is what makes a folder one that has something.
 fn publish(stage: &Path, folder: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(folder.join("blobs"))?;
-    for prefix in fs::read_dir(stage.join("blobs"))? {
-        let prefix = prefix?;
-        let into = folder.join("blobs").join(prefix.file_name());
-        fs::create_dir_all(&into)?;
-        for blob in fs::read_dir(prefix.path())? {
-            let blob = blob?;
-            fs::rename(blob.path(), into.join(blob.file_name()))?;
+    for kind in ["blobs", FILES] {
+        fs::create_dir_all(folder.join(kind))?;
+        for prefix in fs::read_dir(stage.join(kind))? {
+            let prefix = prefix?;
+            let into = folder.join(kind).join(prefix.file_name());
+            fs::create_dir_all(&into)?;
+            for blob in fs::read_dir(prefix.path())? {
+                let blob = blob?;
+                fs::rename(blob.path(), into.join(blob.file_name()))?;
+            }
+            File::open(&into)?.sync_all()?;
         }
-        File::open(&into)?.sync_all()?;
+        File::open(folder.join(kind))?.sync_all()?;
     }
-    File::open(folder.join("blobs"))?.sync_all()?;
     File::open(stage.join(DATABASE_FILE))?.sync_all()?;
     // Left by a database that somebody removed, they would be taken for this one's.
     for beside in ["-wal", "-shm"] {
@@ -262,6 +281,7 @@ async fn rows(connection: &mut SqliteConnection) -> Result<Vec<(&'static str, i6
         ("signals", "select count(*) from signals"),
         ("state_values", "select count(*) from state_values"),
         ("state_seen", "select count(*) from state_seen"),
+        ("files", "select count(*) from files"),
     ];
     let mut found = Vec::new();
     for (name, sql) in counts {

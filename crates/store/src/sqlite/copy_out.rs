@@ -1,22 +1,27 @@
 //! Reading everything: one read transaction, beside whoever writes.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use mainspring_model::file::FILE_CHUNK;
+use mainspring_model::id::FileId;
 use mainspring_model::store::StoreError;
 use mainspring_model::store::copy::{Cell, Head, Kind, Row, Sink, Source, TABLES, Table};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ConnectOptions, Row as _, SqliteConnection};
 
-use super::copy_sql::{NEEDING, ORGANIZATIONS, select};
+use super::copy_sql::{KEPT, NEEDING, ORGANIZATIONS, select};
 use super::departure::{existing, marks};
 use super::error::Fail;
+use super::id_of;
 use super::migrations;
 use super::open::base;
 use crate::blobs::BlobFolder;
 use crate::copy::batch::Batch;
+use crate::file_folder::FileFolder;
 use crate::shared::texts::{FIRST, LAST, short};
 
 /// A folder's database as it was at one moment. The write-ahead log keeps growing while it is open.
@@ -26,7 +31,8 @@ pub struct Whole {
     head: Head,
     organizations: Vec<Vec<u8>>,
     blobs: BlobFolder,
-    /// Runs that were pruned since this moment, known by a blob that went with them: they are left out.
+    files: FileFolder,
+    /// Runs that were pruned since this moment, known by a blob that went with them, and files that were removed: they are left out.
     pruned: HashSet<Vec<u8>>,
 }
 
@@ -54,14 +60,14 @@ impl Whole {
             Ok::<_, Fail>((connection, Head { place: folder.display().to_string(), canary, key_ids, part_of }, organizations))
         };
         let (connection, head, organizations) = opened.await.map_err(|fail| fail.stored(&file.display().to_string()))?;
-        let blobs = BlobFolder::new(folder);
-        Ok(Whole { connection, folder: folder.to_owned(), head, organizations, blobs, pruned: HashSet::new() })
+        let (blobs, files) = (BlobFolder::new(folder), FileFolder::new(folder));
+        Ok(Whole { connection, folder: folder.to_owned(), head, organizations, blobs, files, pruned: HashSet::new() })
     }
 
     async fn read_table(&mut self, table: &'static Table, org: &[u8], to: &mut dyn Sink) -> Result<(), StoreError> {
         let place = self.head.place.clone();
         let pruned = match table.name {
-            "runs" | "run_blobs" | "journal" => Some(&self.pruned),
+            "runs" | "run_blobs" | "journal" | "files" => Some(&self.pruned),
             _ => None,
         };
         let mut batch = Batch::new(table, to);
@@ -89,6 +95,47 @@ impl Whole {
             }
         }
         batch.flush().await
+    }
+
+    /// The bytes of files, piece by piece; one that goes while this reads is left out.
+    async fn read_files(&mut self, table: &'static Table, org: &[u8], to: &mut dyn Sink) -> Result<(), StoreError> {
+        let rows = sqlx::query(select(table.name)).bind(org.to_vec()).fetch_all(&mut self.connection).await.map_err(|e| self.said(e))?;
+        let ids: Vec<Vec<u8>> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(|e| self.said(e))?;
+        let mut batch = Batch::new(table, to);
+        for id in ids {
+            let file = FileId(id_of(&id).map_err(|fail| fail.stored(&self.head.place))?);
+            let mut bytes = match self.files.whole(file) {
+                Ok(bytes) => bytes,
+                Err(error @ StoreError::NotFound { .. }) => {
+                    self.forget(id, error).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for no in 0.. {
+                let mut piece = Vec::new();
+                let read = bytes.by_ref().take(FILE_CHUNK as u64).read_to_end(&mut piece);
+                if read.map_err(|error| StoreError::Failed(format!("the bytes of the file {file}: {error}")))? == 0 {
+                    break;
+                }
+                batch.push(vec![Cell::Bytes(org.to_vec()), Cell::Bytes(id.clone()), Cell::Whole(no), Cell::Bytes(piece)]).await?;
+            }
+        }
+        batch.flush().await
+    }
+
+    /// `missing` stays the answer when the file is there even now.
+    async fn forget(&mut self, id: Vec<u8>, missing: StoreError) -> Result<(), StoreError> {
+        let file = self.folder.join(super::DATABASE_FILE);
+        let now = async {
+            let mut fresh = base(&file).read_only(true).connect().await?;
+            sqlx::query(KEPT).bind(id.clone()).fetch_optional(&mut fresh).await
+        };
+        if now.await.map_err(|e| self.said(e))?.is_some() {
+            return Err(StoreError::Failed(format!("{missing} any more, and its row is there: it is gone from the folder files")));
+        }
+        self.pruned.insert(id);
+        Ok(())
     }
 
     /// `missing` stays the answer when a run needs the blob even now.
@@ -124,6 +171,7 @@ impl Source for Whole {
             for table in TABLES {
                 match table.name {
                     "blobs" => self.read_blobs(table, &org, to).await?,
+                    "file_chunks" => self.read_files(table, &org, to).await?,
                     _ => self.read_table(table, &org, to).await?,
                 }
             }

@@ -101,6 +101,12 @@ pub(super) fn select(table: &str) -> &'static str {
             "select org_id, plan_id, set_name, item, expires_at from state_seen where org_id = ?1 order by plan_id, set_name, item"
         }
         "state_done" => "select org_id, id, run_id, result, created_at from state_done where org_id = ?1 order by id",
+        // Without their bytes, which lie in a folder; those in a bucket stay there.
+        "file_chunks" => "select id from files where org_id = ?1 and elsewhere = 0 and size > 0 order by no",
+        "files" => {
+            "select org_id, id, user_id, name, media_type, size, sha256, created_at, expires_at, run_id, step, elsewhere from files \
+             where org_id = ?1 order by no"
+        }
         // Without their bytes, which are files.
         "blobs" => {
             "select distinct b.sha256 from organization_totals as o join runs as r on r.org_no = o.no join run_blobs as b \
@@ -229,6 +235,10 @@ pub(super) fn insert(table: &str) -> &'static str {
              (select no from plan_numbers where plan_id = ?3), ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
              ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)"
         }
+        "files" => {
+            "insert into files (org_id, id, user_id, name, media_type, size, sha256, created_at, expires_at, run_id, step, elsewhere) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        }
         "run_blobs" => "insert into run_blobs (run_no, sha256) select no, ?3 from runs where id = ?2 and ?1 is not null",
         _ => {
             "insert into journal (run_no, seq, at, org_no, plan_no, provider, status, body) select r.no, ?3, ?4, r.org_no, \
@@ -250,7 +260,10 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from notifications union select org_id from outbox \
      union select org_id from audit_log union select org_id from invitations union select org_id from variables \
      union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
-     union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules union select zeroblob(16) from users order by org_id";
+     union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules union select org_id from files union select zeroblob(16) from users order by org_id";
+
+/// Whether a file is still there.
+pub(super) const KEPT: &str = "select 1 from files where id = ?1";
 
 /// Runs that need a blob of this address.
 pub(super) const NEEDING: &str = "select r.id from run_blobs as b join runs as r on r.no = b.run_no where b.sha256 = ?1";

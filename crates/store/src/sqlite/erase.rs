@@ -16,13 +16,19 @@ const BLOB_AGE: Millis = 60_000;
 /// What the others are found by goes last.
 const LAST: [&str; 4] = ["plans", "organization_totals", "members", "organizations"];
 
+/// Their rows go one by one, each behind its bytes.
+const WITH_BYTES: [&str; 2] = ["files", "file_uploads"];
+
 impl SqliteStore {
     pub(super) async fn erase_batch(&self, org: OrgId, batch: u32) -> Result<Erasure, StoreError> {
         let now = self.now_ms();
         let removed = self.write(async move |connection| rows(org, batch, now, connection).await).await?;
         match removed {
             None => return Ok(Erasure::Gone),
-            Some(0) => {}
+            Some(0) => match self.erase_files(org, batch).await? {
+                0 => {}
+                removed => return Ok(Erasure::Removed(removed)),
+            },
             Some(removed) => return Ok(Erasure::Removed(removed)),
         }
         let (runs, blobs, held) = self.read(move |connection| Box::pin(ended_runs(org, batch, connection))).await?;
@@ -56,7 +62,7 @@ async fn rows(org: OrgId, batch: u32, now: Millis, connection: &mut SqliteConnec
     let mut removed = 0;
     for row in &names {
         let name: &str = row.try_get(0)?;
-        if LAST.contains(&name) || removed >= u64::from(batch) {
+        if LAST.contains(&name) || WITH_BYTES.contains(&name) || removed >= u64::from(batch) {
             continue;
         }
         // Tables without row numbers are small, and go by organization. The names are the schema's own.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mainspring_model::id::{OrgId, PlanId, RunId};
-use mainspring_model::store::{LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Prunable, Retention, StoreError};
+use mainspring_model::store::{FileStore as _, LogEntry, LogFilter, LogStore, Monitoring, Page, Paging, Prunable, Retention, StoreError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -27,6 +27,7 @@ impl LogStore for SqliteStore {
         let runs = self.prune_batch(retention, batch).await?;
         if runs == 0 {
             self.prune_sessions().await?;
+            self.sweep_files().await?;
         }
         Ok(runs)
     }

@@ -33,6 +33,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0013_listeners", text: include_str!("../../migrations/sqlite/0013_listeners.sql") },
     Migration { name: "0014_flow", text: include_str!("../../migrations/sqlite/0014_flow.sql") },
     Migration { name: "0015_versions", text: include_str!("../../migrations/sqlite/0015_versions.sql") },
+    Migration { name: "0016_files", text: include_str!("../../migrations/sqlite/0016_files.sql") },
     Migration { name: "0017_triggers", text: include_str!("../../migrations/sqlite/0017_triggers.sql") },
     Migration { name: "0018_state", text: include_str!("../../migrations/sqlite/0018_state.sql") },
 ];
@@ -47,6 +48,8 @@ const REQUIRED: &[&str] = &[
     "execution_logs",
     "egress_rules",
     "feature_flags",
+    "file_uploads",
+    "files",
     "hidden_fields",
     "idempotency",
     "integrations",

@@ -14,6 +14,7 @@ mod egress;
 mod erase;
 mod error;
 mod factors;
+mod files;
 mod flags;
 mod flow;
 mod forget;
@@ -59,13 +60,14 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::id::CredentialId;
-use mainspring_model::store::StoreError;
+use mainspring_model::store::{FileBytes, StoreError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::blobs::BlobFolder;
+use crate::file_folder::FileFolder;
 use crate::shared;
 use error::Fail;
 use writer::Writer;
@@ -81,6 +83,9 @@ pub struct SqliteStore {
     readers: SqlitePool,
     clock: Arc<dyn Clock>,
     blobs: Arc<BlobFolder>,
+    files: FileFolder,
+    /// Where the bytes of new files go instead, when the operator named a bucket.
+    objects: Option<Arc<dyn FileBytes>>,
     /// The generation this process drives runs in; 0 when it does not hold the engine lock.
     epoch: i64,
     arrived: Arc<Notify>,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring_model::clock::Clock;
-use mainspring_model::store::{Migrations, StoreError};
+use mainspring_model::store::{FileBytes, Migrations, StoreError};
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use super::error::Fail;
 use super::writer::{Beginning, Writer};
 use super::{SqliteStore, departure, migrations};
 use crate::blobs::BlobFolder;
+use crate::file_folder::FileFolder;
 use crate::lock::{EngineLock, unwritable};
 
 /// The database's name in its folder.
@@ -38,6 +39,8 @@ pub struct OpenOptions {
     pub max_pages: Option<u32>,
     /// Apply what is missing; without it a database with pending migrations is refused.
     pub auto_migrate: bool,
+    /// Where the bytes of files go instead of the folder.
+    pub objects: Option<Arc<dyn FileBytes>>,
 }
 
 /// What the database of a folder has and lacks. Makes and changes nothing.
@@ -59,7 +62,7 @@ pub async fn migration_state(folder: &Path) -> Result<Migrations, StoreError> {
 impl OpenOptions {
     /// For the process that drives runs.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> OpenOptions {
-        OpenOptions { folder: folder.into(), hold_engine_lock: true, clock, readers: 3, max_pages: None, auto_migrate: true }
+        OpenOptions { folder: folder.into(), hold_engine_lock: true, clock, readers: 3, max_pages: None, auto_migrate: true, objects: None }
     }
 }
 
@@ -102,6 +105,8 @@ impl SqliteStore {
             readers,
             clock: options.clock,
             blobs: Arc::new(BlobFolder::new(&options.folder)),
+            files: FileFolder::new(&options.folder),
+            objects: options.objects,
             epoch,
             arrived,
             waiting: AtomicU32::new(0),
@@ -166,6 +171,8 @@ async fn prepare(place: &str, drives: bool, migrate: bool, clock: &dyn Clock, co
     if !drives {
         return Ok(0);
     }
+    // Whoever wrote them is no more: there was but one.
+    sqlx::query("update file_uploads set due_at = 0").execute(&mut *connection).await?;
     let row = sqlx::query("update store_state set generation = generation + 1 where only_row = 1 returning generation")
         .fetch_one(connection)
         .await?;

@@ -65,7 +65,9 @@ impl SqliteStore {
                     sqlx::query("select count(*), min(started_at) from idempotency where started_at <= ?1").bind(now - ANSWER_KEPT);
                 all.push(prunable("remembered_answers", &answers.fetch_one(&mut *connection).await?)?);
                 let signals = sqlx::query("select count(*), min(received_at) from signals where received_at < ?1").bind(now - SIGNAL_KEPT);
-                all.push(prunable("signals", &signals.fetch_one(connection).await?)?);
+                all.push(prunable("signals", &signals.fetch_one(&mut *connection).await?)?);
+                let files = sqlx::query("select count(*), min(expires_at) from files where expires_at <= ?1").bind(now);
+                all.push(prunable("files", &files.fetch_one(connection).await?)?);
                 Ok(all)
             })
         })

@@ -3,22 +3,19 @@
 use std::collections::BTreeMap;
 
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
+use mainspring_model::file::{FILE_CHUNK, FileValue};
 use mainspring_model::flag::Flag;
 use mainspring_model::flow::{Flow, Policy, Priority};
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, RunId, SignalId, UserId,
-    VariableId,
+    ApiKeyId, AuditId, CredentialId, FileId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, RunId, SignalId,
+    UserId, VariableId,
 };
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
-    IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor,
-    Standing, StateSpace, Throttle, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord,
-    WebhookRoute,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FileEnd, FileRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor, Standing, StateSpace, Throttle, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -112,6 +109,7 @@ async fn of(n: u128, who: Owner, world: &World) {
     organization(n, who, world).await;
     signals(who, world).await;
     state(n, who, world).await;
+    files(who, world).await;
 }
 
 async fn organization(n: u128, who: Owner, world: &World) {
@@ -161,6 +159,23 @@ async fn organization(n: u128, who: Owner, world: &World) {
     let with = BTreeMap::from([(who.user, false), (UserId(world.uuid()), true)]);
     store.set_sharing(who.org, plan_id(n + 1), true, &with).await.unwrap();
     store.set_erasure(who.org, Some(now + 86_400_000)).await.unwrap();
+}
+
+/// One of two pieces, and an empty one.
+async fn files(who: Owner, world: &World) {
+    for (pieces, expires_at) in [(vec![vec![7; FILE_CHUNK], b"end".to_vec()], None), (vec![], Some(world.now() + 86_400_000))] {
+        let id = FileId(world.uuid());
+        let size = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let (name, media_type, sha256) = (HOSTILE.to_owned(), "text/plain".to_owned(), "ab".repeat(32));
+        let value = FileValue { file: id, name, media_type, size, sha256 };
+        let (run, step) = (expires_at.map(|_| RunId(world.uuid())), expires_at.map(|_| HOSTILE.to_owned()));
+        world.store.begin_file(who.org, id).await.unwrap();
+        for (no, piece) in (0..).zip(pieces) {
+            world.store.append_file(who.org, id, no, piece).await.unwrap();
+        }
+        let record = FileRecord { owner: who, value, created_at: 0, expires_at, run, step };
+        assert!(matches!(world.store.finish_file(&record, u64::MAX).await.unwrap(), FileEnd::Kept(_)));
+    }
 }
 
 async fn signals(who: Owner, world: &World) {

@@ -49,6 +49,7 @@ const SQLITE: &[(&str, &str)] = &[
          alter table plans drop column file; alter table plan_versions drop column published_at; \
          alter table plan_versions drop column user_id; alter table plan_versions drop column note; alter table plan_versions drop column name",
     ),
+    ("0016_files", "drop table files; drop table file_uploads"),
     ("0017_triggers", "drop table trigger_states"),
     ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
 ];
@@ -96,6 +97,7 @@ const POSTGRES: &[(&str, &str)] = &[
          alter table plan_versions drop column user_id; alter table plan_versions drop column note; \
          alter table plan_versions drop column name; delete from schema_rights",
     ),
+    ("0018_files", "drop table files, file_chunks, file_uploads; delete from schema_rights"),
     ("0019_triggers", "drop table trigger_states; delete from schema_rights"),
     ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
 ];
@@ -125,6 +127,7 @@ const NEW: &[&str] = &[
     "state_seen",
     "state_done",
     "trigger_states",
+    "files",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.

@@ -119,6 +119,8 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "data_keys: org_id version",
         "egress_rules: org_id",
         "feature_flags: org_id",
+        "file_uploads: due_at file_id org_id",
+        "files: expires_at id org_id",
         "hidden_fields: org_id",
         "idempotency: org_id started_at",
         "integrations: id org_id",

@@ -1,18 +1,19 @@
 //! Organizations with a row in every table, and users with one in every table of the installation, for attempts to reach them.
 
 use mainspring_model::event::AttemptStatus;
+use mainspring_model::file::FileValue;
 use mainspring_model::flag::Flag;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, RunId, SessionId, SignalId, UserId,
-    VariableId,
+    ApiKeyId, AuditId, CredentialId, FileId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, RunId, SessionId, SignalId,
+    UserId, VariableId,
 };
 use mainspring_model::lockout::Rule;
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, EgressRuleRecord, FileRecord, FlagRecord,
     IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord, Standing, StateSpace,
     UserRecord, VariableRecord, VariableValue, WaitRecord, WebhookRoute,
@@ -81,6 +82,7 @@ pub async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         .unwrap();
     people(world, who, name).await;
     telling(world, who, name).await;
+    files(world, who, name).await;
     kept_beside(world, who, n, name).await;
     logins(world, n, name).await;
     store.begin_idempotent(who.org, name, &[1]).await.unwrap();
@@ -156,6 +158,21 @@ async fn people(world: &World, who: Owner, name: &str) {
     world.store.put_egress_rule(&rule).await.unwrap();
     let member = MemberRecord { org: who.org, user: user.id, role: Role::Owner, created_at: START };
     world.store.put_member(&member).await.unwrap();
+}
+
+/// One that is there, and one that is being written.
+async fn files(world: &World, who: Owner, name: &str) {
+    for ends in [true, false] {
+        let id = FileId(world.uuid());
+        world.store.begin_file(who.org, id).await.unwrap();
+        world.store.append_file(who.org, id, 0, name.as_bytes().to_vec()).await.unwrap();
+        let (media_type, size, sha256) = ("text/plain".to_owned(), name.len() as u64, "ab".repeat(32));
+        let value = FileValue { file: id, name: name.to_owned(), media_type, size, sha256 };
+        let record = FileRecord { owner: who, value, created_at: 0, expires_at: None, run: None, step: Some(name.to_owned()) };
+        if ends {
+            world.store.finish_file(&record, u64::MAX).await.unwrap();
+        }
+    }
 }
 
 async fn telling(world: &World, who: Owner, name: &str) {

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod egress;
 pub mod factors;
 pub mod fences;
+pub mod files;
 pub mod flags;
 pub mod flow;
 pub mod live;
@@ -88,6 +89,8 @@ macro_rules! suite {
             outbox: a_key_is_one_message, a_taken_message_comes_back_when_nobody_ends_it, takers_never_overlap,
                 messages_of_a_rule_keep_their_distance;
             flags: flags_come_back;
+            files: a_file_comes_back_in_pieces, what_is_not_finished_is_no_file, the_quota_holds_for_writers_at_once, files_end_at_their_time,
+                files_are_listed_newest_first;
             signals: events_are_listed_newest_first, a_signal_wakes_who_waits_for_it, only_those_whose_key_it_holds, a_signal_is_kept_once, signals_are_read_in_pages,
                 a_wait_goes_with_its_run;
             state: a_run_leaves_its_state_with_its_end, counts_of_many_runs_add_up, a_change_at_once_happens_once,

@@ -9,8 +9,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
-    ApiKeyId, AuditId, CredentialId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId, ScheduleId,
-    SessionId, SignalId, UserId,
+    ApiKeyId, AuditId, CredentialId, FileId, IntegrationId, InvitationId, MessageId, NotificationRuleId, OrgId, Owner, PlanId, RunId,
+    ScheduleId, SessionId, SignalId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
 use mainspring_model::role::Role;
@@ -19,14 +19,7 @@ use mainspring_model::state::{Digest, StateWrite};
 use mainspring_model::store::{
     AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
     CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring,
-    FactorStore, FailingTrigger, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore,
-    InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations,
-    Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime,
-    OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary,
-    Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord,
-    ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing,
-    SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace, StateStore, Store, StoreError, Told,
-    TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
+    FactorStore, FailingTrigger, FileEnd, FileRecord, FileStore, FileTotals, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord, NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace, StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -381,6 +374,19 @@ delegate!(Health {
 delegate!(Blobs {
     fn put_blob(org: OrgId, bytes: Vec<u8>) -> Result<String, StoreError>;
     fn get_blob(org: OrgId, sha256: &str) -> Result<Vec<u8>, StoreError>;
+});
+
+delegate!(FileStore {
+    fn begin_file(org: OrgId, id: FileId) -> Result<(), StoreError>;
+    fn append_file(org: OrgId, id: FileId, no: u32, bytes: Vec<u8>) -> Result<(), StoreError>;
+    fn finish_file(file: &FileRecord, quota: u64) -> Result<FileEnd, StoreError>;
+    fn drop_file(org: OrgId, id: FileId) -> Result<(), StoreError>;
+    fn get_file(org: OrgId, id: FileId) -> Result<Option<FileRecord>, StoreError>;
+    fn list_files(org: OrgId, paging: &Paging) -> Result<Page<FileRecord>, StoreError>;
+    fn file_totals(org: OrgId) -> Result<FileTotals, StoreError>;
+    fn read_file(org: OrgId, id: FileId, size: u64, no: u32) -> Result<Vec<u8>, StoreError>;
+    fn delete_file(org: OrgId, id: FileId) -> Result<bool, StoreError>;
+    fn sweep_files() -> Result<u64, StoreError>;
 });
 
 delegate!(SignalStore {

@@ -39,6 +39,7 @@ pub struct Tenant {
     pub session: String,
     /// A question of a run.
     pub approval: String,
+    pub file: String,
     /// An address that it opened.
     pub callback: String,
 }
@@ -77,6 +78,7 @@ impl Tenant {
             api_key: String::new(),
             session: String::new(),
             approval: String::new(),
+            file: String::new(),
             callback: String::new(),
         };
         tenant.fill(world).await;
@@ -146,6 +148,8 @@ impl Tenant {
         let wanted = json!({"provider": "openai", "name": "ours", "scope": "organization", "credentials": {"api_key": "sk-ours"}});
         let made = self.does(world, Method::POST, "/api/credentials", wanted).await;
         self.credential = text(&made["credential"]["id"]);
+        let kept = self.does(world, Method::POST, "/api/files?name=theirs.json", json!({"of": self.slug})).await;
+        self.file = text(&kept["file"]["file"]);
         self.does(world, Method::POST, "/api/organization/egress", json!({"host": self.host()})).await;
         self.log_in(world).await;
         (self.invitation, self.token) = (text(&invited["invitation"]["id"]), text(&invited["token"]));

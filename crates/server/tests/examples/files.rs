@@ -1,0 +1,99 @@
+//! The plans about files: what they keep, pass on, read and remove.
+
+use mainspring_model::file::{Files, NewFile};
+use mainspring_model::id::Owner;
+use mainspring_model::run::StepStatus::{Skipped, Success};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::world::World;
+use crate::servers::{board, file};
+
+pub const ORDERS: &str = "orders-file.yaml";
+pub const PASSED_ON: &str = "pass-a-download-on.yaml";
+pub const UPLOAD: &str = "read-an-upload.yaml";
+pub const SUM: &str = "sum-a-large-file.yaml";
+pub const TIDY: &str = "tidy-files.yaml";
+
+impl World {
+    async fn keep(&self, name: &str, bytes: &[u8]) -> Value {
+        let new = NewFile { name: name.to_owned(), ..NewFile::default() };
+        let mut writer = self.app.engine.files(Owner::LOCAL).create(new).await.unwrap();
+        writer.write(bytes).await.unwrap();
+        json!(writer.finish().await.unwrap())
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn orders_become_files() {
+    let world = World::open().await;
+    let plan = world.save(ORDERS).await;
+    let run = world.run(&plan, json!({})).await;
+    let (csv, report) = (&run.output()["csv"], &run.output()["report"]);
+    let text = "sku,pieces,cents\r\nK-1,2,5490\r\nC-2,6,2450\r\nM-3,1,24900\r\n";
+    assert_eq!(
+        (&csv["name"], &csv["media_type"], &csv["size"], &csv["sha256"]),
+        (&json!("orders.csv"), &json!("text/csv"), &json!(text.len()), &json!(sha256(text.as_bytes())))
+    );
+    let kept = world.app.store.get_file(Owner::LOCAL.org, report["file"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((kept.run, kept.step.as_deref(), kept.owner), (Some(run.id), Some("report"), Owner::LOCAL));
+    assert!(kept.expires_at.is_some(), "what steps write does not stay for ever");
+    let bytes = world.app.engine.files(Owner::LOCAL).read(&kept.value, 0).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), json!({"source": sha256(text.as_bytes()), "pieces": 9, "cents": 50_580}));
+}
+
+#[tokio::test]
+async fn a_download_is_passed_on_and_leaves_nothing() {
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let (from, to) = (file("/export.csv", "text/csv", bytes.clone()).await, board().await);
+    let world = World::open().await;
+    let plan = world.save(PASSED_ON).await;
+    let run = world.run(&plan, json!({"from": from.url("/export.csv"), "to": to.url("/report")})).await;
+    assert_eq!(run.output(), &json!({"name": "export.csv", "size": bytes.len(), "removed": true}));
+    let sent = &to.asked()[0];
+    assert!(sent.header("content-type").starts_with("multipart/form-data; boundary="));
+    assert!(sent.body.windows(64).any(|part| part == sha256(&bytes).as_bytes()));
+    let begins = sent.body.windows(bytes.len().min(4_096)).position(|part| part == &bytes[..4_096]).unwrap();
+    assert!(sent.body[begins..begins + bytes.len()] == bytes);
+    assert_eq!(world.app.store.file_totals(Owner::LOCAL.org).await.unwrap().files, 0);
+}
+
+#[tokio::test]
+async fn an_upload_is_read_by_its_kind() {
+    let world = World::open().await;
+    let plan = world.save(UPLOAD).await;
+    let run = world.run(&plan, json!({"document": world.keep("a.json", b"{\"n\": [1]}").await})).await;
+    assert_eq!(run.output(), &json!({"name": "a.json", "value": {"n": [1]}, "beginning": null}));
+    assert_eq!((run.step("whole").status, run.step("beginning").status), (Success, Skipped));
+    let id = world.keep("a.png", b"\x89PNG and more than sixteen bytes").await["file"].clone();
+    let run = world.run(&plan, json!({"document": {"file": id}})).await;
+    assert_eq!(run.output(), &json!({"name": "a.png", "value": null, "beginning": "iVBORyBhbmQgbW9yZSB0aA=="}));
+}
+
+#[tokio::test]
+async fn files_are_removed_by_name() {
+    let world = World::open().await;
+    for name in ["export-1.csv", "notes.txt", "export-2.csv"] {
+        world.keep(name, b"12345").await;
+    }
+    let plan = world.save(TIDY).await;
+    let run = world.run(&plan, json!({})).await;
+    assert_eq!(run.output(), &json!({"removed": 2, "bytes": 10}));
+    let left = world.app.engine.files(Owner::LOCAL).list(9).await.unwrap();
+    assert_eq!(left.into_iter().map(|file| file.name).collect::<Vec<_>>(), ["notes.txt"]);
+}
+
+#[tokio::test]
+async fn a_large_file_is_added_up_page_by_page() {
+    let world = World::open().await;
+    let rows: String = (0..2_500).map(|n| format!("{n},\"item {n}\",{}\n", n * 3)).collect();
+    let document = world.keep("orders.csv", format!("no,name,cents\n{rows}").as_bytes()).await;
+    let plan = world.save(SUM).await;
+    let run = world.run(&plan, json!({"document": document, "page": 1_000})).await;
+    assert_eq!(run.output(), &json!({"rows": 2_500, "sum": 3 * 2_500 * 2_499 / 2}));
+    assert_eq!(run.count("attempted"), 6, "three pages, and what was known after each");
+}
