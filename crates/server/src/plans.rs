@@ -5,8 +5,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::cron::Misfire;
 use mainspring_model::duration;
 use mainspring_model::id::{Owner, PlanId, ScheduleId};
-use mainspring_model::plan::{self, Checked};
 use mainspring_model::plan::trigger::{Respond, TriggerKind, Webhook};
+use mainspring_model::plan::{self, Checked};
 use mainspring_model::store::{NewPlan, PlanRecord, PlanSource, SaveAs, Saving, ScheduleRecord, StoreError, WebhookRoute, listening_to};
 use mainspring_model::wait::{ENDS, event_topic};
 use serde_json::Value;
@@ -176,9 +176,8 @@ pub async fn detach(app: &App, known: &PlanRecord) -> Result<PlanRecord, StoreEr
     };
     let document = app.store.plan_version(known.id, version).await?;
     let document = document.ok_or_else(|| StoreError::NotFound { what: format!("plan {} version {version}", known.id) })?;
-    let plan = plan::load_stored(document.clone(), &*app.catalog, &known.owner).map_err(|problems| {
-        StoreError::Invalid(problems.first().map(ToString::to_string).unwrap_or_default())
-    })?;
+    let plan = plan::load_stored(document.clone(), &*app.catalog, &known.owner)
+        .map_err(|problems| StoreError::Invalid(problems.first().map(ToString::to_string).unwrap_or_default()))?;
     let checked = Checked { plan, document, notes: Vec::new() };
     let made = new_plan(&checked, known.id, known.owner, PlanSource::Api, app.clock.now(), || app.engine.new_id());
     write(app, known, None, NewPlan { file: known.file.clone(), saving: Saving { as_what, ..Saving::default() }, ..made }).await

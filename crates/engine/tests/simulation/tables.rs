@@ -21,7 +21,8 @@ use mainspring_model::store::{
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
     ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore,
-    Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, WaitRecord, VersionRecord, WebhookRoute,
+    Sharing, SignalRecord, SignalStore, StoreError, Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
+    WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;

@@ -42,8 +42,8 @@ pub use organizations::{Departed, Erasure, OrganizationStore};
 pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, Throttle};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{
-    IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, SaveAs, Saving, VERSIONS_KEPT, VersionRecord,
-    WebhookRoute,
+    IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, SaveAs, Saving, VERSIONS_KEPT,
+    VersionRecord, WebhookRoute,
 };
 pub use runs::{Claimed, Committed, JournalRow, NewRun, RunFilter, RunStore, RunWrite, Standing};
 pub use schedules::{LISTENS, ScheduleRecord, ScheduleStore, listening_to};

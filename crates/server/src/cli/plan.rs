@@ -12,10 +12,10 @@ use super::failure::Failure;
 use super::graph::{self, Graph};
 use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
-use super::table::Rows;
-use super::text::{moment_of, plain, text_list};
 use super::plan_folder::{self, Apply, Pull, Push};
 use super::plan_versions::{self, Between, MoveRuns, Publish, Rollback, Versions};
+use super::table::Rows;
+use super::text::{moment_of, plain, text_list};
 use super::{place, problems};
 
 #[derive(Subcommand, Debug)]

@@ -125,7 +125,8 @@ fn steps(files: Vec<Checked>, plans: &[Value], prune: bool) -> Result<Vec<Step>,
         match (same.next(), same.next()) {
             (None, _) => steps.push(Step::Create(file)),
             (Some(_), Some(_)) => {
-                let message = format!("several plans are called \"{}\", so nobody knows which of them {} is", file.name, file.path.display());
+                let message =
+                    format!("several plans are called \"{}\", so nobody knows which of them {} is", file.name, file.path.display());
                 return Err(Failure::new(Exit::Conflict, "CONFLICT", message).next("rename or delete all but one: mainspring plan list"));
             }
             (Some(plan), None) => {
@@ -140,7 +141,8 @@ fn steps(files: Vec<Checked>, plans: &[Value], prune: bool) -> Result<Vec<Step>,
         }
     }
     if prune {
-        let surplus = plans.iter().filter(|plan| plan["file"].is_null() && !plan["name"].as_str().is_some_and(|name| names.contains_key(name)));
+        let surplus =
+            plans.iter().filter(|plan| plan["file"].is_null() && !plan["name"].as_str().is_some_and(|name| names.contains_key(name)));
         steps.extend(surplus.map(|plan| Step::Delete {
             id: plan["id"].as_str().unwrap_or_default().to_owned(),
             name: plan["name"].as_str().unwrap_or_default().to_owned(),
@@ -283,7 +285,8 @@ pub(crate) async fn pull(cx: &Cx, api: &Api, wanted: &Pull) -> Result<Exit, Fail
 
 /// A file name for a plan, that no file has.
 fn free(folder: &Path, name: &str) -> PathBuf {
-    let mut slug: String = name.chars().map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' }).collect();
+    let mut slug: String =
+        name.chars().map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' }).collect();
     while slug.contains("--") {
         slug = slug.replace("--", "-");
     }

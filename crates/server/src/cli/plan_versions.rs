@@ -98,7 +98,13 @@ pub(crate) async fn versions(cx: &Cx, api: &Api, wanted: &Versions) -> Result<Ex
                 _ => "",
             };
             let text = |field: &str| version[field].as_str().map(plain).unwrap_or_default().into_owned();
-            rows.add([version["version"].to_string(), standing.to_owned(), moment_of(&version["created_at"]), text("by_name"), text("note")]);
+            rows.add([
+                version["version"].to_string(),
+                standing.to_owned(),
+                moment_of(&version["created_at"]),
+                text("by_name"),
+                text("note"),
+            ]);
         }
         rows.render(width, style)
     })
@@ -164,7 +170,12 @@ pub(crate) async fn files(cx: &Cx, api: &Api) -> Result<Exit, Failure> {
         let mut wrong = String::new();
         for file in &files {
             let text = |field: &str| file[field].as_str().map(plain).unwrap_or_default().into_owned();
-            rows.add([text("file"), text("state"), text("name"), file["version"].as_u64().map(|version| version.to_string()).unwrap_or_default()]);
+            rows.add([
+                text("file"),
+                text("state"),
+                text("name"),
+                file["version"].as_u64().map(|version| version.to_string()).unwrap_or_default(),
+            ]);
             for error in file["errors"].as_array().into_iter().flatten() {
                 let place = match (error["line"].as_u64(), error["column"].as_u64()) {
                     (Some(line), Some(column)) => format!(":{line}:{column}"),

@@ -178,7 +178,10 @@ pub fn published(plan: &PlanRecord) -> Refusable<u32> {
     if plan.version > 0 {
         return Ok(plan.version);
     }
-    let detail = format!("the plan \"{}\" is a draft: publish it (POST /api/plans/{}/publish), or run the draft with draft: true", plan.name, plan.id);
+    let detail = format!(
+        "the plan \"{}\" is a draft: publish it (POST /api/plans/{}/publish), or run the draft with draft: true",
+        plan.name, plan.id
+    );
     Err(Problem::new(StatusCode::CONFLICT, "NOT_PUBLISHED", detail))
 }
 

@@ -29,16 +29,16 @@ pub(super) async fn owner_of(app: &App, below: &str) -> Result<Owner, Problem> {
 }
 
 /// What became of a file; `None` when it changed while it was read.
-pub(super) async fn load(app: &Arc<App>, folder: &Path, below: &str, stamp: Stamp, known: &[PlanRecord], here: &[String]) -> Option<PlanFile> {
-    let blank = |state| PlanFile {
-        org: None,
-        state,
-        plan: None,
-        name: None,
-        version: None,
-        looked_at: app.clock.now(),
-        problems: Vec::new(),
-    };
+pub(super) async fn load(
+    app: &Arc<App>,
+    folder: &Path,
+    below: &str,
+    stamp: Stamp,
+    known: &[PlanRecord],
+    here: &[String],
+) -> Option<PlanFile> {
+    let blank =
+        |state| PlanFile { org: None, state, plan: None, name: None, version: None, looked_at: app.clock.now(), problems: Vec::new() };
     let owner = match owner_of(app, below).await {
         Ok(owner) => owner,
         Err(problem) => return Some(PlanFile { problems: vec![problem], ..blank(State::Broken) }),
@@ -93,7 +93,8 @@ async fn save(
     let failed = |error: StoreError| Problem::new(error.code(), "", error.to_string());
     let saving = Saving { by: None, note: Some(format!("from the plan file {below}")), as_what: SaveAs::Published };
     // One of this name whose file is gone was renamed to this one; one without a file came from a file before files were followed.
-    let named = known.iter().filter(|plan| plan.owner.org == owner.org && plan.source == PlanSource::File && plan.name == checked.plan.name);
+    let named =
+        known.iter().filter(|plan| plan.owner.org == owner.org && plan.source == PlanSource::File && plan.name == checked.plan.name);
     for plan in named {
         match &plan.file {
             Some(file) if file == below => {}
@@ -130,7 +131,8 @@ pub(super) async fn known(app: &App, owners: &[Owner]) -> Result<Vec<PlanRecord>
         let mut paging = Paging { limit: 200, cursor: None };
         loop {
             let page = app.store.list_plans(owner.org, &paging).await?;
-            let ids: Vec<PlanId> = page.items.iter().filter(|plan| plan.file.is_some() || plan.source == PlanSource::File).map(|plan| plan.id).collect();
+            let ids: Vec<PlanId> =
+                page.items.iter().filter(|plan| plan.file.is_some() || plan.source == PlanSource::File).map(|plan| plan.id).collect();
             for id in ids {
                 found.extend(app.store.get_plan(owner.org, id).await?);
             }

@@ -141,13 +141,7 @@ impl Follower {
         }
     }
 
-    async fn take(
-        &mut self,
-        app: &Arc<App>,
-        listing: &Listing,
-        ready: Vec<(String, Stamp)>,
-        gone: Vec<String>,
-    ) -> Result<(), StoreError> {
+    async fn take(&mut self, app: &Arc<App>, listing: &Listing, ready: Vec<(String, Stamp)>, gone: Vec<String>) -> Result<(), StoreError> {
         let here: Vec<String> = listing.files.keys().chain(listing.refused.keys()).cloned().collect();
         let mut owners = vec![Owner::LOCAL];
         for below in here.iter().chain(&gone) {

@@ -26,7 +26,6 @@ use mainspring_store::{OpenOptions, SqliteStore};
 use mainspring_vault::{Cost, KeyRing, OsEntropy, Redactor, SigningKeys, Vault, VaultError};
 use thiserror::Error;
 
-use crate::plan_files::PlanFiles;
 use crate::app::{App, Mode};
 use crate::audit::Audit;
 use crate::catalog::ServerCatalog;
@@ -39,6 +38,7 @@ use crate::live::{self, Hub, Redis};
 use crate::mail::Postman;
 use crate::metrics::{EngineMeter, Metrics};
 use crate::outbox::Outbox;
+use crate::plan_files::PlanFiles;
 use crate::roles::Roles;
 use crate::settings::{EgressMode, Settings};
 use crate::tags::Tags;

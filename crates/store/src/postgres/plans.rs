@@ -209,7 +209,8 @@ async fn update(
     let text = text_of(&plan.document)?;
     let published = current.version > 0 && text_of(&current.document)? == text;
     let draft = versions::is(org, id, current.draft, &text, session).await?;
-    let row = session.query("select latest from plans where org_id = $1 and id = $2").bind(org.0).bind(id.0).fetch_one(&mut **session).await?;
+    let row =
+        session.query("select latest from plans where org_id = $1 and id = $2").bind(org.0).bind(id.0).fetch_one(&mut **session).await?;
     let next = plans::next(&current, whole(&row, 0)?, plan, published, draft)?;
     if next.in_force {
         free?;

@@ -13,13 +13,7 @@ use super::{at, at_or_none, text, text_or_none, whole};
 use crate::shared::cursor::{self, Cursor};
 use crate::shared::json::text_of;
 
-pub(super) async fn insert(
-    id: PlanId,
-    version: u32,
-    plan: &NewPlan,
-    published: Option<Millis>,
-    session: &mut Session,
-) -> Result<(), Fail> {
+pub(super) async fn insert(id: PlanId, version: u32, plan: &NewPlan, published: Option<Millis>, session: &mut Session) -> Result<(), Fail> {
     session
         .query(
             "insert into plan_versions (org_id, plan_id, version, document, created_at, published_at, user_id, note, name) \

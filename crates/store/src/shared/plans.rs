@@ -149,7 +149,13 @@ mod tests {
     }
 
     /// `(version, draft)` and the version that is written.
-    fn after(version: u32, draft: Option<u32>, latest: u32, as_what: SaveAs, same: (bool, bool)) -> Option<(u32, Option<u32>, Option<u32>)> {
+    fn after(
+        version: u32,
+        draft: Option<u32>,
+        latest: u32,
+        as_what: SaveAs,
+        same: (bool, bool),
+    ) -> Option<(u32, Option<u32>, Option<u32>)> {
         let first = first_version(PlanId(Uuid::nil()), &plan(SaveAs::Published), 0);
         let current = PlanRecord { version, draft, ..first };
         next(&current, latest, &plan(as_what), same.0, same.1).ok().map(|next| (next.version, next.draft, next.write))

@@ -35,13 +35,7 @@ pub(super) async fn insert(
 }
 
 /// A version that is there becomes the one that runs; what was noted when it was saved stays unless there is a new note.
-pub(super) async fn publish(
-    id: PlanId,
-    version: u32,
-    plan: &NewPlan,
-    now: Millis,
-    connection: &mut SqliteConnection,
-) -> Result<(), Fail> {
+pub(super) async fn publish(id: PlanId, version: u32, plan: &NewPlan, now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
     sqlx::query(
         "update plan_versions set published_at = coalesce(published_at, ?3), note = coalesce(?4, note), retired_at = null \
          where plan_id = ?1 and version = ?2",
@@ -148,4 +142,3 @@ pub(super) async fn move_run(
     .await?;
     Ok(done.rows_affected() > 0)
 }
-

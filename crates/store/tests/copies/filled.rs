@@ -14,8 +14,8 @@ use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FlagRecord,
     IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun,
-    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor, Standing,
-    Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
+    NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor,
+    Standing, Throttle, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 

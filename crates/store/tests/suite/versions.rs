@@ -98,10 +98,7 @@ pub async fn history_says_who_and_why(world: &World) {
     save(world, "third", SaveAs::Draft).await;
     let all = world.store.plan_versions(ORG, plan_id(1), &page(9)).await.unwrap().items;
     let seen: Vec<_> = all.iter().map(|one| (one.version, one.name.as_str(), one.published_at.is_some(), one.note.as_deref())).collect();
-    assert_eq!(
-        seen,
-        [(3, "third", false, None), (2, "se\0cond", true, Some("a \0 and \u{241b}")), (1, "first", true, Some("begun"))]
-    );
+    assert_eq!(seen, [(3, "third", false, None), (2, "se\0cond", true, Some("a \0 and \u{241b}")), (1, "first", true, Some("begun"))]);
     assert_eq!((all[1].by, all[0].by, all[1].created_at - all[2].created_at), (Some(by), None, 7));
     let first = world.store.plan_versions(ORG, plan_id(1), &page(2)).await.unwrap();
     let rest = mainspring_model::store::Paging { limit: 2, cursor: first.next_cursor };

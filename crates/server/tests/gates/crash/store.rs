@@ -24,7 +24,7 @@ use mainspring_model::store::{
     OutboxStore, OutsideIdentity, Page, Paging, PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken,
     Refreshed, Remembered, Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable,
     SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, Store, StoreError,
-    Told, UserRecord, VariableRecord, VariableStore, WaitRecord, VersionRecord, WebhookRoute,
+    Told, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
