@@ -34,6 +34,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0013_privacy", text: include_str!("../../migrations/postgres/0013_privacy.sql") },
     Migration { name: "0014_signals", text: include_str!("../../migrations/postgres/0014_signals.sql") },
     Migration { name: "0015_listeners", text: include_str!("../../migrations/postgres/0015_listeners.sql") },
+    Migration { name: "0017_versions", text: include_str!("../../migrations/postgres/0017_versions.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.

@@ -31,6 +31,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0011_privacy", text: include_str!("../../migrations/sqlite/0011_privacy.sql") },
     Migration { name: "0012_signals", text: include_str!("../../migrations/sqlite/0012_signals.sql") },
     Migration { name: "0013_listeners", text: include_str!("../../migrations/sqlite/0013_listeners.sql") },
+    Migration { name: "0015_versions", text: include_str!("../../migrations/sqlite/0015_versions.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
