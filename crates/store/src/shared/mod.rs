@@ -2,8 +2,8 @@
 
 pub(crate) mod cursor;
 pub(crate) mod draft;
-pub(crate) mod flow;
 pub(crate) mod files;
+pub(crate) mod flow;
 pub(crate) mod group;
 pub(crate) mod invitations;
 pub(crate) mod json;

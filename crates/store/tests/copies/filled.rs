@@ -15,7 +15,11 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, Slot};
 use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
-    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FileEnd, FileRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource, SaveAs, Saving, SecondFactor, Standing, StateSpace, Throttle, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableValue, WaitKey, WaitRecord, WebhookRoute,
+    Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, Committed, CredentialChange, DataKeyRecord, EgressRuleRecord, FileEnd,
+    FileRecord, FlagRecord, IdempotentAnswer, IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential,
+    NewMessage, NewPlan, NewRun, NewSignal, NotificationRecord, NotificationRuleRecord, OrganizationRecord, OutsideIdentity, PlanSource,
+    SaveAs, Saving, SecondFactor, Standing, StateSpace, Throttle, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableValue,
+    WaitKey, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
