@@ -51,7 +51,10 @@ fn a_pattern_is_a_plan_of_its_id() {
 
 #[test]
 fn conditions_have_their_words_precedence_and_mind_quotes() {
-    let condition = |text: &str| steps(json!([{"capability": "test.read", "as": "valued"}, {"capability": "test.read", "as": "b", "condition": text}]))[1]["if"].clone();
+    let condition = |text: &str| {
+        steps(json!([{"capability": "test.read", "as": "valued"}, {"capability": "test.read", "as": "b", "condition": text}]))[1]["if"]
+            .clone()
+    };
     let deep = "(inputs?.[\"deep\"] ?? null)";
     assert_eq!(condition("{{inputs.deep}}"), format!("!!({deep})"));
     assert_eq!(
@@ -62,9 +65,13 @@ fn conditions_have_their_words_precedence_and_mind_quotes() {
         )
     );
     assert_eq!(condition("{{valued.list.length}} >= 1 and {{valued}} is not None").as_str().unwrap().matches("&&").count(), 3);
-    assert_eq!(condition("{{valued.kind}} in ['etf', \"fund\"]"), "([\"etf\", \"fund\"] ?? []).includes((steps.valued.output?.[\"kind\"] ?? null))");
+    assert_eq!(
+        condition("{{valued.kind}} in ['etf', \"fund\"]"),
+        "([\"etf\", \"fund\"] ?? []).includes((steps.valued.output?.[\"kind\"] ?? null))"
+    );
     for wrong in ["{{inputs.deep}} ==", "({{inputs.deep}}", "{{inputs.deep", "__import__('os')", "{{valued.x}} == 1 ; 2"] {
-        let text = pattern(json!([{"capability": "test.read", "as": "valued"}, {"capability": "test.read", "as": "b", "condition": wrong}]));
+        let text =
+            pattern(json!([{"capability": "test.read", "as": "valued"}, {"capability": "test.read", "as": "b", "condition": wrong}]));
         let problems = all(&text);
         assert!(problems.iter().any(|problem| problem.code == "UNTRANSLATABLE"), "{wrong}: {problems:?}");
     }
@@ -72,7 +79,9 @@ fn conditions_have_their_words_precedence_and_mind_quotes() {
 
 #[test]
 fn a_step_sees_what_stands_before_it_and_not_itself() {
-    let named = steps(json!([{"capability": "test.read"}, {"capability": "test.read", "args": {"text": "{{last.x}}"}}, {"capability": "test.read", "args": {"text": "{{last}}"}}]));
+    let named = steps(
+        json!([{"capability": "test.read"}, {"capability": "test.read", "args": {"text": "{{last.x}}"}}, {"capability": "test.read", "args": {"text": "{{last}}"}}]),
+    );
     assert_eq!(named[1]["params"]["text"], "${[steps.last.output].map(v => \"x\" in v ? v[\"x\"] : null)[0]}");
     assert_eq!(named[2]["params"]["text"], "${steps.last_2.output}", "the nearest of a name");
     for (step, at) in [

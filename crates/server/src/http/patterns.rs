@@ -68,7 +68,11 @@ pub struct PatternAnswer {
 pub async fn execute_pattern(State(api): Shared, write: Write<ExecutePattern>) -> Refusable<Reply> {
     let Write { caller, body, .. } = write;
     if body.inputs.to_string().chars().count() > MOST_INPUT {
-        return Err(Problem::invalid(Finding::new("INVALID_VALUE", "/inputs", format!("the inputs have more than {MOST_INPUT} characters"))));
+        return Err(Problem::invalid(Finding::new(
+            "INVALID_VALUE",
+            "/inputs",
+            format!("the inputs have more than {MOST_INPUT} characters"),
+        )));
     }
     let id = body.pattern.unwrap_or_else(|| "portfolio_overview".to_owned());
     let mut context = object(body.context, "/context")?;
@@ -200,7 +204,11 @@ async fn run(api: &Arc<Api>, caller: &Caller, id: &str, inputs: Value, mut conte
         let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.code.to_string(), error.message.clone());
         return Err(problem.member("run_id", run.to_string()).member("pattern_id", id));
     }
-    Ok(Done { status: seen.status(), data: seen.ending().map(|ending| ending.output.clone()).unwrap_or_default(), trace: trace(id, run, &trace_id, &context, &known, &seen) })
+    Ok(Done {
+        status: seen.status(),
+        data: seen.ending().map(|ending| ending.output.clone()).unwrap_or_default(),
+        trace: trace(id, run, &trace_id, &context, &known, &seen),
+    })
 }
 
 /// The plan that came from the pattern of this id.

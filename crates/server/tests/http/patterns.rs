@@ -26,16 +26,23 @@ async fn both_addresses_answer_in_their_shapes() {
     assert_eq!((&answer.body["data"]["valued"]["positions"], &answer.body["data"]["sectors"]), (&json!([1]), &json!(null)));
     assert_eq!(answer.body["data_provenance"], json!({"overall": "real", "types_used": ["real"], "warnings": []}));
     let trace = &answer.body["trace"];
-    assert_eq!((&trace["pattern_id"], &trace["pricing_pack_id"], &trace["agents_used"]), (&json!("quick_look"), &json!("PP_1"), &json!(["logic"])));
+    assert_eq!(
+        (&trace["pattern_id"], &trace["pricing_pack_id"], &trace["agents_used"]),
+        (&json!("quick_look"), &json!("PP_1"), &json!(["logic"]))
+    );
     assert_eq!((&trace["steps"][0]["success"], &trace["steps"][0]["provenance"]), (&json!(true), &json!("real")));
     assert_eq!((&trace["steps"][1]["skipped"], &trace["steps"][1]["reason"]), (&json!(true), &json!("its condition is false")));
 
-    let body = json!({"pattern_id": "quick_look", "inputs": {"positions": [1], "deep": true}, "asof_date": "2026-01-05", "context": context});
+    let body =
+        json!({"pattern_id": "quick_look", "inputs": {"positions": [1], "deep": true}, "asof_date": "2026-01-05", "context": context});
     let answer = world.post("/v1/execute", body).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.body["result"]["data"]["sectors"], json!({"of": [1]}));
     let metadata = &answer.body["metadata"];
-    assert_eq!((&metadata["pricing_pack_id"], &metadata["pattern_id"], &metadata["asof_date"]), (&json!("PP_1"), &json!("quick_look"), &json!("2026-01-05")));
+    assert_eq!(
+        (&metadata["pricing_pack_id"], &metadata["pattern_id"], &metadata["asof_date"]),
+        (&json!("PP_1"), &json!("quick_look"), &json!("2026-01-05"))
+    );
     assert_eq!(answer.body["trace_id"], answer.body["result"]["trace"]["trace_id"]);
 }
 

@@ -78,8 +78,11 @@ pub(super) fn translate(mut pattern: Map<String, Value>, work: &mut Work<'_>, pr
     plan.insert("inputs".to_owned(), Value::Object(with_context(inputs, &known)));
     plan.insert("steps".to_owned(), Value::Array(steps));
     plan.insert("output".to_owned(), outputs(pattern.shift_remove("outputs"), &known));
-    work.note("a pattern became a plan named by its id; each capability is the action of that name, or the plan of that name, which is called");
-    for name in ["display", "presentation", "output_schemas", "rights_required", "export_allowed", "category", "tags", "author", "created"] {
+    work.note(
+        "a pattern became a plan named by its id; each capability is the action of that name, or the plan of that name, which is called",
+    );
+    for name in ["display", "presentation", "output_schemas", "rights_required", "export_allowed", "category", "tags", "author", "created"]
+    {
         if pattern.contains_key(name) {
             work.note(format!("\"{name}\" was dropped: it says how the result is shown or who may see it, which a plan does not"));
         }
@@ -193,7 +196,8 @@ fn steps(steps: Vec<Value>, known: &mut Known, work: &mut Work<'_>, problems: &m
 }
 
 fn is_action(capability: &str, work: &Work<'_>) -> bool {
-    let found = ActionName::parse(capability).and_then(|name| work.catalog.provider(work.owner, name.provider)?.action(name.action).cloned());
+    let found =
+        ActionName::parse(capability).and_then(|name| work.catalog.provider(work.owner, name.provider)?.action(name.action).cloned());
     found.is_some()
 }
 
@@ -208,7 +212,9 @@ fn fresh(name: &str, ids: &mut BTreeSet<String>) -> String {
 /// Names of results, or objects that say which result they show.
 fn outputs(written: Option<Value>, known: &Known) -> Value {
     let names: Vec<String> = match written {
-        Some(Value::Array(items)) => items.iter().filter_map(|item| item.as_str().or_else(|| item.get("id")?.as_str()).map(str::to_owned)).collect(),
+        Some(Value::Array(items)) => {
+            items.iter().filter_map(|item| item.as_str().or_else(|| item.get("id")?.as_str()).map(str::to_owned)).collect()
+        }
         Some(Value::Object(fields)) => fields.keys().cloned().collect(),
         _ => Vec::new(),
     };
