@@ -228,7 +228,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(run) => run::run(cx, &run).await,
-        Command::Dev(dev) => run::dev::run(&cx, &dev).await,
+        Command::Dev(dev) => run::dev::run(cx, &dev).await,
         Command::Validate(validate) => validate::run(cx, &validate).await,
         Command::Serve(serve) => serve::run(cx, &serve).await,
         Command::Plan(command) => plan::run(cx, &command).await,

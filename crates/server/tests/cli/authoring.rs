@@ -53,8 +53,8 @@ fn dev_runs_again_on_save_and_calls_only_what_changed() {
     let plan = |word: &str| {
         format!(
             "name: Look\ntriggers: [{{type: interval, every: 1h}}]\nsteps:\n  - {{id: look, action: http.get, params: {{url: \"{url}\"}}}}\n  \
-             - {{id: say, action: logic.set, params: {{text: \"{word} ${{steps.look.output.body.n}}\"}}}}\noutput: ${{steps.say.output.text}}\n\
-             tests: [{{pinned: {{look: {{body: {{n: 5}}}}}}, expect: {{output: {word} 5}}}}]\n"
+             - {{id: say, action: logic.set, params: {{text: \"{word} ${{steps.look.output.n}}\"}}}}\noutput: ${{steps.say.output.text}}\n\
+             tests: [{{pinned: {{look: {{n: 5}}}}, expect: {{output: {word} 5}}}}]\n"
         )
     };
     place.write("plan.yaml", &plan("first"));
