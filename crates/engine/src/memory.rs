@@ -151,7 +151,8 @@ impl Asked<'_> {
                 (Some(until), Some(_)) => *until < late,
                 (Some(until), None) => *until != Millis::MAX,
             };
-            if short && !own.contains(digest) {
+            // At once, all of them: a step that is made again after a crash asks for the same, and is told what the first time gave.
+            if (short || self.now) && !own.contains(digest) {
                 to_write.push(*digest);
             }
         }

@@ -10,6 +10,7 @@ mod inputs;
 mod limits;
 mod older;
 mod params;
+mod patterns;
 mod places;
 mod schema;
 mod scope;

@@ -92,6 +92,8 @@ fn the_schema_is_published() {
             "finally",
             "timeout",
             "deadline",
+            "concurrency",
+            "priority",
             "tag",
             "tests"
         ]

@@ -158,15 +158,15 @@ async fn it_can_be_switched_off() {
 #[tokio::test]
 async fn what_a_service_says_is_left_holds_others_back_before_they_run_into_its_limit() {
     let server =
-        Server::start(|_| reply(200, &[("content-type", "text/plain"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "40")], "x"))
+        Server::start(|_| reply(200, &[("content-type", "text/plain"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "10")], "x"))
             .await;
     let (egress, attempt, url) = (after(3), Attempt::new(), server.url("/a"));
     assert_eq!(code(&attempt, &egress, &url).await, None);
     let fault: Fault = attempt.call(&egress, "http.get", json!({"url": url})).await.unwrap_err();
-    assert_eq!((&fault.code, fault.effect, fault.retry_after_ms), (&Code::CIRCUIT_OPEN, Effected::Unsent, Some(40_000)));
+    assert_eq!((&fault.code, fault.effect, fault.retry_after_ms), (&Code::CIRCUIT_OPEN, Effected::Unsent, Some(10_000)));
     assert!(fault.message.contains("rate"), "{}", fault.message);
     assert_eq!(server.seen().len(), 1, "nothing was sent");
-    attempt.clock.advance_to(NOW + 40_000);
+    attempt.clock.advance_to(NOW + 10_000);
     assert_eq!(code(&attempt, &egress, &url).await, None);
     assert_eq!(code(&attempt, &egress, &url).await, Some(Code::CIRCUIT_OPEN));
     assert!(egress.breaker().reset(Owner::LOCAL.org, &server.address.to_string()));

@@ -105,6 +105,8 @@ Examples:
 pub(crate) enum Command {
     /// Run a plan file; list, show and cancel runs.
     Run(run::Run),
+    /// Run a plan file again each time it is saved, and call only what changed.
+    Dev(run::dev::Dev),
     /// Check plan files without saving or running them.
     Validate(validate::Validate),
     /// Start the server.
@@ -226,6 +228,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(cx: &mut Cx, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(run) => run::run(cx, &run).await,
+        Command::Dev(dev) => run::dev::run(cx, &dev).await,
         Command::Validate(validate) => validate::run(cx, &validate).await,
         Command::Serve(serve) => serve::run(cx, &serve).await,
         Command::Plan(command) => plan::run(cx, &command).await,

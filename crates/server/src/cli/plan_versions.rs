@@ -55,7 +55,7 @@ pub(crate) struct Rollback {
     #[arg(value_name = "PLAN")]
     plan: String,
     /// The version whose content becomes the newest.
-    #[arg(value_name = "VERSION")]
+    #[arg(id = "to", value_name = "VERSION")]
     version: u32,
     /// Why.
     #[arg(long, value_name = "TEXT")]

@@ -55,6 +55,7 @@ mod organization_end;
 mod organizations;
 mod origin;
 mod path;
+mod patterns;
 mod permissions;
 mod plan_body;
 mod plan_changes;
@@ -142,6 +143,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(move_runs::move_runs))
         .routes(routes!(plan_files::list_plan_files))
         .routes(routes!(plan_files::detach_plan))
+        .routes(routes!(patterns::execute_pattern))
+        .routes(routes!(patterns::execute_by_id))
         .routes(routes!(reach::get_sharing, reach::update_sharing))
         .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
         .routes(routes!(schedules::unschedule_plan))

@@ -100,6 +100,8 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("move_runs", Needs(P::PlanWrite)),
     ("list_plan_files", Needs(P::PlanView)),
     ("detach_plan", Needs(P::PlanWrite)),
+    ("execute_pattern", Needs(P::RunStart)),
+    ("execute_by_id", Needs(P::RunStart)),
     ("get_sharing", Needs(P::PlanView)),
     // Of these only the plan's owner, or an admin.
     ("update_sharing", Needs(P::PlanWrite)),

@@ -1,6 +1,7 @@
 //! The built program as people and scripts call it: exit codes, messages, and what lies on disk afterwards.
 
 mod accounts;
+mod authoring;
 mod check;
 mod keys;
 pub mod program;

@@ -34,7 +34,10 @@ async fn every_example_has_a_test_and_validates() {
     let mut names = BTreeSet::new();
     for file in &there {
         let checked = world.check(file);
-        assert_eq!(checked.notes, Vec::<String>::new(), "{file} is written in today's form");
+        // But for pattern documents, whose form is what they show.
+        if !checked.document["vars"]["pattern"].is_object() {
+            assert_eq!(checked.notes, Vec::<String>::new(), "{file} is written in today's form");
+        }
         assert!(names.insert(checked.plan.name.clone()), "{file}: the name \"{}\" is taken", checked.plan.name);
         assert!(checked.document["description"].is_string(), "{file} says what it is for");
         let plan = std::sync::Arc::new(checked.plan);

@@ -23,6 +23,7 @@ mod orders_data;
 mod orders_report;
 mod orders_since_last_time;
 mod partner_answer;
+mod patterns;
 mod poll_until_ready;
 mod prices_from_a_page;
 mod serving;
@@ -35,7 +36,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 41] = [
+const TESTED: [&str; 44] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -69,6 +70,9 @@ const TESTED: [&str; 41] = [
     orders_report::PLAN,
     orders_since_last_time::PLAN,
     partner_answer::PLAN,
+    patterns::POSITIONS,
+    patterns::QUICK_LOOK,
+    patterns::REPORT,
     poll_until_ready::PLAN,
     prices_from_a_page::PLAN,
     signed_link::PLAN,

@@ -85,7 +85,7 @@ fn edits_are_in_force_within_a_second_and_broken_ones_are_told() {
         assert!(took[EDITS / 2] <= Duration::from_secs(1), "{took:?}");
 
         // Broken: what was there stays, and it is told with its place.
-        save(&plans, "one.yaml", "name: one\nstepz: []\n");
+        save(&plans, "one.yaml", "name: one\nstepz: []\nsteps: []\n");
         let files = until(&mut client, "/api/plan-files", |files| of(files, "one.yaml")["state"] == "broken").await;
         let error = &of(&files, "one.yaml")["errors"][0];
         assert_eq!((&error["code"], &error["line"], &error["column"]), (&json!("UNKNOWN_FIELD"), &json!(2), &json!(1)), "{error}");

@@ -28,6 +28,7 @@ mod oauth;
 mod observing;
 mod organizations;
 mod outside;
+mod patterns;
 mod people;
 mod plans;
 mod private_plans;

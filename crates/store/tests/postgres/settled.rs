@@ -16,7 +16,7 @@ use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, EgressRuleRecord, FileRecord, FlagRecord,
     IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord, Standing, StateSpace,
-    UserRecord, VariableRecord, VariableValue, WaitRecord, WebhookRoute,
+    TriggerState, UserRecord, VariableRecord, VariableValue, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -36,6 +36,9 @@ pub async fn settle(world: &World, who: Owner, n: u128, name: &str) {
     let schedules = vec![world.schedule("cron", "0 2 * * *", Some(START))];
     let plan = NewPlan { owner: who, webhooks: vec![route], schedules, ..world.plan(name) };
     store.create_plan(plan_id(n), plan).await.unwrap();
+    let cron = store.list_schedules(who.org).await.unwrap()[0].id;
+    let remembered = TriggerState { seen: json!({"keys": [name]}), ..TriggerState::default() };
+    assert!(store.settle_trigger(cron, START, None, Some(START), &remembered).await.unwrap());
     let record = IntegrationRecord {
         id: IntegrationId(world.uuid()),
         owner: who,

@@ -7,6 +7,7 @@
 mod condition;
 mod flow;
 mod numbering;
+mod pattern;
 mod plan;
 mod step;
 mod text;
@@ -62,6 +63,9 @@ pub(crate) fn translate(value: Value, catalog: &dyn Catalog, owner: &Owner, prob
         other => other,
     };
     let Value::Object(plan) = value else { return Translated { value, notes: work.notes, origins: work.origins } };
-    let plan = plan::translate(plan, &mut work, problems);
+    let plan = match pattern::is_pattern(&plan) {
+        true => pattern::translate(plan, &mut work, problems),
+        false => plan::translate(plan, &mut work, problems),
+    };
     Translated { value: Value::Object(plan), notes: work.notes, origins: work.origins }
 }

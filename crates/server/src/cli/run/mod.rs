@@ -2,6 +2,7 @@
 
 mod again;
 mod cancel;
+pub(crate) mod dev;
 mod drive;
 mod failures;
 mod follow;

@@ -99,17 +99,22 @@ pub(super) async fn finish(cx: &Cx, place: &Place, end: Result<End, Failure>) ->
         Ok(end) => outcome::show(cx, place, &end).await,
         Err(failure) => Err(failure),
     };
-    let left = matches!(shown, Ok(Exit::Interrupted));
-    if let Place::Here(api) = place {
-        // After a second Ctrl-C nothing is waited for.
-        if let (Some(app), false) = (api.app(), left) {
-            app.engine.drain(drive::DRAIN_FOR).await;
-        }
-        if !left {
-            api.close().await;
-        }
+    // After a second Ctrl-C nothing is waited for.
+    if !matches!(shown, Ok(Exit::Interrupted)) {
+        leave(place).await?;
     }
     shown
+}
+
+/// Leaves the place in order.
+pub(super) async fn leave(place: &Place) -> Result<(), Failure> {
+    if let Place::Here(api) = place {
+        if let Some(app) = api.app() {
+            app.engine.drain(drive::DRAIN_FOR).await;
+        }
+        api.close().await;
+    }
+    Ok(())
 }
 
 async fn begin(cx: &Cx, start: &Start, place: &Place, document: Document, given: Value) -> Result<End, Failure> {
@@ -179,6 +184,6 @@ fn columns(cx: &Cx, plan: &Plan) -> Columns {
     Columns::of(names.iter().map(|(id, action)| (*id, action.as_str())), cx.width)
 }
 
-fn default_columns(cx: &Cx) -> Columns {
+pub(super) fn default_columns(cx: &Cx) -> Columns {
     Columns { path: 16, action: 16, width: cx.width }
 }

@@ -104,7 +104,7 @@ pub fn of_others(operation: &str) -> Option<Role> {
 
 /// Operations whose body or query names something of one organization.
 pub fn names_by_body(operation: &str) -> bool {
-    matches!(operation, "execute_plan" | "execute_execution_plan" | "stream_live")
+    matches!(operation, "execute_plan" | "execute_execution_plan" | "execute_pattern" | "execute_by_id" | "stream_live")
 }
 
 /// A body that does what the operation is for; `None`: what the schema says will do.
@@ -134,6 +134,8 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         | "unschedule_execution_plan"
         | "restore_organization"
         | "leave_organization" => json!({}),
+        "execute_pattern" => json!({"pattern": format!("pattern_{}", named.slug)}),
+        "execute_by_id" => json!({"pattern_id": format!("pattern_{}", named.slug)}),
         "rollback_plan" => json!({"version": 1}),
         "publish_plan" | "discard_draft" | "move_runs" | "detach_plan" => json!({}),
         "resume_run" => json!({"decision": "repeat"}),

@@ -90,6 +90,9 @@ impl Tenant {
         let plan = self.does(world, Method::POST, "/api/plans", doubling(&format!("Plan of {}", self.slug))).await;
         self.plan = text(&plan["plan"]["id"]);
         self.does(world, Method::POST, &format!("/api/plans/{}/schedule", self.plan), json!({"cron_expression": "@daily"})).await;
+        let steps = json!([{"capability": "logic.set", "as": "a", "args": {"n": 1}}]);
+        let pattern = json!({"id": format!("pattern_{}", self.slug), "name": "Pattern", "steps": steps, "outputs": ["a"]});
+        self.does(world, Method::POST, "/api/plans", pattern).await;
         // One that waits, so that it can be cancelled.
         let steps = json!([{"id": "wait", "action": "logic.sleep", "params": {"for": "1h"}}]);
         let waiting = self.does(world, Method::POST, "/api/plans", json!({"name": "Waiting", "steps": steps})).await;
