@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::credentials::SealError;
 use crate::driver::{HOLD, Progress};
 use crate::engine::{Engine, Inner};
+use crate::inner::Asked;
 use crate::journal;
 use crate::run::{Illegal, Run};
 use crate::suspects::{Alone, is_suspect};
@@ -136,7 +137,14 @@ impl Engine {
         match self.0.load(&claimed).await {
             Ok(run) => {
                 let (progress, _) = watch::channel(Progress::default());
-                self.0.spawn(run, claimed.epoch, None, progress, alone, claimed.cancel_requested, claimed.pause_requested);
+                self.0.spawn(
+                    run,
+                    claimed.epoch,
+                    None,
+                    progress,
+                    alone,
+                    Asked { cancel: claimed.cancel_requested, pause: claimed.pause_requested },
+                );
             }
             Err(LoadError::Store(error)) => {
                 tracing::error!(run_id = %id, %error, "a run could not be read; it goes back to the queue");

@@ -19,6 +19,13 @@ use crate::previous::PREVIOUS;
 use crate::run::{Run, serves};
 use crate::suspects::Alone;
 
+/// What somebody asked of a run while nobody drove it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) cancel: bool,
+    pub(crate) pause: bool,
+}
+
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, start: Start) -> Result<RunHandle, StartError> {
         let draining = self.draining.load(Ordering::Acquire);
@@ -42,7 +49,7 @@ impl Inner {
         let handle = RunHandle { id, leaves, progress: watching };
         let room = !held && !draining && !self.exclusive.load(Ordering::Acquire) && self.has_room_for(org);
         if room && serves(&self.settings.tags, tag.as_deref()) {
-            self.spawn(run, self.store.epoch(), Some(new), progress, None, false, false);
+            self.spawn(run, self.store.epoch(), Some(new), progress, None, Asked::default());
         } else {
             let inner = self.clone();
             tokio::spawn(async move { inner.enqueue(id, new, Vec::new(), tag, progress).await });
@@ -135,8 +142,7 @@ impl Inner {
         create: Option<Arc<NewRun>>,
         progress: watch::Sender<Progress>,
         alone: Option<Alone>,
-        cancel: bool,
-        pause: bool,
+        asked: Asked,
     ) {
         let (signals, inbox) = mpsc::unbounded_channel();
         let (id, org) = (run.header().id, run.header().owner.org);
@@ -144,12 +150,12 @@ impl Inner {
             // Taken up: its row says so since the claim.
             self.watchers.changed(org, id);
         }
-        let cancelled = cancel || run.has_been_cancelled();
-        if cancel && !run.has_been_cancelled() {
+        let cancelled = asked.cancel || run.has_been_cancelled();
+        if asked.cancel && !run.has_been_cancelled() {
             // In the channel before the driver begins, so that it cannot lie down to wait without having heard it.
             drop(signals.send(Signal::Cancel { by: "a caller".to_owned() }));
         }
-        if pause && !cancelled {
+        if asked.pause && !cancelled {
             drop(signals.send(Signal::Pause));
         }
         {

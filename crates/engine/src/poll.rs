@@ -64,11 +64,8 @@ impl Engine {
     pub(crate) async fn poll(&self, look: &Look<'_>, poll: &Poll) -> Result<Looked, StoreError> {
         let mut seen = match &look.before.seen {
             Value::Null => None,
-            kept => match serde_json::from_value::<Seen>(kept.clone()) {
-                Ok(seen) => Some(seen),
-                // Of another kind of trigger that had this id.
-                Err(_) => None,
-            },
+            // None where it is of another kind of trigger that had this id.
+            kept => serde_json::from_value::<Seen>(kept.clone()).ok(),
         };
         if let Some(seen) = &mut seen
             && let Some(batch) = seen.pending.take()

@@ -17,7 +17,10 @@ use crate::net::*;
 
 /// Files in memory; how much one reading gave at most says whether anybody asked for more than a piece.
 #[derive(Clone, Default)]
-pub struct InMemory(Arc<Mutex<BTreeMap<FileId, (FileValue, Vec<u8>)>>>);
+pub struct InMemory(Arc<Mutex<Kept>>);
+
+/// What is kept of each file.
+type Kept = BTreeMap<FileId, (FileValue, Vec<u8>)>;
 
 struct Writing {
     into: InMemory,

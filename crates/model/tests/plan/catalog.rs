@@ -134,7 +134,10 @@ pub fn catalog() -> BuiltIns {
     BuiltIns::new([
         provider("code", [javascript]),
         provider("http", [request]),
-        provider("logic", [branch, switch, set, filter, map]),
+        provider(
+            "logic",
+            [branch, switch, set, filter, map, action("call", object(json!({"plan": {"type": "string"}, "inputs": {}}), &["plan"]))],
+        ),
         provider("test", [read, sql, action("write", any()), action("fail", any())]),
         provider("webhook", [action("post_request", object(json!({"url": {"type": "string"}, "payload": {}}), &["url"]))]),
         provider("openai", [action("chat_completion", object(json!({"prompt": {"type": "string"}}), &["prompt"]))]),

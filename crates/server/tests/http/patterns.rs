@@ -56,7 +56,7 @@ async fn what_cannot_run_says_why() {
     }
     let run = async |body: Value| world.post("/api/patterns/execute", body).await;
     let missing = run(json!({"pattern": "quick_look", "inputs": {}, "context": {"pricing_pack_id": "PP_1"}})).await;
-    assert_eq!((missing.status.as_u16(), &missing.body["errors"][0]["pointer"]), (422, &json!("/positions")), "{}", missing.text);
+    assert_eq!((missing.status.as_u16(), &missing.body["errors"][0]["pointer"]), (422, &json!("/inputs/positions")), "{}", missing.text);
     let unpinned = run(json!({"pattern": "quick_look", "inputs": {"positions": []}})).await;
     assert_eq!(unpinned.status, 422, "without its pack nothing is reproducible: {}", unpinned.text);
     let large = run(json!({"pattern": "quick_look", "inputs": {"positions": ["x".repeat(10_000)]}})).await;

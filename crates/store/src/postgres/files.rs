@@ -34,7 +34,7 @@ impl FileStore for PostgresStore {
     }
 
     async fn append_file(&self, org: OrgId, id: FileId, no: u32, bytes: Vec<u8>) -> Result<(), StoreError> {
-        let renews = no > 0 && no % RENEWED_EVERY == 0;
+        let renews = no > 0 && no.is_multiple_of(RENEWED_EVERY);
         if renews && self.objects.is_some() {
             self.begin_file(org, id).await?;
         }

@@ -25,7 +25,7 @@ impl FileStore for SqliteStore {
     }
 
     async fn append_file(&self, org: OrgId, id: FileId, no: u32, bytes: Vec<u8>) -> Result<(), StoreError> {
-        if no > 0 && no % RENEWED_EVERY == 0 {
+        if no > 0 && no.is_multiple_of(RENEWED_EVERY) {
             self.due_file(org, id, self.now_ms() + UPLOAD_KEPT).await?;
         }
         self.bytes_of_files().append(org, id, no, bytes).await

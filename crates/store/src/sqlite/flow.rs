@@ -75,7 +75,7 @@ pub(super) const HELD_KEYS: &str = "with recursive keys (org_no, flow_key) as (\
      from keys where keys.org_no is not null limit ?3) \
      select o.org_id, keys.flow_key from keys join organization_totals as o on o.no = keys.org_no order by keys.org_no, keys.flow_key";
 
-pub(super) const LIVE: &str = "select id, cancel_by is not null from runs where org_no = (select no from organization_totals where org_id = ?1) \
+pub(super) const LIVE: &str = "select id, cancel_by is not null from runs indexed by runs_flow where org_no = (select no from organization_totals where org_id = ?1) \
      and flow_key = ?2 and flow_state = 'live' and finished_at is null order by created_at, no";
 
 pub(super) const HELD: &str = "select id, flow_limit, flow_policy from runs \
