@@ -211,7 +211,9 @@ impl Asked<'_> {
             return Err(limit(message).into());
         }
         let key = self.inner.keys.idempotency_key(self.header, self.path);
-        let id = Uuid::from_slice(&Sha256::digest(key.as_bytes())[..16]).expect("sixteen bytes are an id");
+        // A body that begins again may change something else under the same path; an increment is the same whatever its sum.
+        let what = if matches!(write.change, StateChange::Add(_)) { Value::Null } else { json!([write.scope, write.key, write.change]) };
+        let id = Uuid::from_slice(&Sha256::digest(format!("{key} {what}").as_bytes())[..16]).expect("sixteen bytes are an id");
         match self.ask(|| self.inner.store.apply_state(self.space, self.header.id, id, &write)).await? {
             StateDone::Applied(value) => Ok((None, Some(value))),
             StateDone::Full { .. } if matches!(write.change, StateChange::Remember(_)) => Err(self.full_set().into()),

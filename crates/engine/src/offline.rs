@@ -51,7 +51,7 @@ pub async fn tests(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, 
     let mut reports = Vec::with_capacity(plan.tests.len());
     for case in &plan.tests {
         reports.push(if clock.now() < until {
-            test(catalog, clock, owner, plan, case).await
+            test(catalog, clock, owner, plan, case, until).await
         } else {
             let problems = vec![format!("not run: the tests before it took longer than {} s", patience.as_secs())];
             TestReport { name: case.name.clone(), passed: false, problems, status: None, output: Value::Null }
@@ -61,7 +61,7 @@ pub async fn tests(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, 
 }
 
 /// Runs one test of a plan.
-async fn test(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, plan: &Arc<Plan>, test: &PlanTest) -> TestReport {
+async fn test(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, plan: &Arc<Plan>, test: &PlanTest, until: Millis) -> TestReport {
     let mut report = TestReport { name: test.name.clone(), passed: false, problems: Vec::new(), status: None, output: Value::Null };
     let inputs = match plan.inputs.accept(&test.inputs) {
         Ok(inputs) => inputs,
@@ -71,7 +71,7 @@ async fn test(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, plan:
             return report;
         }
     };
-    match drive(catalog, clock, owner, plan, test, inputs).await {
+    match drive(catalog, clock, owner, plan, test, inputs, until).await {
         Err(stuck) => report.problems.push(stuck),
         Ok((run, ending)) => {
             report.status = Some(ending.status);
@@ -91,6 +91,7 @@ async fn drive(
     plan: &Arc<Plan>,
     test: &PlanTest,
     inputs: Value,
+    until: Millis,
 ) -> Result<(Run, Ending), String> {
     let header = Arc::new(RunHeader {
         id: RunId(Uuid::from_u128(1)),
@@ -112,6 +113,11 @@ async fn drive(
     loop {
         if run.seq() > MAX_EVENTS {
             return Err(format!("the run had more than {MAX_EVENTS} events; a test is a short run"));
+        }
+        // What computes is done in place: others have their turn in between.
+        tokio::task::yield_now().await;
+        if clock.now() >= until {
+            return Err("the test took too long".to_owned());
         }
         let body = match run.next(now) {
             Todo::Over => return Err("the run ended without an end".to_owned()),

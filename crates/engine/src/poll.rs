@@ -41,14 +41,12 @@ struct Seen {
     /// A batch whose run may not be there yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<Batch>,
-    /// Batches so far.
-    #[serde(default)]
-    batches: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Batch {
-    number: u64,
+    /// Its run's key: a number would be given again after the trigger was away.
+    id: String,
     items: Vec<Value>,
     keys: Vec<String>,
 }
@@ -98,9 +96,8 @@ impl Engine {
                     self.start_finds(look, new.into_iter().map(find).collect()).await?;
                 }
                 PollPer::Batch => {
-                    seen.batches += 1;
                     let (items, keys) = new.into_iter().map(|item| (item.value, item.key)).unzip();
-                    let batch = Batch { number: seen.batches, items, keys };
+                    let batch = Batch { id: self.new_id().to_string(), items, keys };
                     // Kept before its run is started: after a crash it is this batch again, whatever is new by then.
                     seen.pending = Some(batch.clone());
                     self.note(look, value_of(&seen)).await?;
@@ -114,7 +111,7 @@ impl Engine {
 
     async fn start_batch(&self, look: &Look<'_>, batch: &Batch) -> Result<(), StoreError> {
         let seen = json!({"id": look.trigger.id, "type": "poll", "items": batch.items, "keys": batch.keys});
-        self.start_finds(look, vec![Find { key: format!("batch/{}", batch.number), seen }]).await
+        self.start_finds(look, vec![Find { key: format!("batch/{}", batch.id), seen }]).await
     }
 
     /// The items of an answer, with their keys.

@@ -175,7 +175,7 @@ impl Engine {
     }
 }
 
-fn has_mark(value: &Value) -> bool {
+pub(crate) fn has_mark(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains(BEGIN),
         Value::Array(items) => items.iter().any(has_mark),

@@ -91,6 +91,18 @@ fn an_effect_that_nobody_heard_of_is_undone_without_an_output_and_a_proven_failu
 }
 
 #[test]
+fn what_a_later_attempt_proves_of_itself_does_not_forget_an_earlier_one() {
+    let life = check(
+        "{name: p, steps: [{id: a, action: t.write, params: {fail: CONNECTION_FAILED, unheard: 1}, \
+          retry: {max_attempts: 2, jitter: false, codes: [CONNECTION_FAILED]}, undo: {action: t.write, params: {out: back}}}]}",
+        "
+        a error CONNECTION_FAILED null
+        = error null CONNECTION_FAILED at \"a\"",
+    );
+    assert_eq!(undone(&life), [r#"a.a_undo success "back""#]);
+}
+
+#[test]
 fn a_failed_undo_is_recorded_and_the_rest_goes_on() {
     let life = check(
         "{name: p, steps: [

@@ -126,14 +126,17 @@ pub fn header(inputs: Value) -> Arc<RunHeader> {
 
 /// What the world answers: by default each call gives its params; `fail` in the params makes it fail.
 ///
-/// `{fail: CODE, times: n}` fails the first n attempts, `unheard: true` so that nobody knows what became of them; `{port: p}` ends in that port; `{for: ms}` sleeps.
+/// `{fail: CODE, times: n}` fails the first n attempts, `unheard: true` (or the first n) so that nobody knows what became of them; `{port: p}` ends in that port; `{for: ms}` sleeps.
 pub fn answer(call: &Call, healed: bool) -> ActionResult {
     let params = &call.params;
     if !healed && let Some(code) = params.get("fail").and_then(Value::as_str).filter(|code| !code.is_empty()) {
         let times = params.get("times").and_then(Value::as_u64).unwrap_or(u64::MAX);
         if u64::from(call.attempt) <= times {
             let fault = Fault::new(Code::other(code), format!("{} failed", call.path));
-            let unheard = params.get("unheard").is_some_and(|unheard| unheard == &json!(true));
+            let unheard = match params.get("unheard") {
+                Some(Value::Number(first)) => u64::from(call.attempt) <= first.as_u64().unwrap_or(0),
+                other => other == Some(&json!(true)),
+            };
             return Err(if unheard { fault.effect(Effected::Unknown) } else { fault });
         }
     }

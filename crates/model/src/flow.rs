@@ -154,7 +154,8 @@ pub fn rule(live: &[LiveRun], held: &[HeldRun], more: bool) -> Ruling {
             match run.policy {
                 Policy::Queue => {}
                 Policy::Skip => ruling.refused.push((run.id, oldest.id)),
-                Policy::Deliver => ruling.delivered.push((run.id, oldest.id)),
+                // To one that will read it: a cancelled run does not, and this one waits for its end.
+                Policy::Deliver => ruling.delivered.extend(going.iter().find(|live| !live.cancelled).map(|live| (run.id, live.id))),
                 Policy::CancelRunning => wanted.push(run.id),
             }
         }

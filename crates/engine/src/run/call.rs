@@ -51,8 +51,11 @@ impl Run {
         let per_item = per_item(action, &scope);
         let pending = if action.provider == "state" { self.memory.before(&params) } else { Pending::default() };
         let cache = match &step.cache {
-            Some(cache) => Some((self.cache_id(step, action, cache, &params, &scope)?, super::millis(cache.ttl))),
-            None => None,
+            // A secret variable is another mark in each run: nothing would ever be found again.
+            Some(cache) if !crate::variables::has_mark(&params) => {
+                Some((self.cache_id(step, action, cache, &params, &scope)?, super::millis(cache.ttl)))
+            }
+            _ => None,
         };
         Ok(Call {
             addr,

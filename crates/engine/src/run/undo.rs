@@ -28,6 +28,8 @@ pub(super) struct Undoable {
     list: ListId,
     /// Nobody heard how it ended.
     is_unknown: bool,
+    /// An attempt ended without word; what a later one proves of itself says nothing of that.
+    is_unheard: bool,
     params: Result<Value, Fault>,
 }
 
@@ -55,12 +57,16 @@ impl Run {
         let Some(mut attempted) = self.attempted_base(addr, attempt) else { return };
         attempted.status = AttemptStatus::Cancelled;
         attempted.error = Some(Fault::new(Code::CANCELLED, "the process died while the step ran").effect(Effected::Unknown));
-        self.remember_effect(addr, &attempted, at);
+        self.note_effect(addr, &attempted, at, true);
         self.undoing.marks.insert(attempted.path, attempt);
     }
 
     /// Remembers an attempt of a step with an `undo`, before its end is acted upon.
     pub(super) fn remember_effect(&mut self, addr: Addr, attempted: &Attempted, at: Millis) {
+        self.note_effect(addr, attempted, at, false);
+    }
+
+    fn note_effect(&mut self, addr: Addr, attempted: &Attempted, at: Millis, is_mark: bool) {
         let plan = self.plan.clone();
         let Some(ix) = self.step_ix(addr) else { return };
         let Some(list) = plan.step(ix).undo else { return };
@@ -73,9 +79,11 @@ impl Run {
         }
         let done = attempted.status == AttemptStatus::Success;
         let is_unknown = attempted.error.as_ref().is_some_and(|error| error.effect == Effected::Unknown);
+        let before = self.undoing.open.iter().any(|other| other.is_unheard && other.path == attempted.path);
+        let is_unheard = before || attempted.again || (is_unknown && !is_mark);
         // A later attempt says more of the same effect.
         self.undoing.open.retain(|other| !(other.is_unknown && other.path == attempted.path));
-        if !done && !is_unknown {
+        if !done && !is_unknown && !is_unheard {
             return;
         }
         let StepKind::Action(action) = &plan.step(plan.list(list).steps[0]).kind else { return };
@@ -83,7 +91,7 @@ impl Run {
         let params = action.params.eval(&scope, &mut Fuel::default());
         // A body that begins again repeats its effects; the same one is undone once.
         self.undoing.open.retain(|other| other.path != attempted.path || other.params != params);
-        self.undoing.open.push(Undoable { path: attempted.path.clone(), list, is_unknown, params });
+        self.undoing.open.push(Undoable { path: attempted.path.clone(), list, is_unknown: !done, is_unheard: is_unheard && !done, params });
     }
 
     /// Begins the next undo of a run that falls; `false` when there is none.

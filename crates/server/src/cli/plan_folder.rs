@@ -140,6 +140,9 @@ fn steps(files: Vec<Checked>, plans: &[Value], prune: bool) -> Result<Vec<Step>,
             }
         }
     }
+    if prune && names.is_empty() {
+        return Err(Failure::usage("no plan file was found, so --prune would delete every plan; name the folder that has them".to_owned()));
+    }
     if prune {
         let surplus =
             plans.iter().filter(|plan| plan["file"].is_null() && !plan["name"].as_str().is_some_and(|name| names.contains_key(name)));

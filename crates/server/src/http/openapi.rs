@@ -91,7 +91,7 @@ fn put_right(operation: &mut Value, path: &str, method: Option<&str>) {
     {
         operation.insert("x-permission".to_owned(), json!(needed));
     }
-    if path.starts_with("/api/")
+    if (path.starts_with("/api/") || path.starts_with("/v1/"))
         && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
     {
         let refusal = json!({

@@ -344,7 +344,9 @@ async fn admit(api: &Api, request: &mut Request) -> Refusable<(&'static str, Opt
     request.extensions_mut().insert(identified);
     let veil = match rule {
         // Of a socket each message.
-        Needs(P::RunView | P::RunStart | P::RunControl) if operation != "open_socket" => veil::of(api, &identified).await?,
+        Needs(P::RunView | P::RunStart | P::RunControl) if operation != "open_socket" && operation != "get_file_content" => {
+            veil::of(api, &identified).await?
+        }
         _ => Veil::default(),
     };
     Ok((operation, Some(identified), veil))

@@ -77,7 +77,11 @@ pub fn list(folder: &Path) -> io::Result<Listing> {
             if kind.is_dir() {
                 if depth < DEEPEST {
                     open.push((path, below, depth + 1));
+                } else {
+                    listing.refused.insert(below, format!("folders are looked into {DEEPEST} deep"));
                 }
+            } else if kind.is_symlink() && path.is_dir() {
+                listing.refused.insert(below, "it is a link to a folder; link the files in it".to_owned());
             } else if is_plan_file(&path) {
                 look(&root, &path, kind.is_symlink(), below, &mut listing);
             }
@@ -90,12 +94,19 @@ pub fn is_plan_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known))
 }
 
+/// Whether a link of this name may lead there: an organization's subfolder leads to no other one. Folders with two dots are a mount's own.
+fn is_own(root: &Path, below: &str, target: &Path) -> bool {
+    let home = below.split_once('/').map_or_else(|| root.to_owned(), |(first, _)| root.join(first));
+    let is_mount = target.strip_prefix(root).is_ok_and(|rest| rest.to_string_lossy().starts_with(".."));
+    target.starts_with(home) || is_mount
+}
+
 fn look(root: &Path, path: &Path, is_link: bool, below: String, listing: &mut Listing) {
     if listing.files.len() >= MOST_FILES {
         listing.refused.insert(below, format!("there are more than {MOST_FILES} plan files"));
         return;
     }
-    if is_link && !fs::canonicalize(path).is_ok_and(|target| target.starts_with(root)) {
+    if is_link && !fs::canonicalize(path).is_ok_and(|target| is_own(root, &below, &target)) {
         listing.refused.insert(below, "it is a link that leads out of the folder, or nowhere".to_owned());
         return;
     }
@@ -103,7 +114,8 @@ fn look(root: &Path, path: &Path, is_link: bool, below: String, listing: &mut Li
         Ok(metadata) if metadata.is_file() => drop(listing.files.insert(below, Stamp::of(&metadata))),
         Ok(_) => drop(listing.refused.insert(below, "it is no plain file".to_owned())),
         // It went between the two looks.
-        Err(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => drop(listing.refused.insert(below, format!("it cannot be read: {error}"))),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Follower {
     /// It has no files, and that may be an accident: what was loaded stays.
     keeps: bool,
     looks: u32,
+    /// Files that were not there at the last look.
+    missing: BTreeSet<String>,
 }
 
 /// Loads the folder before the first request is read.
@@ -86,7 +88,10 @@ impl Follower {
             .filter(|(below, stamp)| self.taken.get(*below) != Some(stamp) && self.last.files.get(*below) == Some(stamp))
             .map(|(below, stamp)| (below.clone(), *stamp))
             .collect();
-        let gone: Vec<String> = if self.keeps { Vec::new() } else { self.gone(app, &listing) };
+        let missing: BTreeSet<String> = if self.keeps { BTreeSet::new() } else { self.gone(app, &listing).into_iter().collect() };
+        // Missing twice: who writes a file by taking the old one away first is waited for.
+        let gone: Vec<String> = missing.intersection(&self.missing).cloned().collect();
+        self.missing = missing.into_iter().filter(|below| !gone.contains(below)).collect();
         self.refused(app, &listing);
         self.looks = (self.looks + 1) % RETRY;
         if !ready.is_empty() || !gone.is_empty() || self.looks == 0 {
@@ -120,7 +125,8 @@ impl Follower {
     fn gone(&self, app: &App, listing: &Listing) -> Vec<String> {
         let shown = app.plan_files.lock().files.keys().cloned().collect::<Vec<_>>();
         let known = self.taken.keys().cloned().chain(shown).collect::<BTreeSet<_>>();
-        known.into_iter().filter(|below| !listing.files.contains_key(below) && !listing.refused.contains_key(below)).collect()
+        let refused = |below: &String| listing.refused.keys().any(|other| is_at_or_below(below, other));
+        known.into_iter().filter(|below| !listing.files.contains_key(below) && !refused(below)).collect()
     }
 
     /// Files that are not looked into are shown as broken.
@@ -142,7 +148,7 @@ impl Follower {
     }
 
     async fn take(&mut self, app: &Arc<App>, listing: &Listing, ready: Vec<(String, Stamp)>, gone: Vec<String>) -> Result<(), StoreError> {
-        let here: Vec<String> = listing.files.keys().chain(listing.refused.keys()).cloned().collect();
+        let here: Vec<String> = listing.files.keys().chain(listing.refused.keys()).chain(&self.missing).cloned().collect();
         let mut owners = vec![Owner::LOCAL];
         for below in here.iter().chain(&gone) {
             if below.contains('/')
@@ -185,7 +191,7 @@ impl Follower {
 
     /// Plans whose file is not there any more rest as drafts.
     async fn leave(&self, app: &App, known: &[PlanRecord], here: &[String]) -> Result<(), StoreError> {
-        let lost = |plan: &&PlanRecord| plan.file.as_ref().is_some_and(|file| !here.contains(file));
+        let lost = |plan: &&PlanRecord| plan.file.as_ref().is_some_and(|file| !here.iter().any(|other| is_at_or_below(file, other)));
         for plan in known.iter().filter(|plan| plan.source == PlanSource::File && plan.version > 0).filter(lost) {
             let file = plan.file.clone().unwrap_or_default();
             let saving = Saving { note: Some(format!("the plan file {file} is gone")), ..Saving::default() };
@@ -197,6 +203,11 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// A folder that cannot be read stands for all that was in it.
+fn is_at_or_below(file: &str, other: &str) -> bool {
+    file.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn trouble(app: &App, trouble: Option<String>) {

@@ -72,20 +72,26 @@ impl FileStore for PostgresStore {
     }
 
     async fn drop_file(&self, org: OrgId, id: FileId) -> Result<(), StoreError> {
-        if let Some(objects) = &self.objects {
-            objects.remove(org, id).await?;
-        }
+        // A caller that left while its file was finished does not know that the row is there.
         let done = async {
             let mut session = self.steps.open(Scope::Org(org), true, None).await?;
             for sql in [
-                "delete from file_chunks where org_id = $1 and file_id = $2",
                 "delete from file_uploads where org_id = $1 and file_id = $2",
+                "delete from file_chunks as c where c.org_id = $1 and c.file_id = $2 \
+                 and not exists (select from files as f where f.org_id = $1 and f.id = $2)",
             ] {
                 session.query(sql).bind(org.0).bind(id.0).execute(&mut *session).await?;
             }
-            session.commit().await
+            let query = session.query("select 1 from files where org_id = $1 and id = $2").bind(org.0).bind(id.0);
+            let is_kept = query.fetch_optional(&mut *session).await?.is_some();
+            session.commit().await?;
+            Ok(is_kept)
         };
-        self.within(done).await
+        let is_kept = self.within(done).await?;
+        if let (Some(objects), false) = (&self.objects, is_kept) {
+            objects.remove(org, id).await?;
+        }
+        Ok(())
     }
 
     async fn get_file(&self, org: OrgId, id: FileId) -> Result<Option<FileRecord>, StoreError> {

@@ -228,7 +228,7 @@ async fn carry_out(org: OrgId, ruling: &Ruling, session: &mut Session) -> Result
     if refused().next().is_some() {
         session
             .query(
-                "update runs as r set flow_state = 'refused', flow_by = v.by, due_at = $2 from unnest($3::uuid[], $4::uuid[]) as v (id, by) \
+                "update runs as r set flow_state = 'refused', flow_by = v.by, due_at = $2, tag = 'default' from unnest($3::uuid[], $4::uuid[]) as v (id, by) \
                  where r.org_id = $1 and r.id = v.id",
             )
             .bind(org.0)

@@ -222,6 +222,10 @@ pub(super) async fn replace(plan: PlanId, new: &NewPlan, session: &mut Session) 
             None => insert(plan, schedule, new, session).await?,
         }
     }
+    // Out of force for a while: its triggers go on where they were.
+    if new.schedules.is_empty() {
+        return Ok(());
+    }
     trigger_states::forget_others(plan, new.owner.org, session).await
 }
 

@@ -43,16 +43,23 @@ impl FileStore for SqliteStore {
     }
 
     async fn drop_file(&self, org: OrgId, id: FileId) -> Result<(), StoreError> {
+        // A caller that left while its file was finished does not know that the row is there.
+        let is_kept = self
+            .write(async move |connection| {
+                let query = sqlx::query("select 1 from files where org_id = ?1 and id = ?2").bind(bytes(org.0)).bind(bytes(id.0));
+                let is_kept = query.fetch_optional(&mut *connection).await?.is_some();
+                let query = sqlx::query("delete from file_uploads where org_id = ?1 and file_id = ?2").bind(bytes(org.0)).bind(bytes(id.0));
+                query.execute(connection).await?;
+                Ok(is_kept)
+            })
+            .await?;
+        if is_kept {
+            return Ok(());
+        }
         if let Some(objects) = &self.objects {
             objects.remove(org, id).await?;
         }
-        self.files.remove(org, id).await?;
-        self.write(async move |connection| {
-            let query = sqlx::query("delete from file_uploads where org_id = ?1 and file_id = ?2").bind(bytes(org.0)).bind(bytes(id.0));
-            query.execute(connection).await?;
-            Ok(())
-        })
-        .await
+        Ok(self.files.remove(org, id).await?)
     }
 
     async fn get_file(&self, org: OrgId, id: FileId) -> Result<Option<FileRecord>, StoreError> {
