@@ -201,7 +201,7 @@ const OLD: [&str; 4] = [
     "delete from step_results where org_id = $1 and id in (select id from step_results \
      where org_id = $1 and expires_at <= $3 limit $2 for update skip locked)",
     "delete from state_done where org_id = $1 and $3::timestamptz is not null and id in (select d.id from state_done as d \
-     where d.org_id = $1 and not exists (select from runs as r where r.org_id = $1 and r.id = d.run_id) limit $2)",
+     where d.org_id = $1 and not exists (select from runs as r where r.org_id = $1 and r.id = d.run_id and (r.finished_at is null or r.status = 'needs_decision')) limit $2)",
 ];
 
 async fn apply_once(space: StateSpace, run: RunId, id: Uuid, write: &StateWrite, session: &mut Session) -> Result<StateDone, Fail> {

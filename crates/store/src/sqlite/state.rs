@@ -195,7 +195,7 @@ const OLD_VALUES: &str = "select no from state_values where expires_at <= ?1 lim
 const OLD_ITEMS: &str = "select no from state_seen where expires_at <= ?1 limit ?2";
 const OLD_RESULTS: &str = "select no from step_results where expires_at <= ?1 limit ?2";
 const STALE_DONE: &str = "select no from state_done as d where not exists \
-     (select 1 from runs as r where r.id = d.run_id) limit ?1";
+     (select 1 from runs as r where r.id = d.run_id and (r.finished_at is null or r.status = 'needs_decision')) limit ?1";
 const DELETE: [&str; 4] = [
     "delete from state_values where no in (select value from json_each(?1)) and expires_at <= ?2",
     "delete from state_seen where no in (select value from json_each(?1)) and expires_at <= ?2",
