@@ -70,8 +70,11 @@ impl FileFolder {
 
     pub(crate) fn get(&self, id: FileId, no: u32) -> Result<Vec<u8>, StoreError> {
         let path = self.path(id);
+        // Grown step by step, a piece would leave its smaller selves behind in the allocator of every thread.
         let mut bytes = Vec::new();
         let read = File::open(&path).and_then(|mut file| {
+            let left = file.metadata()?.len().saturating_sub(offset(no));
+            bytes.reserve_exact(usize::try_from(left).unwrap_or(FILE_CHUNK).min(FILE_CHUNK));
             file.seek(SeekFrom::Start(offset(no)))?;
             file.take(FILE_CHUNK as u64).read_to_end(&mut bytes)
         });
