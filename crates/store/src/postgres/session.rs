@@ -98,9 +98,11 @@ impl Terms {
             None => String::new(),
         };
         // Every table is reached by an index. A plan that was made while a table was small is kept, and must not read all of it later.
+        // A table without an index that is read all the same counts as so costly that the server would compile the query first (JIT),
+        // which takes 50 ms for a table of one row.
         let sql = format!(
             "begin isolation level read committed; {fence}select set_config('search_path', 'public, pg_temp', true) || \
-             set_config('enable_seqscan', 'off', true), \
+             set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true), \
              set_config('statement_timeout', '{}', true), set_config('idle_in_transaction_session_timeout', '{}', true), \
              set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' \
              else current_setting('synchronous_commit') end, true), {}, \
