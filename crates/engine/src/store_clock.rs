@@ -1,15 +1,15 @@
 //! The store's time on a machine whose own clock may be wrong: asked now and then, and counted on by the monotonic clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::store::{RunStore, StoreError};
 
-/// An answer that took longer, in microseconds, says less about the time than the one before it.
-const SLOW: u64 = 1_000_000;
+/// Two clocks part by less than one part in so many.
+const DRIFT: u64 = 10_000;
 /// A sleep looks at the time again after so many milliseconds: it may have been corrected.
 const PIECE: Millis = 60_000;
 
@@ -24,18 +24,19 @@ struct Inner {
     pause: Box<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
     /// The store's time less the monotonic clock's, in milliseconds.
     offset: AtomicI64,
-    corrected: AtomicBool,
+    /// When it was learnt, in microseconds of the monotonic clock; 0: never.
+    learnt: AtomicU64,
 }
 
 impl StoreClock {
     /// Shows the machine's own time until it is corrected.
     pub fn new(machine: Arc<dyn Clock>, pause: impl Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> StoreClock {
         let offset = machine.now() - millis(machine.monotonic_us());
-        StoreClock(Arc::new(Inner { machine, pause: Box::new(pause), offset: AtomicI64::new(offset), corrected: AtomicBool::new(false) }))
+        StoreClock(Arc::new(Inner { machine, pause: Box::new(pause), offset: AtomicI64::new(offset), learnt: AtomicU64::new(0) }))
     }
 
     /// Asks the store for its time. What the answer says was true when it left the store, so this clock is behind the store's by
-    /// the way back and never ahead of it. A slow answer counts only when there was none before.
+    /// the way back and never ahead of it. Of several answers the one counts that came back fastest.
     ///
     /// # Errors
     /// The store's.
@@ -48,12 +49,14 @@ impl StoreClock {
 
     /// The store said `now` between these two moments of the monotonic clock.
     fn learn(&self, now: Millis, asked: u64, answered: u64) {
-        let quick = answered.saturating_sub(asked) <= SLOW;
-        if quick || !self.0.corrected.load(Ordering::Acquire) {
-            // The begun millisecond counts as whole: rounded the other way, the clock would be ahead by a part of one.
-            self.0.offset.store(now - millis(answered) - 1, Ordering::Release);
-            self.0.corrected.store(true, Ordering::Release);
-        }
+        // The begun millisecond counts as whole: rounded the other way, the clock would be ahead by a part of one.
+        let (least, most) = (now - millis(answered) - 1, now - millis(asked) + 1);
+        let learnt = self.0.learnt.swap(answered.max(1), Ordering::AcqRel);
+        let before = self.0.offset.load(Ordering::Acquire) - millis(answered.saturating_sub(learnt) / DRIFT);
+        // What was learnt before and can still be true is a bound from below, as this one is: the higher says more. If it can not,
+        // the store's clock was set back.
+        let offset = if learnt > 0 && before <= most { before.max(least) } else { least };
+        self.0.offset.store(offset, Ordering::Release);
     }
 }
 
@@ -86,8 +89,6 @@ fn millis(us: u64) -> Millis {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
-
     use futures_util::FutureExt;
 
     use super::*;
@@ -127,11 +128,29 @@ mod tests {
         machine.wall.store(3_600_000, Ordering::SeqCst);
         machine.us.fetch_add(2_000_000, Ordering::SeqCst);
         assert_eq!(clock.now(), 5_001_999, "the wall clock's jump changes nothing");
-        clock.learn(9_000_000, 0, 2_010_900);
+        clock.learn(5_001_000, 0, 2_010_900);
         assert_eq!(clock.now(), 5_001_999, "an answer that took two seconds says too little");
         clock.sleep_until(5_001_999 + 150_000).now_or_never().expect("the pauses were ready");
         assert_eq!(paused.load(Ordering::SeqCst), 3, "in pieces of a minute");
         assert_eq!(clock.now(), 5_151_999, "never early");
+    }
+
+    #[test]
+    fn the_fastest_answer_counts_until_the_store_is_set() {
+        let clock = StoreClock::new(Arc::new(Machine::default()), |_| Box::pin(std::future::ready(())));
+        let offset = || clock.0.offset.load(Ordering::SeqCst);
+        clock.learn(100_000, 1_000_000, 1_200_000);
+        assert_eq!(offset(), 98_799, "two tenths of a second behind, at worst");
+        clock.learn(100_300, 1_300_000, 1_301_000);
+        assert_eq!(offset(), 98_998, "a fast answer says more");
+        clock.learn(101_000, 2_000_000, 2_100_000);
+        assert_eq!(offset(), 98_998, "a slow one says nothing new");
+        clock.learn(111_000, 12_000_000, 12_100_000);
+        assert_eq!(offset(), 98_997, "clocks part with time");
+        clock.learn(50_000, 13_000_000, 13_001_000);
+        assert_eq!(offset(), 36_998, "set back");
+        clock.learn(200_000, 14_000_000, 14_001_000);
+        assert_eq!(offset(), 185_998, "set ahead");
     }
 
     #[test]
