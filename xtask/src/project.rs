@@ -49,10 +49,15 @@ impl Project {
         self.packages.iter().any(|p| p.name == package)
     }
 
-    /// A command that runs in the root of the checkout.
+    /// A command that runs in the root of the checkout, without what cargo told this program of itself: build scripts look at it,
+    /// and what was built with and without it would be built again and again.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
+        let of_this = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_this)) {
+            command.env_remove(name);
+        }
         command
     }
 
