@@ -1,10 +1,8 @@
 //! Limits on live runs, and pauses: what a run is born with, when others are let begin, and the end of those that are not.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use mainspring_model::clock::Millis;
-use mainspring_model::expr::{Ambient, Fuel, Scope, StepField, StepKey};
+use mainspring_model::expr::Fuel;
 use mainspring_model::fault::{Class, Code, Fault};
 use mainspring_model::flow::{Flow, Policy, Refusal, key_of};
 use mainspring_model::id::{OrgId, RunId};
@@ -15,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::driver::Signal;
 use crate::engine::{Engine, Inner};
+use crate::triggers::{Sight, TriggerScope};
 
 /// Keys that one look for missed admissions goes through; the next look goes on after them.
 const KEYS: u32 = 200;
@@ -89,7 +88,10 @@ impl Inner {
     pub(crate) fn flow_of(&self, plan: &Plan, header: &RunHeader) -> Result<Option<Flow>, Fault> {
         let Some(limits) = &plan.concurrency else { return Ok(None) };
         let key = match &limits.key {
-            Some(template) => template.eval(&BirthScope(header), &mut Fuel::default())?,
+            Some(template) => {
+                let sight = Sight { trigger: &header.trigger, org: &header.org, now: header.created_at };
+                template.eval(&TriggerScope { sight, more: &[("inputs", &header.inputs)] }, &mut Fuel::default())?
+            }
             None => Value::Null,
         };
         Ok(Some(Flow { key: key_of(header.plan_id, &key), limit: limits.limit, policy: limits.policy }))
@@ -166,40 +168,5 @@ fn ending_of(refusal: Refusal) -> Ending {
             format!("it was not begun: run {run} is live, and the plan's concurrency skips a run over its limit"),
             Some(run),
         ),
-    }
-}
-
-/// What a run is born with.
-struct BirthScope<'a>(&'a RunHeader);
-
-impl Scope for BirthScope<'_> {
-    fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
-        match name {
-            "inputs" => Some(Cow::Borrowed(&self.0.inputs)),
-            "trigger" => Some(Cow::Borrowed(&self.0.trigger)),
-            "org" => Some(Cow::Borrowed(&self.0.org)),
-            _ => None,
-        }
-    }
-    fn root_names(&self) -> Vec<String> {
-        ["inputs", "trigger", "org"].map(str::to_owned).to_vec()
-    }
-    fn step(&self, _: &StepKey, _: StepField) -> Option<Cow<'_, Value>> {
-        None
-    }
-    fn step_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn ambient(&self) -> &dyn Ambient {
-        self
-    }
-}
-
-impl Ambient for BirthScope<'_> {
-    fn now(&self) -> Millis {
-        self.0.created_at
-    }
-    fn random_bits(&self, _: u32) -> u128 {
-        u128::from_be_bytes(self.0.seed)
     }
 }

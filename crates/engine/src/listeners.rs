@@ -21,7 +21,7 @@ use crate::engine::{Engine, Inner, Start, StartError};
 use crate::plans::LoadedPlan;
 use crate::run::rfc3339;
 use crate::signals::uuid_of;
-use crate::triggers;
+use crate::triggers::{self, Sight};
 
 /// Signals looked at in one go.
 const PAGE: u32 = 200;
@@ -112,7 +112,9 @@ impl Engine {
             },
             _ => return Ok(Heard::Settled),
         };
-        let inputs = match triggers::inputs(&plan.plan, trigger, &seen, self.0.clock.now()) {
+        let org = self.org_of_triggers(record.owner.org).await?;
+        let sight = Sight { trigger: &seen, org: &org, now: self.0.clock.now() };
+        let inputs = match triggers::inputs(&plan.plan, trigger, sight) {
             Ok(Some(inputs)) => inputs,
             Ok(None) => return Ok(Heard::Settled),
             Err(refused) => {

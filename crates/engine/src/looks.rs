@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::engine::{Engine, Start, StartError};
 use crate::plans::LoadedPlan;
 use crate::scheduler::Rule;
-use crate::triggers;
+use crate::triggers::{self, Sight};
 
 /// Looks side by side in one process.
 pub(crate) const LOOKS_AT_ONCE: usize = 32;
@@ -165,7 +165,9 @@ impl Engine {
 
     async fn start_find(&self, look: &Look<'_>, find: Find) -> Result<(), StoreError> {
         let Look { record, plan, trigger, .. } = look;
-        let inputs = match triggers::inputs(&plan.plan, trigger, &find.seen, self.0.clock.now()) {
+        let org = self.org_of_triggers(record.owner.org).await?;
+        let sight = Sight { trigger: &find.seen, org: &org, now: self.0.clock.now() };
+        let inputs = match triggers::inputs(&plan.plan, trigger, sight) {
             Ok(Some(inputs)) => inputs,
             Ok(None) => return Ok(()),
             Err(refused) => {

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::Engine;
 use crate::looks::{Find, Look, Looked};
 use crate::run::rfc3339;
-use crate::triggers::TriggerScope;
+use crate::triggers::{Sight, TriggerScope};
 
 /// Items of one answer.
 const MAX_ITEMS: usize = 10_000;
@@ -132,15 +132,15 @@ impl Engine {
         if result.skipped {
             return Err(Fault::invalid_params(format!("the action gives no answer by itself: {}", result.message)));
         }
-        items_of(poll, trigger, result.output, clock.now())
+        let org = self.org_of_triggers(look.record.owner.org).await.map_err(|error| Fault::internal(error.to_string()))?;
+        items_of(poll, Sight { trigger: &trigger, org: &org, now: clock.now() }, &result.output)
     }
 }
 
-fn items_of(poll: &Poll, trigger: Value, output: Value, now: Millis) -> Result<Vec<Item>, Fault> {
-    let mut more = vec![("output", output)];
+fn items_of(poll: &Poll, sight: Sight<'_>, output: &Value) -> Result<Vec<Item>, Fault> {
     let list = match &poll.items {
-        Some(items) => items.eval(&TriggerScope { trigger: &trigger, now, more: &more }, &mut Fuel::default())?,
-        None => more[0].1.clone(),
+        Some(items) => items.eval(&TriggerScope { sight, more: &[("output", output)] }, &mut Fuel::default())?,
+        None => output.clone(),
     };
     let Value::Array(list) = list else {
         let message =
@@ -154,14 +154,13 @@ fn items_of(poll: &Poll, trigger: Value, output: Value, now: Millis) -> Result<V
         );
         return Err(Fault::new(Code::LIMIT_EXCEEDED, message));
     }
-    more.push(("item", Value::Null));
-    more.push(("index", Value::Null));
     let mut found = Vec::with_capacity(list.len());
     for (index, item) in list.into_iter().enumerate() {
-        (more[1].1, more[2].1) = (item, json!(index));
+        let place = json!(index);
+        let more = [("output", output), ("item", &item), ("index", &place)];
         let key = poll
             .dedupe_key
-            .eval(&TriggerScope { trigger: &trigger, now, more: &more }, &mut Fuel::default())
+            .eval(&TriggerScope { sight, more: &more }, &mut Fuel::default())
             .map_err(|fault| Fault { message: format!("dedupe_key of item {index}: {}", fault.message), ..fault })?;
         let key = match key {
             Value::Null => String::new(),
@@ -173,7 +172,7 @@ fn items_of(poll: &Poll, trigger: Value, output: Value, now: Millis) -> Result<V
             return Err(Fault::new(Code::INVALID_INPUT, message));
         }
         let hash = hash_of(&key);
-        found.push(Item { value: more[1].1.take(), key: key.chars().take(SHOWN_KEY).collect(), hash });
+        found.push(Item { value: item, key: key.chars().take(SHOWN_KEY).collect(), hash });
     }
     Ok(found)
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::engine::{Engine, Start, StartError};
 use crate::listeners::topic_of;
 use crate::run::rfc3339;
-use crate::triggers;
+use crate::triggers::{self, Sight};
 
 /// Schedules looked at in one go.
 const BATCH: u32 = 256;
@@ -170,7 +170,9 @@ impl Engine {
         let plan = self.plan(&record.owner, plan.id, plan.version).await?;
         let Some(trigger) = plan.plan.triggers.iter().find(|trigger| trigger.id == record.trigger) else { return Ok(false) };
         let seen: Value = json!({"id": trigger.id, "type": kind(record), "due_at": rfc3339(due_at)});
-        let inputs = match triggers::inputs(&plan.plan, trigger, &seen, self.0.clock.now()) {
+        let org = self.org_of_triggers(record.owner.org).await?;
+        let sight = Sight { trigger: &seen, org: &org, now: self.0.clock.now() };
+        let inputs = match triggers::inputs(&plan.plan, trigger, sight) {
             Ok(Some(inputs)) => inputs,
             Ok(None) => return Ok(false),
             Err(refused) => {

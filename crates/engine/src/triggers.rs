@@ -19,12 +19,22 @@ pub enum Refused {
     Inputs(Vec<Problem>),
 }
 
+/// What a trigger's own fields see.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// The root `trigger`.
+    pub trigger: &'a Value,
+    /// The organization's variables that are no secrets: see `Engine::org_of_triggers`.
+    pub org: &'a Value,
+    pub now: Millis,
+}
+
 /// The checked inputs; `None` when the trigger's `if` was false.
 ///
 /// # Errors
 /// A fault of the trigger's expressions, or inputs that do not fit.
-pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<Value>, Refused> {
-    let scope = TriggerScope { trigger: seen, now, more: &[] };
+pub fn inputs(plan: &Plan, trigger: &Trigger, sight: Sight<'_>) -> Result<Option<Value>, Refused> {
+    let scope = TriggerScope { sight, more: &[] };
     if let Some(condition) = &trigger.condition
         && !condition.truthy(&scope, &mut Fuel::default())?
     {
@@ -38,7 +48,7 @@ pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Resu
             }
             Value::Object(given)
         }
-        None => by_name(plan, seen),
+        None => by_name(plan, sight.trigger),
     };
     plan.inputs.accept(&given).map(Some).map_err(Refused::Inputs)
 }
@@ -47,9 +57,9 @@ pub fn inputs(plan: &Plan, trigger: &Trigger, seen: &Value, now: Millis) -> Resu
 ///
 /// # Errors
 /// A fault of the expression.
-pub fn known_by(trigger: &Trigger, seen: &Value, now: Millis) -> Result<Option<String>, Fault> {
+pub fn known_by(trigger: &Trigger, sight: Sight<'_>) -> Result<Option<String>, Fault> {
     let Some(template) = &trigger.dedupe else { return Ok(None) };
-    Ok(match template.eval(&TriggerScope { trigger: seen, now, more: &[] }, &mut Fuel::default())? {
+    Ok(match template.eval(&TriggerScope { sight, more: &[] }, &mut Fuel::default())? {
         Value::Null => None,
         Value::String(text) => Some(text).filter(|text| !text.is_empty()),
         other => Some(other.to_string()),
@@ -70,18 +80,16 @@ fn by_name(plan: &Plan, seen: &Value) -> Value {
 
 /// What a trigger's own fields see: `trigger`, `org`, and what a kind of trigger adds.
 pub(crate) struct TriggerScope<'a> {
-    pub(crate) trigger: &'a Value,
-    pub(crate) now: Millis,
-    pub(crate) more: &'a [(&'static str, Value)],
+    pub(crate) sight: Sight<'a>,
+    pub(crate) more: &'a [(&'static str, &'a Value)],
 }
 
 impl Scope for TriggerScope<'_> {
     fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
         match name {
-            "trigger" => Some(Cow::Borrowed(self.trigger)),
-            // The organization's variables; none are kept yet.
-            "org" => Some(Cow::Owned(Value::Object(Map::new()))),
-            _ => self.more.iter().find(|(other, _)| *other == name).map(|(_, value)| Cow::Borrowed(value)),
+            "trigger" => Some(Cow::Borrowed(self.sight.trigger)),
+            "org" => Some(Cow::Borrowed(self.sight.org)),
+            _ => self.more.iter().find(|(other, _)| *other == name).map(|(_, value)| Cow::Borrowed(*value)),
         }
     }
     fn root_names(&self) -> Vec<String> {
@@ -101,7 +109,7 @@ impl Scope for TriggerScope<'_> {
 
 impl Ambient for TriggerScope<'_> {
     fn now(&self) -> i64 {
-        self.now
+        self.sight.now
     }
     fn random_bits(&self, _: u32) -> u128 {
         0

@@ -169,6 +169,19 @@ impl Inner {
 }
 
 impl Engine {
+    /// The root `org` of triggers' own fields: the variables that are no secrets, which belong to runs alone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn org_of_triggers(&self, org: OrgId) -> Result<Value, StoreError> {
+        let known = self.0.variables_of(org).await?;
+        let plain = known.iter().filter_map(|variable| match &variable.value {
+            VariableValue::Plain(value) => Some((variable.name.clone(), value.clone())),
+            VariableValue::Secret(_) => None,
+        });
+        Ok(Value::Object(plain.collect()))
+    }
+
     /// Variables of the organization were written by this process: the next run has them.
     pub fn variables_changed(&self, org: OrgId) {
         self.0.variables.forget(org);

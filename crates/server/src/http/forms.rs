@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mainspring_engine::Start;
-use mainspring_engine::triggers::{self, Refused};
+use mainspring_engine::triggers::{self, Refused, Sight};
 use mainspring_model::Problem as Finding;
 use mainspring_model::clock::Millis;
 use mainspring_model::form::{Button, Field, FormPage, STYLE, Typed, fields, notice, read};
@@ -100,7 +100,8 @@ pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Respon
     let now = api.clock.now();
     let id = &hook.trigger().id;
     let seen = json!({"id": id, "type": "form", "path": path_of(&parts.uri), "body": values, "submitted_at": Time(now)});
-    let inputs = match triggers::inputs(plan, hook.trigger(), &seen, now) {
+    let org = api.engine.org_of_triggers(hook.owner.org).await?;
+    let inputs = match triggers::inputs(plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
         Ok(Some(inputs)) => inputs,
         Ok(None) => return Ok(done(&hook)),
         Err(Refused::Inputs(findings)) => return refused(wrong_of(&findings, &fields)).await,

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use http::StatusCode;
-use mainspring_engine::triggers::{self, Refused};
+use mainspring_engine::triggers::{self, Refused, Sight};
 use mainspring_engine::{RunHandle, Start};
 use mainspring_model::id::{PlanId, RunId};
 use mainspring_model::plan::trigger::Respond;
@@ -113,13 +113,15 @@ fn methods(routes: &[Bound]) -> String {
 /// Starts one run; `None` when the trigger's `if` was false.
 async fn begin(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) -> Refusable<Option<RunHandle>> {
     let now = api.clock.now();
-    let inputs = match triggers::inputs(&hook.plan.plan, hook.trigger(), &seen, now) {
+    let org = api.engine.org_of_triggers(hook.owner.org).await?;
+    let sight = Sight { trigger: &seen, org: &org, now };
+    let inputs = match triggers::inputs(&hook.plan.plan, hook.trigger(), sight) {
         Ok(Some(inputs)) => inputs,
         Ok(None) => return Ok(None),
         Err(Refused::Inputs(findings)) => return Err(Problem::invalid_all(findings)),
         Err(Refused::Fault(fault)) => return Err(fault.into()),
     };
-    let written = triggers::known_by(hook.trigger(), &seen, now)?;
+    let written = triggers::known_by(hook.trigger(), sight)?;
     // Unique in the run's own transaction: the second delivery of a message meets the run of the first.
     let key = written.or_else(|| id.clone()).map(|id| format!("webhook/{}/{}/{id}", hook.plan.id, hook.trigger().id));
     let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None };

@@ -205,6 +205,25 @@ async fn variables_reach_runs_and_secrets_reach_only_the_service() {
     assert_eq!(listed["variables"][0]["value"], json!({"name": "eu"}));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trigger_sees_plain_variables_and_no_secret() {
+    let world = World::dev().await.driving().await;
+    let path = "/api/organizations/current/variables";
+    world.put(&format!("{path}/REGION"), json!({"value": "eu"})).await;
+    world.put(&format!("{path}/TOKEN"), json!({"value": "s3cr3t", "secret": true})).await;
+    let plan = |name: &str, condition: &str| {
+        json!({"name": name, "inputs": {"region": {"type": "string"}},
+            "triggers": [{"type": "webhook", "path": name, "respond": "last_step", "if": condition, "inputs": {"region": "${org.REGION}"}}],
+            "steps": [{"id": "said", "action": "logic.set", "params": {"region": "${inputs.region}"}}]})
+    };
+    world.plan(plan("here", "org.REGION == trigger.body.region")).await;
+    let answer = world.post("/api/webhook/here", json!({"region": "eu"})).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["region"]), (200, &json!("eu")), "{}", answer.text);
+    world.plan(plan("secret", "org.TOKEN == 's3cr3t'")).await;
+    let refused = world.post("/api/webhook/secret", json!({})).await;
+    assert_eq!(refused.body["code"], "UNRESOLVED_REFERENCE", "a secret belongs to runs alone: {}", refused.text);
+}
+
 #[tokio::test]
 async fn a_deleted_organization_can_come_back_until_its_time_has_come() {
     let world = World::keyed().await;
