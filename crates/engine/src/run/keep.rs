@@ -215,7 +215,7 @@ impl Journal<'_> {
         for part in path::parse(path)? {
             let ix = *self.plan.ids.get(part.id)?;
             let step = self.plan.step(ix);
-            if matches!(self.plan.list(step.list).role, ListRole::Undo(_)) {
+            if self.plan.undone_by(part.id).is_some() {
                 return None;
             }
             if let (Some(outer), ListRole::StepError(of)) = (parts.last_mut(), self.plan.list(step.list).role) {

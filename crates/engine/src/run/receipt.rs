@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use mainspring_model::action::Effect;
 use mainspring_model::event::{AttemptStatus, Attempted, Event, EventBody};
 use mainspring_model::fault::Effected;
-use mainspring_model::plan::{ListRole, Plan, StepKind};
+use mainspring_model::plan::{Plan, StepKind};
 use mainspring_model::run::RunHeader;
 use serde::Serialize;
 
@@ -121,8 +121,7 @@ fn reached(attempted: &Attempted) -> Reached {
 /// The path of what an undo takes back.
 pub(super) fn undone<'p>(plan: &Plan, path: &'p str) -> Option<&'p str> {
     let (of, id) = path.rsplit_once('.')?;
-    let list = plan.step(*plan.ids.get(id)?).list;
-    let ListRole::Undo(step) = plan.list(list).role else { return None };
+    let step = plan.undone_by(id)?;
     // The second of several effects of one unit stands under `again_<n>`.
     if last_id(of) == plan.step(step).id { Some(of) } else { Some(of.rsplit_once('.')?.0) }
 }

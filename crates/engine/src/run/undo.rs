@@ -10,16 +10,13 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::{AttemptStatus, Attempted};
 use mainspring_model::expr::{Ambient, Fuel, Scope, StepField, StepKey};
 use mainspring_model::fault::{Code, Effected, Fault};
-use mainspring_model::plan::{ListId, ListRole, StepKind};
+use mainspring_model::plan::{ListId, StepKind};
 use mainspring_model::run::{RunStatus, StepStatus};
 use serde_json::{Value, json};
 
 use super::scope::RunScope;
 use super::state::{Addr, Frame, FrameIx, FrameOwner};
 use super::{Phase, Run, path};
-
-/// How the ids of undos end.
-const UNDO: &str = "_undo";
 
 /// An effect that can be taken back.
 pub(super) struct Undoable {
@@ -129,23 +126,13 @@ impl Run {
 
     /// Whether the path is an undo's.
     pub(super) fn is_undo(&self, text: &str) -> bool {
-        self.undo_list(text).is_some()
-    }
-
-    /// The list of an undo's path.
-    fn undo_list(&self, text: &str) -> Option<ListId> {
-        // Cheap: each event asks, and hardly any is an undo's.
-        if !text.ends_with(UNDO) {
-            return None;
-        }
-        let list = self.plan.step(*self.plan.ids.get(text.rsplit('.').next()?)?).list;
-        matches!(self.plan.list(list).role, ListRole::Undo(_)).then_some(list)
+        self.plan.undone_by(text.rsplit('.').next().unwrap_or(text)).is_some()
     }
 
     /// The unit of an undo's path. Whose turn it is has no event of its own.
     pub(super) fn locate_undo(&mut self, text: &str) -> Option<Addr> {
-        let list = self.undo_list(text)?;
         let id = text.rsplit('.').next()?;
+        let list = self.plan.step(self.plan.undone_by(id)?).undo?;
         let is_current =
             |run: &Run| run.frame(run.current).is_some_and(|frame| frame.list == list && path::join(&frame.prefix, id, None) == text);
         if !is_current(self) {

@@ -12,6 +12,9 @@ use crate::action::{Effect, Port};
 use crate::expr::{Expr, Template};
 use crate::flow::{Policy, Priority};
 
+/// Of the ids of undos, behind that of the step.
+pub(crate) const UNDO_SUFFIX: &str = "_undo";
+
 /// A step's place in [`Plan::steps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StepIx(pub u32);
@@ -78,6 +81,16 @@ impl Plan {
 
     pub fn list(&self, id: ListId) -> &List {
         &self.lists[id.0 as usize]
+    }
+
+    /// The step whose effect the step of this id takes back; `None` where it is no undo.
+    pub fn undone_by(&self, id: &str) -> Option<StepIx> {
+        // Cheap for all others: each event of a run asks.
+        let step = self.step(*self.ids.get(id).filter(|_| id.ends_with(UNDO_SUFFIX))?);
+        match self.list(step.list).role {
+            ListRole::Undo(of) => Some(of),
+            _ => None,
+        }
     }
 
     /// Every action of this plan only computes, so a run never waits for the world.

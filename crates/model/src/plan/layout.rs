@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::code;
-use super::compiled::{ListId, ListRole, Plan, StepIx};
+use super::compiled::{ListId, ListRole, Plan, StepIx, UNDO_SUFFIX};
 use super::document::{OnErrorDoc, PlanDoc, StepDoc};
 use super::problems::Problems;
 use crate::Problem;
@@ -90,7 +90,10 @@ impl<'d> Layout<'d> {
         for (place, doc) in docs.iter().enumerate() {
             let ix = StepIx(index(self.steps.len()));
             let is_undo = matches!(role, ListRole::Undo(_));
-            let id = doc.id.clone().unwrap_or_else(|| if is_undo { format!("{prefix}_undo") } else { format!("{prefix}_{}", place + 1) });
+            let id = doc
+                .id
+                .clone()
+                .unwrap_or_else(|| if is_undo { format!("{prefix}{UNDO_SUFFIX}") } else { format!("{prefix}_{}", place + 1) });
             let pointer = if is_undo { pointer.to_owned() } else { format!("{pointer}/{place}") };
             let number = if list == Plan::TOP { Some(index(place)) } else { number };
             let tag = doc.tag.as_deref().or(tag);
