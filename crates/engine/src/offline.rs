@@ -28,8 +28,6 @@ pub const BEGIN: Millis = 1_767_225_600_000;
 const MAX_EVENTS: u32 = 20_000;
 /// For one computing step.
 const STEP_TIME: Duration = Duration::from_secs(10);
-/// Providers whose steps only compute, although apart from this process.
-const APART: [&str; 3] = ["code", "transform", "crypto"];
 const PREVIEW: usize = 300;
 
 /// How one test went.
@@ -158,12 +156,11 @@ async fn drive(
 }
 
 async fn compute(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, call: Call) -> Result<Tried, String> {
-    let apart = APART.contains(&call.provider.as_str()) || (call.provider == "logic" && call.action == "jq");
-    if !call.computes && !apart {
-        return Err(pin_it(&call.path, &format!("would call {}.{}", call.provider, call.action)));
-    }
     let found = catalog.provider(&owner, &call.provider).and_then(|provider| provider.action(&call.action).cloned());
     let Some(action) = found else { return Err(format!("{}.{} is not there", call.provider, call.action)) };
+    if !call.computes && !action.spec().apart {
+        return Err(pin_it(&call.path, &format!("would call {}.{}", call.provider, call.action)));
+    }
     let context = Context {
         owner,
         run: None,

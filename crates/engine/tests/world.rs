@@ -39,6 +39,7 @@ fn action(name: &str, effect: Effect, computes: bool, ports: Vec<Port>) -> Arc<d
         description: "For tests.".to_owned(),
         effect,
         computes,
+        apart: false,
         needs_credential: false,
         params: json!({"type": "object"}),
         output: None,

@@ -76,6 +76,9 @@ pub struct ActionSpec {
     pub effect: Effect,
     /// Computes only: no outside effect, no waiting, ready at the first poll. May run ahead of the disk.
     pub computes: bool,
+    /// Works on its params alone, but in a process apart: no outside effect either.
+    #[serde(skip)]
+    pub apart: bool,
     /// Runs without a credential. When false, a step without one fails with `MISSING_CREDENTIALS` before the call.
     pub needs_credential: bool,
     /// JSON Schema of the params.
@@ -100,6 +103,7 @@ impl ActionSpec {
             description: description.to_owned(),
             effect: Effect::Write,
             computes: false,
+            apart: false,
             needs_credential: false,
             params: schema_of::<P>(),
             output: None,

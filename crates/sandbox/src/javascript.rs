@@ -60,6 +60,7 @@ impl TypedAction for JavaScript {
 
     fn spec(&self) -> ActionSpec {
         ActionSpec {
+            apart: true,
             effect: Effect::Read,
             timeout: Some(TIMEOUT),
             param_kinds: BTreeMap::from([("code".to_owned(), ParamKind::Literal)]),

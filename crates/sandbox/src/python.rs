@@ -38,6 +38,7 @@ impl TypedAction for Python {
 
     fn spec(&self) -> ActionSpec {
         ActionSpec {
+            apart: true,
             effect: Effect::Read,
             timeout: Some(TIMEOUT),
             param_kinds: BTreeMap::from([("code".to_owned(), ParamKind::Literal)]),

@@ -98,6 +98,7 @@ pub fn catalog(world: &Arc<World>, node: usize, life: u32) -> BuiltIns {
             description: "For the simulation.".to_owned(),
             effect,
             computes: does == Does::Computes,
+            apart: false,
             needs_credential: false,
             params: json!({"type": "object"}),
             output: None,

@@ -52,6 +52,7 @@ fn action(name: &str, params: Value) -> Fake {
         description: String::new(),
         effect: Effect::Read,
         computes: false,
+        apart: false,
         needs_credential: false,
         params,
         output: None,

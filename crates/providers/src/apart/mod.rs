@@ -45,7 +45,7 @@ impl Apart {
 
     /// An action of the provider `provider` that is done apart.
     pub(crate) fn action<A: Bounded>(&self, provider: &str, action: A) -> Arc<dyn Action> {
-        let spec = ActionSpec { effect: Effect::Read, ..action.spec() };
+        let spec = ActionSpec { effect: Effect::Read, apart: true, ..action.spec() };
         Arc::new(Elsewhere { name: format!("{provider}.{}", spec.name), spec, action, apart: self.clone() })
     }
 }

@@ -64,6 +64,7 @@ fn provider(script: &Script) -> Provider {
             description: "For tests.".to_owned(),
             effect: Effect::Write,
             computes: false,
+            apart: false,
             needs_credential: false,
             params: json!({"type": "object"}),
             output: None,
