@@ -21,6 +21,7 @@ mod phases;
 pub mod receipt;
 mod retry;
 mod scope;
+mod spending;
 mod state;
 mod stops;
 mod tags;
@@ -159,6 +160,7 @@ pub struct Run {
     /// The event that is being applied.
     applying: (u32, &'static str),
     responded: Option<Value>,
+    spending: spending::Spending,
     /// What it leaves to other runs if it succeeds.
     memory: memory::Memory,
     /// Taken up after a crash, and what is begun now may have been under way then.
@@ -226,6 +228,7 @@ impl Run {
             replay_ahead: HashMap::new(),
             applying: (0, "new"),
             responded: None,
+            spending: spending::Spending::default(),
             memory: memory::Memory::default(),
             in_doubt: false,
             pins: HashMap::new(),
