@@ -12,6 +12,7 @@ mod offline;
 mod pinned;
 mod replays;
 mod retries;
+mod rows;
 mod simulation;
 mod state;
 mod tags;
