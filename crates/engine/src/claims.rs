@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mainspring_model::event::EventBody;
-use mainspring_model::fault::Fault;
+use mainspring_model::fault::{Class, Fault};
 use mainspring_model::id::RunId;
 use mainspring_model::run::{Ending, RunStatus};
 use mainspring_model::store::{Claimed, RunWrite, Standing, StoreError};
@@ -15,7 +15,8 @@ use crate::driver::{HOLD, Progress};
 use crate::engine::{Engine, Inner};
 use crate::inner::Asked;
 use crate::journal;
-use crate::run::{Illegal, Run};
+use crate::rows;
+use crate::run::{Illegal, Replaying, Run};
 use crate::suspects::{Alone, is_suspect};
 
 /// Runs taken up in one go.
@@ -218,7 +219,17 @@ impl Inner {
         // A replay is born with the journal that it takes over.
         let mut history = if claimed.begun || header.replay_of().is_some() { self.store.history(header.id).await? } else { Vec::new() };
         journal::hydrate(&*self.store, header.owner.org, &mut history).await?;
-        let mut run = Run::replay(plan, Arc::new(header.clone()), self.keys.clone(), history)?;
+        let mut replaying = Replaying::new(plan, Arc::new(header.clone()), self.keys.clone(), history)?;
+        while let Some(wanted) = replaying.go_on()? {
+            let read = rows::read(self, header, &wanted).await;
+            if let Err(fault) = &read
+                && fault.class == Class::Transient
+            {
+                return Err(LoadError::Store(StoreError::Failed(fault.to_string())));
+            }
+            replaying.rows_read(&wanted, read);
+        }
+        let mut run = replaying.done();
         if claimed.begun {
             run.doubt();
         }

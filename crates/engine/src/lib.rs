@@ -31,6 +31,7 @@ mod replay;
 mod reuse;
 mod room;
 mod rotation;
+mod rows;
 pub mod run;
 mod sabotage;
 mod scheduler;

@@ -127,6 +127,7 @@ async fn drive(
                 Some(body) => body,
                 None => continue,
             },
+            Todo::Rows(wanted) => return Err(pin_it(&run.path_of(wanted.addr), "goes over the rows of a file")),
             Todo::Wait(Some(until)) if run.in_flight() == 0 => {
                 now = until.max(now + 1);
                 continue;

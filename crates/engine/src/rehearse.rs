@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::attempt;
 use crate::engine::Engine;
+use crate::rows;
 use crate::run::{Run, Todo};
 
 /// How the step ended.
@@ -76,6 +77,11 @@ impl Engine {
             let body = match run.next(inner.clock.now()) {
                 Todo::Over => return Ok(skipped("the step was not reached")),
                 Todo::Abort(_) => continue,
+                Todo::Rows(wanted) => {
+                    let read = rows::read(inner, &header, &wanted).await;
+                    run.rows_read(&wanted, read);
+                    continue;
+                }
                 Todo::Wait(_) | Todo::LastLook(_) => return Ok(skipped("the step waits; run its plan to see it go on")),
                 Todo::Record(EventBody::Skipped { path }) if path == target => return Ok(skipped("the step's \"if\" is false")),
                 Todo::Record(EventBody::BodyFailed { path, error, .. }) if path == target => return Ok(failed(error)),

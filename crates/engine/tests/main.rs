@@ -13,6 +13,7 @@ mod offline;
 mod pinned;
 mod replays;
 mod retries;
+mod rows;
 mod simulation;
 mod state;
 mod tags;

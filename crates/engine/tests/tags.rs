@@ -25,7 +25,9 @@ fn go_on(plan: &Arc<Plan>, served: &[&str], journal: &mut Vec<Event>) -> (Vec<St
                 let tried = Tried { result: answer(&call, false), effect: Effect::Read, latency_us: 0, child: None, write: None };
                 run.outcome(call.addr, call.attempt, tried, 0).expect("it is in flight")
             }
-            Todo::Abort(_) | Todo::Wait(_) | Todo::LastLook(_) | Todo::Over => return (made, run.tag_wanted().map(str::to_owned)),
+            Todo::Abort(_) | Todo::Rows(_) | Todo::Wait(_) | Todo::LastLook(_) | Todo::Over => {
+                return (made, run.tag_wanted().map(str::to_owned));
+            }
         };
         let event = run.event(body, 0);
         journal.push(event.clone());

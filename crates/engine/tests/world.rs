@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
-use mainspring_engine::run::{Awaiting, Call, Run, RunKeys, Todo, Tried, path};
+use mainspring_engine::run::{Awaiting, Call, Illegal, Replaying, RowsRead, RowsWanted, Run, RunKeys, Todo, Tried, path};
 use mainspring_model::action::{Action, ActionResult, ActionSpec, Context, Effect, Outcome, Output, ParamKind, Port};
 use mainspring_model::budget::{ModelCall, Price};
 use mainspring_model::catalog::{BuiltIns, Provider};
@@ -176,6 +176,28 @@ pub fn answer(call: &Call, healed: bool) -> ActionResult {
     }
 }
 
+/// The rows of the one file of this world: its id says how many it has, `{n, parts}` each. The row `gone` of it cannot be read, and
+/// as many are given at once as `at_once` says.
+fn rows(wanted: &RowsWanted) -> Result<RowsRead, Fault> {
+    let (params, batch) = (&wanted.source.params, wanted.source.batch);
+    let number = |name: &str| params.get(name).and_then(Value::as_u64);
+    let count = number("file").ok_or_else(|| Fault::new(Code::other("FILE_NOT_FOUND"), "no such file"))?;
+    let total = count.div_ceil(u64::from(batch.unwrap_or(1)));
+    let read = RowsRead { source: wanted.source.clone(), total: Some(total as u32), items: Vec::new() };
+    let Some(first) = wanted.item.map(u64::from) else { return Ok(read) };
+    let gone = number("gone").unwrap_or(u64::MAX);
+    if gone == first {
+        return Err(Fault::new(Code::other("FILE_NOT_FOUND"), "the file went"));
+    }
+    let upto = (first + number("at_once").unwrap_or(2)).min(if gone > first { gone } else { total }).min(total);
+    let row = |n: u64| json!({"n": n, "parts": [n, n + 1]});
+    let item = |at: u64| match batch.map(u64::from) {
+        Some(size) => (at * size..((at + 1) * size).min(count)).map(row).collect(),
+        None => row(at),
+    };
+    Ok(RowsRead { items: (first..upto).map(item).collect(), ..read })
+}
+
 /// One simulated life of a run.
 pub struct Life {
     pub run: Run,
@@ -212,7 +234,14 @@ impl Life {
     /// A life that goes on from a journal.
     pub fn resumed(plan: Arc<Plan>, header: Arc<RunHeader>, history: Vec<Event>, ledger: Arc<Mutex<HashMap<String, u32>>>) -> Life {
         let now = history.last().map_or(0, |event| event.at);
-        let run = Run::replay(plan, header, keys(), history.clone()).unwrap_or_else(|illegal| panic!("{illegal}\n{history:#?}"));
+        let replayed = || -> Result<Run, Illegal> {
+            let mut replaying = Replaying::new(plan, header, keys(), history.clone())?;
+            while let Some(wanted) = replaying.go_on()? {
+                replaying.rows_read(&wanted, rows(&wanted));
+            }
+            Ok(replaying.done())
+        };
+        let run = replayed().unwrap_or_else(|illegal| panic!("{illegal}\n{history:#?}"));
         Life { run, history, ledger, now, flying: Vec::new(), at: Vec::new(), signals: Vec::new(), max_flying: 0, healed: false }
     }
 
@@ -251,6 +280,10 @@ impl Life {
                 Todo::LastLook(over) => {
                     let body = self.fitting(&over).or_else(|| self.run.timed_out(&over)).expect("the unit is there");
                     self.record(body);
+                }
+                Todo::Rows(wanted) => {
+                    let read = rows(&wanted);
+                    self.run.rows_read(&wanted, read);
                 }
                 Todo::Wait(until) => self.pass_time(until),
             }

@@ -175,6 +175,24 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl EventBody {
+    /// Of the step, item or pass that it is about.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            EventBody::Started(started) => Some(&started.path),
+            EventBody::Attempted(attempted) => Some(&attempted.path),
+            EventBody::Skipped { path }
+            | EventBody::Opened { path, .. }
+            | EventBody::Waiting { path, .. }
+            | EventBody::Called { path, .. }
+            | EventBody::Awaited { path, .. }
+            | EventBody::BodyFailed { path, .. }
+            | EventBody::BodyTimedOut { path, .. }
+            | EventBody::Pass { path, .. }
+            | EventBody::Closed { path } => Some(path),
+            EventBody::CancelRequested { .. } | EventBody::TimedOut { .. } | EventBody::Finished(_) => None,
+        }
+    }
+
     /// The `kind` tag under which the body is stored.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -7,10 +7,11 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
 use tracing::Instrument;
 
-use super::{Driver, Flying, Signal, Stop};
+use super::{Driver, Flying, Landing, Signal, Stop};
 use crate::attempt;
 use crate::live::LiveEvent;
-use crate::run::{Addr, Call, Tried};
+use crate::rows;
+use crate::run::{Addr, Call, RowsWanted};
 
 impl Driver {
     /// Starts the calls whose grounds are durable.
@@ -38,7 +39,7 @@ impl Driver {
         let (inner, epoch, flag) = (self.inner.clone(), self.epoch, sent.clone());
         let began_us = self.inner.clock.monotonic_us();
         let span = tracing::error_span!("attempt", step_id = call.path, attempt);
-        let work = async move { (addr, attempt, attempt::perform(inner, header, call, epoch, flag).await) };
+        let work = async move { Landing::Attempt(addr, attempt, attempt::perform(inner, header, call, epoch, flag).await) };
         let abort = self.tasks.spawn(work.instrument(span));
         self.flying.insert(addr, Flying { attempt, sent, abort, began_us });
     }
@@ -99,9 +100,24 @@ impl Driver {
         self.run.set_paused(paused);
     }
 
-    pub(super) async fn landed(&mut self, done: Result<(Addr, u32, Option<Tried>), tokio::task::JoinError>) -> Result<(), Stop> {
+    /// Reads rows beside the attempts: a large file takes a while.
+    pub(super) fn read_rows(&mut self, wanted: Box<RowsWanted>) {
+        let (inner, header) = (self.inner.clone(), self.run.header().clone());
+        self.reading += 1;
+        self.tasks.spawn(async move {
+            let read = rows::read(&inner, &header, &wanted).await;
+            Landing::Rows(wanted, read)
+        });
+    }
+
+    pub(super) async fn landed(&mut self, done: Result<Landing, tokio::task::JoinError>) -> Result<(), Stop> {
         let (addr, attempt, tried) = match done {
-            Ok(tried) => tried,
+            Ok(Landing::Attempt(addr, attempt, tried)) => (addr, attempt, tried),
+            Ok(Landing::Rows(wanted, read)) => {
+                self.reading = self.reading.saturating_sub(1);
+                self.run.rows_read(&wanted, read);
+                return Ok(());
+            }
             // A panic of the action is a fault already; this one is our own, and ends the driver.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // An aborted attempt was recorded when it was aborted.
@@ -143,6 +159,7 @@ impl Driver {
                 self.queue.clear();
                 self.tasks.abort_all();
                 self.flying.clear();
+                self.reading = 0;
                 self.unmark();
                 Ok(())
             }

@@ -21,7 +21,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::attempt;
 use crate::engine::Inner;
-use crate::run::{Addr, Call, Run, Todo, Tried};
+use crate::run::{Addr, Call, RowsRead, RowsWanted, Run, Todo, Tried};
 use crate::suspects::Alone;
 
 /// How far a run has come, for whoever waits for it. Set only after what it says is durable.
@@ -97,8 +97,9 @@ pub(crate) struct Driver {
     /// Calls that wait for the journal.
     queue: VecDeque<Box<Call>>,
     flying: HashMap<Addr, Flying>,
-    /// `None` of one that began nothing because the run is somebody else's.
-    tasks: JoinSet<(Addr, u32, Option<Tried>)>,
+    tasks: JoinSet<Landing>,
+    /// Rows of files that are being read.
+    reading: u32,
     ending: Option<Ending>,
     /// The process is this run's alone, until its first finished step.
     alone: Option<Alone>,
@@ -108,6 +109,13 @@ pub(crate) struct Driver {
     paused: bool,
     /// When signals are looked at next, while a step waits for some.
     look_at: Millis,
+}
+
+/// What a task came back with.
+enum Landing {
+    /// `None` of one that began nothing because the run is somebody else's.
+    Attempt(Addr, u32, Option<Tried>),
+    Rows(Box<RowsWanted>, Result<RowsRead, Fault>),
 }
 
 /// Why a drive stopped before the run's end.
@@ -143,6 +151,7 @@ impl Driver {
             queue: VecDeque::new(),
             flying: HashMap::new(),
             tasks: JoinSet::new(),
+            reading: 0,
             ending: None,
             alone,
             marked: false,
@@ -190,7 +199,7 @@ impl Driver {
             if looked == Some(true) {
                 continue;
             }
-            if self.flying.is_empty() && self.queue.is_empty() {
+            if self.flying.is_empty() && self.queue.is_empty() && (self.reading == 0 || self.shutdown) {
                 if self.shutdown {
                     return self.hand_back().await;
                 }
@@ -232,6 +241,8 @@ impl Driver {
                 }
                 Todo::Call(_) if self.shutdown => {}
                 Todo::Call(call) => self.queue.push_back(call),
+                Todo::Rows(_) if self.shutdown => {}
+                Todo::Rows(wanted) => self.read_rows(wanted),
                 Todo::Abort(addr) => self.abort(addr).await?,
                 Todo::LastLook(over) => self.last_look(&over).await?,
                 Todo::Wait(until) => return Ok(until),

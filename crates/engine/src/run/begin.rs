@@ -1,14 +1,17 @@
 //! Beginning: a decided step's `if` and list, a ready unit's marker and attempt, and faults before any attempt.
 
+use std::sync::Arc;
+
 use mainspring_model::clock::Millis;
 use mainspring_model::event::{AttemptStatus, EventBody, Started};
 use mainspring_model::expr::Fuel;
 use mainspring_model::fault::{Code, Fault};
-use mainspring_model::plan::{Items, Loop, StepKind};
+use mainspring_model::plan::{Items as Written, Loop, StepKind};
 use mainspring_model::value::type_name;
 use serde_json::Value;
 
 use super::next::MAX_ITEMS;
+use super::rows::{Items, RowSource};
 use super::state::{Addr, StepState, UnitState};
 use super::{Illegal, Run, Task, Todo};
 
@@ -22,6 +25,11 @@ impl Run {
         let plan = self.plan.clone();
         let step = plan.step(self.step_ix(addr)?);
         let path = self.step_path(addr);
+        match self.rows_first(addr, Task::Step(addr)) {
+            Ok(None) => {}
+            Ok(Some(wanted)) => return wanted.map(|wanted| Todo::Rows(Box::new(wanted))),
+            Err(fault) => return self.step_fault(addr, fault),
+        }
         if step.reads_now && !self.nows.contains_key(&path) {
             self.agenda.push_front(Task::Step(addr));
             return Some(Todo::Record(EventBody::Started(Started {
@@ -53,11 +61,24 @@ impl Run {
                 self.begin_unit(addr, now)
             }
             Loop::ForEach(_) => match self.items(addr, now) {
-                Ok(items) => {
+                Ok(Listed::Items(items)) => {
                     let count = u32::try_from(items.len()).expect("at most 100,000 items");
-                    self.stash = Some((path.clone(), items));
+                    self.stash = Some((path.clone(), Items::List(items)));
                     Some(Todo::Record(EventBody::Opened { path, attempt: 1, items: count }))
                 }
+                Ok(Listed::Rows(source)) => match self.counting.remove(&path) {
+                    Some(Some(Ok(counted))) => {
+                        let count = counted.total.unwrap_or(0);
+                        self.stash = Some((path.clone(), Items::rows(counted.source)));
+                        Some(Todo::Record(EventBody::Opened { path, attempt: 1, items: count }))
+                    }
+                    Some(Some(Err(fault))) => self.step_fault(addr, fault),
+                    Some(None) => {
+                        self.counting.insert(path, None);
+                        None
+                    }
+                    None => self.count_rows(addr, &path, source).map(|wanted| Todo::Rows(Box::new(wanted))),
+                },
                 Err(fault) => self.step_fault(addr, fault),
             },
             Loop::Repeat(repeat) => {
@@ -87,6 +108,20 @@ impl Run {
             return None;
         }
         let path = self.unit_path(addr);
+        match self.rows_first(addr, Task::Unit(addr)) {
+            Ok(None) => {}
+            Ok(Some(wanted)) => return wanted.map(|wanted| Todo::Rows(Box::new(wanted))),
+            Err(error) if matches!(step.kind, StepKind::Body(_)) => {
+                return Some(Todo::Record(EventBody::BodyFailed { path, attempt, error, retry_at: None }));
+            }
+            Err(fault) => {
+                let mut attempted = self.attempted_base(addr, attempt)?;
+                attempted.status = AttemptStatus::Error;
+                attempted.port = None;
+                attempted.error = Some(fault);
+                return Some(Todo::Record(EventBody::Attempted(Box::new(attempted))));
+            }
+        }
         let is_body = matches!(step.kind, StepKind::Body(_));
         let needs_now = step.reads_now && !self.nows.contains_key(&path);
         let needs_start = is_body && step.timeout.is_some() && !self.body_began.contains_key(&path);
@@ -150,15 +185,18 @@ impl Run {
     }
 
     /// The list of a `for_each`, batched.
-    pub(super) fn items(&self, addr: Addr, now: Millis) -> Result<Vec<Value>, Fault> {
+    pub(super) fn items(&self, addr: Addr, now: Millis) -> Result<Listed, Fault> {
         let plan = self.plan.clone();
         let ix = self.step_ix(addr).ok_or_else(|| Fault::internal("the loop's list is gone"))?;
         let Loop::ForEach(spec) = &plan.step(ix).looped else { return Err(Fault::internal("the step does not loop")) };
         let scope = self.scope_of(addr, now);
         let list = match &spec.items {
-            Items::Expr(expr) => expr.eval_ref(&scope, &mut Fuel::default())?.into_owned(),
-            Items::Template(template) => template.eval(&scope, &mut Fuel::default())?,
+            Written::Expr(expr) => expr.eval_ref(&scope, &mut Fuel::default())?.into_owned(),
+            Written::Template(template) => template.eval(&scope, &mut Fuel::default())?,
         };
+        if let Some(source) = RowSource::of(&list, spec.batch) {
+            return source.map(Listed::Rows);
+        }
         let Value::Array(items) = list else {
             return Err(Fault::invalid_params(format!("\"for_each\" needs a list, and its expression gave {}", described(&list))));
         };
@@ -167,24 +205,38 @@ impl Run {
                 format!("\"for_each\" got {} items; at most {MAX_ITEMS} are allowed, so split the list or use \"batch\"", items.len());
             return Err(Fault::new(Code::LIMIT_EXCEEDED, message));
         }
-        Ok(match spec.batch {
+        Ok(Listed::Items(match spec.batch {
             Some(size) if size > 0 => items.chunks(size as usize).map(|chunk| Value::Array(chunk.to_vec())).collect(),
             _ => items,
-        })
+        }))
     }
 
     /// The list of the loop that opens: as `begin_step` just saw it, or, in a replay, read again from the same recorded results.
-    pub(super) fn take_items(&mut self, addr: Addr, count: u32) -> Result<Vec<Value>, Illegal> {
+    pub(super) fn take_items(&mut self, addr: Addr, count: u32) -> Result<Items, Illegal> {
         let path = self.step_path(addr);
         let items = match self.stash.take() {
             Some((stashed, items)) if stashed == path => items,
-            _ => self.items(addr, self.last_at).map_err(|fault| self.illegal(fault.message))?,
+            _ => match self.items(addr, self.last_at) {
+                Ok(Listed::Items(items)) => Items::List(items),
+                Ok(Listed::Rows(source)) => Items::rows(Arc::new(source)),
+                // What it said came out of a row that nobody can read any more.
+                Err(_) if self.is_in_unknown_row(addr) => Items::List(vec![Value::Null; count as usize]),
+                Err(fault) => return Err(self.illegal(fault.message)),
+            },
         };
-        if items.len() != count as usize {
-            return Err(self.illegal(format!("the list of \"{path}\" has {} items, and {count} were recorded", items.len())));
+        match &items {
+            Items::List(items) if items.len() != count as usize => {
+                Err(self.illegal(format!("the list of \"{path}\" has {} items, and {count} were recorded", items.len())))
+            }
+            _ => Ok(items),
         }
-        Ok(items)
     }
+}
+
+/// What a `for_each` is to go over.
+pub(super) enum Listed {
+    Items(Vec<Value>),
+    Rows(RowSource),
 }
 
 fn described(value: &Value) -> String {

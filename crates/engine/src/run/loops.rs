@@ -2,14 +2,16 @@
 
 use mainspring_model::fault::{Code, Fault};
 use mainspring_model::plan::{Loop, OnItemError};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::rows::{Items, RowsWanted};
 use super::state::{Active, Addr, EachState, Failure, FrameIx, RepeatState, Unit, UnitEnd, UnitState};
 use super::{Run, Task};
 
 impl Run {
     /// The `for_each` saw `total` items.
-    pub(super) fn open_each(&mut self, addr: Addr, total: u32, items: Vec<Value>) -> bool {
+    pub(super) fn open_each(&mut self, addr: Addr, total: u32, items: Items) -> bool {
+        self.has_rows |= matches!(items, Items::Rows(_));
         let each = EachState {
             total,
             items,
@@ -17,6 +19,7 @@ impl Run {
             running: 0,
             units: std::collections::HashMap::new(),
             results: vec![None; total as usize],
+            ended: 0,
             failed: false,
             stopped: false,
             attempts: 0,
@@ -56,22 +59,26 @@ impl Run {
         self.agenda.push_back(Task::Unit(addr));
     }
 
-    /// Starts as many items as `max_parallel` leaves room for.
-    pub(super) fn feed(&mut self, addr: Addr) {
-        let Some(ix) = self.step_ix(addr) else { return };
+    /// Starts as many items as `max_parallel` leaves room for. Rows come before their items; `Some` asks for them.
+    pub(super) fn feed(&mut self, addr: Addr) -> Option<RowsWanted> {
+        let ix = self.step_ix(addr)?;
         let plan = self.plan.clone();
-        let Loop::ForEach(spec) = &plan.step(ix).looped else { return };
+        let Loop::ForEach(spec) = &plan.step(ix).looped else { return None };
         let stopped = self.frame(addr.frame).is_none_or(|frame| frame.stopped);
         loop {
-            let Some(each) = self.each(addr) else { return };
+            let each = self.each(addr)?;
             while each.next < each.total && (each.results[each.next as usize].is_some() || each.units.contains_key(&each.next)) {
                 each.next += 1;
             }
             if stopped || each.failed || each.stopped || each.next >= each.total || each.running >= spec.max_parallel {
-                return;
+                return None;
             }
             let index = each.next;
-            self.ensure_item(Addr { index: Some(index), ..addr }, index);
+            let unit = Addr { index: Some(index), ..addr };
+            if self.is_row_to_come(unit) {
+                return self.ask_row(unit, Task::Feed(addr));
+            }
+            self.ensure_item(unit, index);
         }
     }
 
@@ -84,9 +91,14 @@ impl Run {
         each.running -= 1;
         each.attempts += unit.attempt;
         match end {
-            UnitEnd::Ok { output, .. } => each.results[index as usize] = Some(Ok(output)),
+            UnitEnd::Ok { output, .. } => {
+                each.results[index as usize] = Some(Ok(output));
+                each.ended += 1;
+                each.items.forget(index);
+            }
             UnitEnd::Failed(failure) => {
                 each.results[index as usize] = Some(Err(failure));
+                each.ended += 1;
                 each.failed |= spec.on_item_error == OnItemError::Fail;
             }
             UnitEnd::Dropped => each.stopped = true,
@@ -105,24 +117,26 @@ impl Run {
             return;
         }
         let Some(each) = self.each(addr) else { return };
-        let done = each.results.iter().all(Option::is_some);
+        let done = each.ended == each.total;
         if each.running > 0 || !(done || each.failed || each.stopped || frame_stopped) {
             return;
         }
         let attempts = each.attempts;
-        let items = std::mem::take(&mut each.items);
+        let items = std::mem::replace(&mut each.items, Items::List(Vec::new()));
         let results = std::mem::take(&mut each.results);
         let failed = each.failed;
         let mut errors = Vec::new();
         let mut first: Option<Failure> = None;
         let mut outputs = Vec::with_capacity(results.len());
-        for (index, result) in results.into_iter().enumerate() {
+        for (index, result) in (0..).zip(results) {
             match result {
                 Some(Ok(output)) => outputs.push(output),
-                Some(Err(failure)) => {
-                    let item = items.get(index).cloned().unwrap_or(Value::Null);
-                    errors.push(json!({"index": index, "item": item, "error": failure.to_value()}));
-                    first.get_or_insert(failure);
+                Some(Err(mut failure)) => {
+                    errors.push(items.error(index, failure.to_value()));
+                    if first.is_none() {
+                        items.tell(index, &mut failure.fault);
+                        first = Some(failure);
+                    }
                     outputs.push(Value::Null);
                 }
                 None => outputs.push(Value::Null),

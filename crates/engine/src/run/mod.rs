@@ -19,7 +19,9 @@ mod passes;
 pub mod path;
 mod phases;
 pub mod receipt;
+mod replaying;
 mod retry;
+mod rows;
 mod scope;
 mod spending;
 mod state;
@@ -47,8 +49,10 @@ pub use call::Call;
 pub use fits::fits;
 pub use keep::{Again, Kept, Unkept, keep, undecided};
 pub use memory::Pending;
-pub use next::{MAX_ENTRIES, Todo};
+pub use next::{MAX_ENTRIES, MAX_ITEMS, Todo};
 pub use outcome::Tried;
+pub use replaying::Replaying;
+pub use rows::{RowPlace, RowSource, RowsRead, RowsWanted};
 pub(crate) use scope::rfc3339;
 pub use state::{Addr, Failure};
 use state::{Ended, Frame, FrameIx, FrameOwner};
@@ -146,7 +150,11 @@ pub struct Run {
     /// `once` steps whose attempt this process itself began: their open marker is no sign of a crash.
     flying_once: std::collections::HashSet<String>,
     /// The list that a `for_each` just saw, on its way through its own event.
-    stash: Option<(String, Vec<Value>)>,
+    stash: Option<(String, rows::Items)>,
+    /// Loops whose rows are being counted, by path, and what was found.
+    counting: HashMap<String, Option<Result<RowsRead, Fault>>>,
+    /// Some loop goes over the rows of a file.
+    has_rows: bool,
     /// What `now()` gives under a step path.
     nows: HashMap<String, Millis>,
     /// `once` steps whose marker is written and whose end is not.
@@ -221,6 +229,8 @@ impl Run {
             flying_since: None,
             flying_once: std::collections::HashSet::new(),
             stash: None,
+            counting: HashMap::new(),
+            has_rows: false,
             nows: HashMap::new(),
             once_open: HashMap::new(),
             once_done: HashMap::new(),
@@ -247,22 +257,29 @@ impl Run {
         Ok(run)
     }
 
-    /// A run as its journal left it. Blob outputs must have been put back into the events.
+    /// A run as its journal left it. Blob outputs must have been put back into the events. Rows of files that its loops go over are
+    /// unknown where they are looked at in between; [`Replaying`] has them too.
     ///
     /// # Errors
     /// [`Illegal`] when an event does not fit.
     pub fn replay(plan: Arc<Plan>, header: Arc<RunHeader>, keys: Arc<dyn RunKeys>, history: Vec<Event>) -> Result<Run, Illegal> {
-        let illegal = |fault: Fault| Illegal { seq: 0, kind: "accepted", reason: fault.message };
-        let mut run = Run::new(plan, header, keys).map_err(illegal)?;
-        for event in &history {
-            if let EventBody::Attempted(attempted) = &event.body {
-                *run.replay_ahead.entry(attempted.path.clone()).or_default() += 1;
-            }
-        }
+        let mut run = Run::before(plan, header, keys, &history)?;
         for event in history {
             run.apply(event)?;
         }
         run.in_flight = 0;
+        Ok(run)
+    }
+
+    /// A run whose journal is still to be replayed.
+    fn before(plan: Arc<Plan>, header: Arc<RunHeader>, keys: Arc<dyn RunKeys>, history: &[Event]) -> Result<Run, Illegal> {
+        let illegal = |fault: Fault| Illegal { seq: 0, kind: "accepted", reason: fault.message };
+        let mut run = Run::new(plan, header, keys).map_err(illegal)?;
+        for event in history {
+            if let EventBody::Attempted(attempted) = &event.body {
+                *run.replay_ahead.entry(attempted.path.clone()).or_default() += 1;
+            }
+        }
         Ok(run)
     }
 

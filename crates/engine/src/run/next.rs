@@ -10,7 +10,7 @@ use mainspring_model::run::RunStatus;
 use serde_json::Value;
 
 use super::state::{Active, Addr, UnitState};
-use super::{Awaiting, Call, Phase, Run, Task, Timer, addr_of};
+use super::{Awaiting, Call, Phase, RowsWanted, Run, Task, Timer, addr_of};
 
 /// The most items a `for_each` may have.
 pub const MAX_ITEMS: usize = 100_000;
@@ -28,6 +28,8 @@ pub enum Todo {
     Abort(Addr),
     /// This wait is over: look once more for a signal that came in time, then record that none did ([`Run::timed_out`]).
     LastLook(Box<Awaiting>),
+    /// Read rows of a file, and answer with [`Run::rows_read`].
+    Rows(Box<RowsWanted>),
     /// Nothing, until an attempt ends or this moment comes.
     Wait(Option<Millis>),
     /// The run has ended.
@@ -141,9 +143,9 @@ impl Run {
             Task::Step(addr) => self.begin_step(addr, now),
             Task::Unit(addr) => self.begin_unit(addr, now),
             Task::Feed(addr) => {
-                self.feed(addr);
+                let wanted = self.feed(addr);
                 self.check_each(addr);
-                None
+                wanted.map(|wanted| Todo::Rows(Box::new(wanted)))
             }
             Task::Between(addr) => self.between_passes(addr, now),
             Task::Verdict(addr) => self.body_verdict(addr, now),

@@ -7,7 +7,7 @@ use mainspring_model::fault::Class;
 use mainspring_model::plan::Loop;
 
 use super::state::{Active, Addr, UnitState};
-use super::{Run, Timer, Todo, retry, timer_addr};
+use super::{Run, Task, Timer, Todo, retry, timer_addr};
 
 impl Run {
     /// A pass ended: `until`, then the next pass, at once or after the delay.
@@ -21,6 +21,11 @@ impl Run {
             return None;
         }
         let index = repeat.index;
+        match self.rows_first(addr, Task::Between(addr)) {
+            Ok(None) => {}
+            Ok(Some(wanted)) => return wanted.map(|wanted| Todo::Rows(Box::new(wanted))),
+            Err(error) => return Some(Todo::Record(EventBody::BodyFailed { path, attempt: 1, error, retry_at: None })),
+        }
         if let Some(until) = &spec.until {
             let scope = self.between_scope(addr, now);
             match until.truthy(&scope, &mut Fuel::default()) {

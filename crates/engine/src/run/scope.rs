@@ -67,7 +67,7 @@ impl<'a> RunScope<'a> {
                         _ => "item",
                     };
                     if name == "item" || name == own_name {
-                        return each.items.get(index as usize).map(Cow::Borrowed);
+                        return each.items.get(index).map(Cow::Borrowed);
                     }
                     if name == "index" {
                         return Some(Cow::Owned(json!(index)));

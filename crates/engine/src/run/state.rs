@@ -8,6 +8,8 @@ use mainspring_model::run::StepStatus;
 use mainspring_model::wait::Wait;
 use serde_json::{Map, Value, json};
 
+use super::rows::Items;
+
 /// A frame's place in the run: one execution of one list. Never used again within a run.
 pub type FrameIx = u32;
 
@@ -104,12 +106,14 @@ pub enum UnitState {
 
 pub struct EachState {
     pub total: u32,
-    pub items: Vec<Value>,
+    pub items: Items,
     /// First index that was not started.
     pub next: u32,
     pub running: u32,
     pub units: std::collections::HashMap<u32, Unit>,
     pub results: Vec<Option<Result<Value, Failure>>>,
+    /// How many of them are there.
+    pub ended: u32,
     /// An item failed under `on_item_error: fail`.
     pub failed: bool,
     /// No further item starts because the list stops.

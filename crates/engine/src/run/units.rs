@@ -140,7 +140,7 @@ impl Run {
 
     pub(super) fn item_of(&self, addr: Addr) -> Value {
         match (self.active(addr), addr.index) {
-            (Some(Active::Each(each)), Some(index)) => each.items.get(index as usize).cloned().unwrap_or(Value::Null),
+            (Some(Active::Each(each)), Some(index)) => each.items.get(index).cloned().unwrap_or(Value::Null),
             (Some(Active::Repeat(repeat)), Some(_)) => json!({"index": repeat.index, "value": repeat.value}),
             _ => Value::Null,
         }

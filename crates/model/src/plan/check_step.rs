@@ -141,7 +141,7 @@ fn looped(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems
     if let Some(items) = &doc.for_each {
         let (pointer, site) = (format!("{}/for_each", laid.pointer), Site::Step { ix, looped: false });
         let items = match items {
-            Value::Array(_) => compiler.template(items, &pointer, site, &[], problems).map(Items::Template),
+            Value::Array(_) | Value::Object(_) => compiler.template(items, &pointer, site, &[], problems).map(Items::Template),
             other => compiler.expr(other, &pointer, site, &[], problems).map(Items::Expr),
         };
         let name = doc.item_name.clone().unwrap_or_else(|| "item".to_owned());

@@ -46,8 +46,8 @@ named_schema!(
     /// What `for_each` goes through.
     Items,
     {
-        "description": "An expression that gives a list, or a list read as a template.",
-        "type": ["string", "array"]
+        "description": "An expression that gives a list or a file, a list read as a template, or {file, format, header, delimiter, types}: the rows of a file.",
+        "type": ["string", "array", "object"]
     }
 );
 

@@ -175,10 +175,15 @@ pub(crate) fn is_plain_name(text: &str) -> bool {
 
 fn for_each(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Value> {
     let value = fields.filled("for_each", problems)?;
-    if matches!(value, Value::String(_) | Value::Array(_)) {
+    if matches!(value, Value::String(_) | Value::Array(_)) || value.get("file").is_some() {
         return Some(value.clone());
     }
-    problems.push(wrong_type(&fields.at("for_each"), "\"for_each\" is an expression or a list", "an expression or a list", value));
+    problems.push(wrong_type(
+        &fields.at("for_each"),
+        "\"for_each\" is an expression, a list, or {file: …} for the rows of a file",
+        "an expression or a list",
+        value,
+    ));
     None
 }
 

@@ -17,6 +17,8 @@ use crate::transform::csv_reader::Reader;
 
 /// Bytes that are looked at for one page: also the longest row.
 const PAGE: u64 = 4 << 20;
+/// Bytes that are looked at first: enough for the rows of most pages.
+const FIRST: u64 = 512 << 10;
 
 pub(super) struct Rows;
 
@@ -97,14 +99,21 @@ impl TypedAction for Rows {
         let file = params.file.find(cx).await?;
         let format = params.format.unwrap_or(if file.media_type.contains("json") { Format::Jsonl } else { Format::Csv });
         let begin = params.from.clone().unwrap_or(Place { offset: 0, line: 1, columns: None, width: None });
-        let length = file.size.saturating_sub(begin.offset).min(PAGE);
-        let bytes = part(&file, begin.offset, length, cx).await?;
-        let ends = begin.offset + length >= file.size;
-        let text = whole_characters(&bytes, ends).ok_or_else(|| invalid(&file, "it is no UTF-8 text"))?;
+        let rest = file.size.saturating_sub(begin.offset);
         let limit = params.limit.clamp(1, 10_000);
-        let (items, next) = match format {
-            Format::Csv => csv(text, ends, limit, &params, begin, &file)?,
-            Format::Jsonl => jsonl(text, ends, limit, begin, &file)?,
+        let mut bytes = Vec::new();
+        let (items, next) = loop {
+            let upto = if bytes.is_empty() { FIRST } else { PAGE }.min(rest);
+            bytes.extend(part(&file, begin.offset + bytes.len() as u64, upto - bytes.len() as u64, cx).await?);
+            let ends = upto == rest;
+            let text = whole_characters(&bytes, ends).ok_or_else(|| invalid(&file, "it is no UTF-8 text"))?;
+            let page = match format {
+                Format::Csv => csv(text, ends, limit, &params, begin.clone(), &file)?,
+                Format::Jsonl => jsonl(text, ends, limit, begin.clone(), &file)?,
+            };
+            if ends || upto == PAGE || page.0.len() == limit {
+                break page;
+            }
         };
         if items.is_empty() && next.as_ref().is_some_and(|next| next.offset == params.from.map_or(0, |from| from.offset)) {
             let message = format!("{}: a row has more than {PAGE} bytes", file.name);

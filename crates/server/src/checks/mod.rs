@@ -1,5 +1,6 @@
 //! What has to hold before the server opens its port: named checks, each critical or not, shared by the start and `doctor`.
 
+mod bucket;
 mod code;
 mod database;
 mod exposure;
@@ -45,6 +46,7 @@ pub const NAMES: &[(&str, bool, &str)] = &[
     ("providers", true, "every provider has its actions, and each its schema"),
     ("plan files", false, "every file of the plan folder would load; one that would not keeps its last good version"),
     ("code", false, "a process for users' code starts and is held back as `code.isolation` says; if not, what is missing"),
+    ("bucket", true, "an object can be written, read and removed in the bucket that keeps the bytes of files"),
     ("redis", false, "the configured Redis answers; without it live updates of other nodes take about a second"),
     ("smtp", false, "the configured mail server lets itself be greeted and logged in to; without one mails stay in the log, or wait"),
     ("sentry", false, "the DSN for error reports is one; without one errors stand in the log"),
@@ -145,6 +147,7 @@ pub(crate) async fn of_parts(settings: &Settings, app: &App) -> Vec<Check> {
     checks.push(machine::providers(&*app.catalog));
     checks.push(plans::readable(settings.plans.as_deref(), &*app.catalog));
     checks.push(code::runs(settings).await);
+    checks.push(bucket::was_tried(settings));
     checks.push(redis::answers(settings).await);
     checks.push(smtp::answers(settings).await);
     checks.push(sentry::reads(settings));
@@ -160,6 +163,7 @@ pub(crate) fn name_of(code: &str) -> &'static str {
         "STORE_LOCKED" => "engine lock",
         "STORE_READ_ONLY" => "data folder",
         "BAD_SETTING" => "settings",
+        "BUCKET_UNUSABLE" => "bucket",
         _ => "store",
     }
 }
@@ -189,6 +193,7 @@ pub(crate) async fn all(settings: &Settings, catalog: impl AsyncFnOnce() -> Arc<
     checks.push(machine::port(settings));
     checks.push(plans::readable(folder, &*catalog));
     checks.push(code::runs(settings).await);
+    checks.push(bucket::works(settings).await);
     checks.push(redis::answers(settings).await);
     checks.push(smtp::answers(settings).await);
     checks.push(sentry::reads(settings));

@@ -116,6 +116,7 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Store(error) => error.into(),
             OpenError::Vault(error) => error.into(),
+            OpenError::Bucket(reason) => Failure::new(Exit::Unreachable, "BUCKET_UNUSABLE", reason),
             OpenError::Setting(reason) => Failure::new(Exit::Invalid, "BAD_SETTING", reason),
         }
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use mainspring_engine::FileTerms;
 use mainspring_model::credential::Secret;
 use mainspring_model::store::Retention;
+use mainspring_store::BucketTerms;
 
 use crate::identity;
 use crate::limits;
@@ -86,6 +87,8 @@ pub struct Settings {
     pub answer_within: Duration,
     pub retention: Retention,
     pub files: FileTerms,
+    /// Where the bytes of files are kept instead; its bucket is empty when none is named.
+    pub bucket: BucketTerms,
     /// Older entries of the audit log are removed.
     pub keep_audit: Duration,
     /// Between the deletion of an organization and the removal of its rows.
@@ -162,6 +165,7 @@ impl Default for Settings {
             answer_within: Duration::from_secs(60),
             retention: Retention::default(),
             files: FileTerms::default(),
+            bucket: BucketTerms::default(),
             keep_audit: Duration::from_secs(2_555 * 86_400),
             grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,

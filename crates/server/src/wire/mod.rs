@@ -18,11 +18,11 @@ use mainspring_model::catalog::BuiltIns;
 use mainspring_model::clock::Clock;
 use mainspring_model::id::OrgId;
 use mainspring_model::store::copy::Head;
-use mainspring_model::store::{Store, StoreError};
+use mainspring_model::store::{FileBytes, Store, StoreError};
 use mainspring_providers::apart::Apart;
 use mainspring_providers::egress::{AllowedHost, Egress, Mode as Reach, Policy};
 use mainspring_sandbox::Sandbox;
-use mainspring_store::{OpenOptions, SqliteStore};
+use mainspring_store::{Bucket, OpenOptions, SqliteStore};
 use mainspring_vault::{Cost, KeyRing, OsEntropy, Redactor, SigningKeys, Vault, VaultError};
 use thiserror::Error;
 
@@ -59,6 +59,9 @@ pub enum OpenError {
     Vault(#[from] VaultError),
     #[error("{0}")]
     Setting(String),
+    /// The bucket for the bytes of files.
+    #[error("{0}")]
+    Bucket(String),
 }
 
 impl OpenError {
@@ -68,6 +71,7 @@ impl OpenError {
             OpenError::Store(error) => error.code(),
             OpenError::Vault(error) => error.code(),
             OpenError::Setting(_) => "BAD_SETTING",
+            OpenError::Bucket(_) => "BUCKET_UNUSABLE",
         }
     }
 }
@@ -136,11 +140,29 @@ pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenErro
     let existing = settings.data.join(mainspring_store::DATABASE_FILE).exists();
     std::fs::create_dir_all(&settings.data).map_err(|error| mainspring_store::unwritable(&settings.data, &error))?;
     let ring = key_ring(settings, existing)?;
-    let options =
-        OpenOptions { hold_engine_lock: drive, auto_migrate: settings.auto_migrate, ..OpenOptions::new(&settings.data, clock.clone()) };
+    let options = OpenOptions {
+        hold_engine_lock: drive,
+        auto_migrate: settings.auto_migrate,
+        objects: bucket(settings, drive).await?,
+        ..OpenOptions::new(&settings.data, clock.clone())
+    };
     let store = SqliteStore::open(options).await?;
     let marks: Arc<dyn CrashMarks> = if drive { crash_marks(&settings.data) } else { Arc::new(NoMarks) };
     join(settings, store, ring, clock, marks).await
+}
+
+/// The bucket that the settings name. One that cannot be used keeps a process that drives runs from starting: what it takes would be
+/// lost or stuck.
+async fn bucket(settings: &Settings, drive: bool) -> Result<Option<Arc<dyn FileBytes>>, OpenError> {
+    if settings.bucket.bucket.is_empty() {
+        return Ok(None);
+    }
+    let unusable = |error: StoreError| OpenError::Bucket(format!("{}: {error}", settings.source("files.bucket")));
+    let bucket = Bucket::open(&settings.bucket).map_err(unusable)?;
+    if drive {
+        bucket.probe().await.map_err(unusable)?;
+    }
+    Ok(Some(Arc::new(bucket)))
 }
 
 /// Joins parts that are already open; tests bring their own store, clock and marks.

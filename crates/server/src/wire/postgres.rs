@@ -29,7 +29,8 @@ pub fn options(settings: &Settings, url: &Secret, drives: bool) -> OpenOptions {
 }
 
 pub(super) async fn open(settings: &Settings, url: &Secret, drive: bool) -> Result<Arc<App>, OpenError> {
-    let store = PostgresStore::open(options(settings, url, drive)).await?;
+    let options = OpenOptions { objects: super::bucket(settings, drive).await?, ..options(settings, url, drive) };
+    let store = PostgresStore::open(options).await?;
     // The log is not there yet; short commands would say it each time.
     for warning in store.warnings().iter().filter(|_| drive) {
         eprintln!("Warning: {warning}");

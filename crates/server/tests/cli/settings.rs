@@ -111,6 +111,7 @@ fn no_secret_is_in_any_output() {
         ("smtp.password", "SMTP_PASSWORD", token.as_str()),
         ("sentry.dsn", "SENTRY_DSN", dsn.as_str()),
         ("secrets.vault_token", "VAULT_TOKEN", token.as_str()),
+        ("files.secret", "MAINSPRING_S3_SECRET", token.as_str()),
         ("traces.headers", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers.as_str()),
     ];
     let report = place.run(&["config", "print", "-o", "json"]).expect(0).json();

@@ -13,6 +13,7 @@ pub const ORDERS: &str = "orders-file.yaml";
 pub const PASSED_ON: &str = "pass-a-download-on.yaml";
 pub const UPLOAD: &str = "read-an-upload.yaml";
 pub const SUM: &str = "sum-a-large-file.yaml";
+pub const ROWS: &str = "invoice-each-row.yaml";
 pub const TIDY: &str = "tidy-files.yaml";
 
 impl World {
@@ -96,4 +97,47 @@ async fn a_large_file_is_added_up_page_by_page() {
     let run = world.run(&plan, json!({"document": document, "page": 1_000})).await;
     assert_eq!(run.output(), &json!({"rows": 2_500, "sum": 3 * 2_500 * 2_499 / 2}));
     assert_eq!(run.count("attempted"), 6, "three pages, and what was known after each");
+}
+
+#[tokio::test]
+async fn each_row_becomes_an_invoice_and_the_rows_that_cannot_are_named() {
+    let world = World::open().await;
+    let rows: String = (1..=1_200).map(|n| format!("{n},{}\n", if n % 500 == 0 { 0 } else { 100 })).collect();
+    let document = world.keep("orders.csv", format!("no,cents\n{rows}").as_bytes()).await;
+    let plan = world.save(ROWS).await;
+    let run = world.run(&plan, json!({"document": document})).await;
+    let refused = |n: u32| json!({"row": n, "order": n, "why": format!("Order {n} has no amount.")});
+    assert_eq!(run.output(), &json!({"invoices": 1_198, "tax": 1_198 * 19, "refused": [refused(500), refused(1_000)]}));
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_rows_pass_and_none_stands_in_the_journal() {
+    let world = World::open().await;
+    let rows: String = (0..100_000).map(|n| format!("{{\"n\": {n}, \"text\": \"canary {n}\"}}\n")).collect();
+    let document = world.keep("rows.jsonl", rows.as_bytes()).await;
+    let text = "name: All rows
+inputs: {document: {type: object}}
+steps:
+  - {id: all, for_each: inputs.document, batch: 250, max_parallel: 2, action: logic.set, params: {sum: \"${item.reduce((sum, row) => sum + row.n, 0)}\"}}
+output: ${steps.all.output.reduce((sum, batch) => sum + batch.sum, 0)}
+";
+    let plan = world.save_text("all-rows.yaml", text).await;
+    let run = world.run(&plan, json!({"document": document})).await;
+    assert_eq!((run.output(), run.count("attempted")), (&json!(99_999_u64 * 50_000), 400));
+    let history = world.app.store.history(run.id).await.unwrap();
+    assert!(!serde_json::to_string(&history).unwrap().contains("canary"), "a row stands in the journal");
+}
+
+#[tokio::test]
+async fn a_row_that_is_broken_is_told_before_any_is_worked_on() {
+    let world = World::open().await;
+    let plan = world.save(ROWS).await;
+    let rows: String = (0..700).map(|n| format!("{n},1\n")).collect();
+    let document = world.keep("orders.csv", format!("no,cents\n{rows}700,1,2\n").as_bytes()).await;
+    let run = world.run(&plan, json!({"document": document})).await;
+    let error = run.ending.error.as_ref().unwrap();
+    assert_eq!((error.code.as_str(), run.count("attempted")), ("INVALID_INPUT", 0));
+    assert!(error.message.starts_with("orders.csv: line 702 has 3 cells"), "{}", error.message);
+    let run = world.run(&plan, json!({"document": {"file": "0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10"}})).await;
+    assert_eq!(run.ending.error.as_ref().unwrap().code.as_str(), "FILE_NOT_FOUND");
 }

@@ -40,7 +40,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 47] = [
+const TESTED: [&str; 48] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -56,6 +56,7 @@ const TESTED: [&str; 47] = [
     files::PASSED_ON,
     files::UPLOAD,
     files::SUM,
+    files::ROWS,
     files::TIDY,
     github_webhook::PLAN,
     hello::PLAN,
