@@ -26,6 +26,7 @@ mod partner_answer;
 mod patterns;
 mod poll_until_ready;
 mod prices_from_a_page;
+mod refund_by_mail;
 mod serving;
 mod signed_link;
 mod stock_with_jq;
@@ -36,7 +37,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 44] = [
+const TESTED: [&str; 45] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -75,6 +76,7 @@ const TESTED: [&str; 44] = [
     patterns::REPORT,
     poll_until_ready::PLAN,
     prices_from_a_page::PLAN,
+    refund_by_mail::PLAN,
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,
