@@ -21,6 +21,7 @@ pub mod form;
 pub mod hidden;
 pub mod id;
 pub mod lockout;
+pub mod mail;
 pub mod oauth;
 pub mod plan;
 pub mod problem;

@@ -28,6 +28,7 @@ mod patterns;
 mod poll_until_ready;
 mod prices_from_a_page;
 mod reference;
+mod refund_by_mail;
 mod run_summary;
 mod serving;
 mod shop_feed;
@@ -40,7 +41,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 48] = [
+const TESTED: [&str; 49] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -83,6 +84,7 @@ const TESTED: [&str; 48] = [
     patterns::REPORT,
     poll_until_ready::PLAN,
     prices_from_a_page::PLAN,
+    refund_by_mail::PLAN,
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,
