@@ -15,6 +15,7 @@ mod retries;
 mod simulation;
 mod state;
 mod tags;
+mod turns;
 mod undo;
 mod waits;
 mod world;

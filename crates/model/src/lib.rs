@@ -23,6 +23,7 @@ pub mod lockout;
 pub mod oauth;
 pub mod plan;
 pub mod problem;
+pub mod rate;
 pub mod role;
 pub mod run;
 pub mod scope;

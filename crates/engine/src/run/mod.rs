@@ -42,7 +42,7 @@ use mainspring_model::state::StateWrite;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use call::Call;
+pub use call::{Call, RateTerms};
 pub use fits::fits;
 pub use keep::{Again, Kept, Unkept, keep, undecided};
 pub use memory::Pending;
@@ -167,6 +167,7 @@ pub struct Run {
     pins: HashMap<String, Value>,
     /// Some step has waited for a signal, and another may.
     has_awaited: bool,
+    has_held: bool,
     finished: bool,
 }
 
@@ -230,6 +231,7 @@ impl Run {
             in_doubt: false,
             pins: HashMap::new(),
             has_awaited: false,
+            has_held: false,
             finished: false,
             most_entries: MAX_ENTRIES,
             tags: None,
@@ -319,6 +321,11 @@ impl Run {
     /// Whether a step has ever waited for a signal: as long as none has, nobody needs to look for any.
     pub fn has_awaited(&self) -> bool {
         self.has_awaited
+    }
+
+    /// Whether a step ever waited for its turn under a `rate`.
+    pub fn has_held(&self) -> bool {
+        self.has_held
     }
 
     pub fn has_been_cancelled(&self) -> bool {

@@ -36,7 +36,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 44] = [
+const TESTED: [&str; 45] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -48,6 +48,7 @@ const TESTED: [&str; 44] = [
     flow_control::BUILD,
     flow_control::IMPORT,
     flow_control::ORDER,
+    flow_control::SPREAD,
     files::ORDERS,
     files::PASSED_ON,
     files::UPLOAD,
