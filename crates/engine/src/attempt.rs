@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -111,15 +111,12 @@ async fn attempt(
     let (provider, action) = find(inner, header, call)?;
     *effect = action.effect(&call.params);
     let credential = inner.credentials.open(&header.owner, &provider, call.credential.as_deref()).await?;
-    if let Some(credential) = &credential {
-        inner.uses.tell(inner, header, &call.path, credential);
-    }
     if credential.is_none() && action.spec().needs_credential {
         return Err(missing_credential(&provider));
     }
     let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
     let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
-    let terms = Terms { timeout, deadline, tracing };
+    let terms = Terms { timeout, deadline, tracing, told: AtomicBool::new(false) };
     let result = ask(inner, header, call, &*action, credential.clone(), sent, &terms).await;
     let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
     let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
@@ -139,6 +136,8 @@ struct Terms {
     timeout: Duration,
     deadline: Millis,
     tracing: Option<Tracing>,
+    /// Whoever listens knows that the credential was used.
+    told: AtomicBool,
 }
 
 /// One call of the action with this credential, whose values are taken out of what comes back.
@@ -173,6 +172,17 @@ async fn ask(
         tracing: terms.tracing.clone(),
         files: Some(Arc::new(OrgFiles::of_step(inner.clone(), header, &call.path))),
     };
+    // The last thing before the call: what was let begin begins now.
+    if let Some(rate) = &call.rate
+        && let Some(until) = inner.wait_for_turn(header, call, rate, cx.credential.as_ref()).await
+    {
+        return Ok(Outcome::Held(until));
+    }
+    if let Some(credential) = &cx.credential
+        && !terms.told.swap(true, Ordering::Relaxed)
+    {
+        inner.uses.tell(inner, header, &call.path, credential);
+    }
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
     let result = match select(work, inner.clock.sleep_until(terms.deadline)).await {
         Either::Left((Ok(result), _)) => result,
@@ -190,7 +200,7 @@ async fn ask(
 }
 
 fn effect_of(sent: &AtomicBool) -> Effected {
-    if sent.load(std::sync::atomic::Ordering::Acquire) { Effected::Unknown } else { Effected::Unsent }
+    if sent.load(Ordering::Acquire) { Effected::Unknown } else { Effected::Unsent }
 }
 
 fn panicked(provider: &str, action: &str) -> Fault {

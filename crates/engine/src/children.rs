@@ -82,6 +82,7 @@ impl Inner {
             key: Some(format!("call/{}/{path}", parent.id)),
             slot: None,
             parent: Some((parent.id, path.to_owned())),
+            priority: None,
         };
         self.start(start).await?.accepted().await
     }

@@ -197,6 +197,7 @@ impl Credentials {
             fields.insert(field.clone(), self.vault.open(&place, &Sealed::from_bytes(bytes.clone())?)?);
         }
         Ok(Credential {
+            id: Some(record.id),
             provider: record.provider.clone(),
             name: record.name.clone(),
             fields,

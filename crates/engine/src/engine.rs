@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use mainspring_model::catalog::Catalog;
 use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::fault::Fault;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{OrgId, Owner, RunId};
 use mainspring_model::problem::Problem;
 use mainspring_model::run::Slot;
@@ -57,12 +58,14 @@ pub struct Start {
     pub key: Option<String>,
     pub slot: Option<(Slot, Option<Millis>)>,
     pub parent: Option<(RunId, String)>,
+    /// Instead of the plan's own.
+    pub priority: Option<Priority>,
 }
 
 impl Start {
     /// A run by hand.
     pub fn manual(owner: Owner, plan: LoadedPlan, inputs: Value) -> Start {
-        Start { owner, plan, inputs, trigger: json!({"type": "manual"}), key: None, slot: None, parent: None }
+        Start { owner, plan, inputs, trigger: json!({"type": "manual"}), key: None, slot: None, parent: None, priority: None }
     }
 }
 

@@ -33,7 +33,7 @@ impl Inner {
         if draining && start.parent.is_none() {
             return Err(StartError::Draining);
         }
-        let (plan, slot) = (start.plan.plan.clone(), start.slot);
+        let (plan, slot, priority) = (start.plan.plan.clone(), start.slot, start.priority);
         let (header, key) = self.born(start).await?;
         let (id, org) = (header.id, header.owner.org);
         let mut run = Run::new(plan, header.clone(), self.keys.clone())?;
@@ -42,7 +42,7 @@ impl Inner {
         let tag = run.plan().tag.clone();
         let flow = self.flow_of(run.plan(), &header)?;
         let held = flow.is_some();
-        let new = Arc::new(NewRun { header, slot, key, flow, priority: run.plan().priority });
+        let new = Arc::new(NewRun { header, slot, key, flow, priority: priority.unwrap_or(run.plan().priority) });
         let (progress, watching) = watch::channel(Progress::default());
         let tags = &self.settings.tags;
         let leaves = held || tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));

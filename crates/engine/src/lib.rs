@@ -44,6 +44,7 @@ mod store_clock;
 mod suspects;
 pub mod triggers;
 mod trust;
+mod turns;
 mod uses;
 mod variables;
 

@@ -123,7 +123,7 @@ impl Engine {
             }
         };
         let key = Some(format!("heard/{}/{}/{id}", record.plan, trigger.id));
-        let start = Start { owner: record.owner, plan: plan.clone(), inputs, trigger: seen, key, slot: None, parent: None };
+        let start = Start { owner: record.owner, plan: plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
         let accepted = match self.start(start).await {
             Ok(mut handle) => handle.accepted().await.map(drop),
             Err(error) => Err(error),

@@ -176,7 +176,16 @@ impl Engine {
             }
         };
         let key = Some(format!("found/{}/{}/{}", record.plan, trigger.id, find.key));
-        let start = Start { owner: record.owner, plan: LoadedPlan::clone(plan), inputs, trigger: find.seen, key, slot: None, parent: None };
+        let start = Start {
+            owner: record.owner,
+            plan: LoadedPlan::clone(plan),
+            inputs,
+            trigger: find.seen,
+            key,
+            slot: None,
+            parent: None,
+            priority: None,
+        };
         let accepted = match self.start(start).await {
             Ok(mut handle) => handle.accepted().await.map(drop),
             Err(error) => Err(error),

@@ -320,7 +320,8 @@ impl Credentials {
 fn bindings(record: &CredentialRecord, credential: &Credential) -> Vec<Credential> {
     let listed = credential.field("hosts").map(|hosts| hosts.split(',').map(|host| host.trim().to_owned()).collect::<Vec<_>>());
     let written = [record.hosts.clone(), listed].into_iter().flatten();
-    let bound = |hosts| Credential { provider: record.provider.clone(), name: record.name.clone(), fields: BTreeMap::new(), hosts };
+    let bound =
+        |hosts| Credential { id: None, provider: record.provider.clone(), name: record.name.clone(), fields: BTreeMap::new(), hosts };
     written.map(bound).collect()
 }
 

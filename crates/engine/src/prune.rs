@@ -25,6 +25,7 @@ impl Engine {
             if looks.is_multiple_of(SIGNALS_EVERY) {
                 let before = inner.clock.now().saturating_sub(SIGNAL_KEPT);
                 in_batches("signals", || inner.store.prune_signals(before, BATCH)).await;
+                in_batches("turns", || inner.store.prune_turns(BATCH)).await;
                 in_batches("state", || inner.store.prune_state(BATCH)).await;
             }
             looks = looks.wrapping_add(1);

@@ -188,6 +188,7 @@ impl Engine {
             key: None,
             slot: Some((Slot { schedule: record.id, due_at }, next_due)),
             parent: None,
+            priority: None,
         };
         let accepted = match self.start(start).await {
             Ok(mut handle) => handle.accepted().await.map(|run| run == handle.id),

@@ -145,7 +145,8 @@ impl Inner {
         let own = [Some(header.id), header.parent.as_ref().map(|(run, _)| *run)];
         // What a replay takes over carries the marks of the runs that it comes from.
         let runs: Vec<RunId> = own.into_iter().flatten().chain(lineage(header)).collect();
-        let mut used = Credential { provider: String::new(), name: String::new(), fields: Default::default(), hosts: Default::default() };
+        let mut used =
+            Credential { id: None, provider: String::new(), name: String::new(), fields: Default::default(), hosts: Default::default() };
         let mut open = |name: &str, given: &str| -> Result<Option<Secret>, Fault> {
             if !runs.iter().any(|run| self.mark(org, *run, name) == given) {
                 return Ok(None);

@@ -17,6 +17,7 @@ mod rows;
 mod simulation;
 mod state;
 mod tags;
+mod turns;
 mod undo;
 mod waits;
 mod world;

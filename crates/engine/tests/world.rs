@@ -142,7 +142,7 @@ pub fn header(inputs: Value) -> Arc<RunHeader> {
 
 /// What the world answers: by default each call gives its params; `fail` in the params makes it fail.
 ///
-/// `{fail: CODE, times: n}` fails the first n attempts, `unheard: true` (or the first n) so that nobody knows what became of them; `{port: p}` ends in that port; `{for: ms}` sleeps.
+/// `{fail: CODE, times: n}` fails the first n attempts, `unheard: true` (or the first n) so that nobody knows what became of them; `{port: p}` ends in that port; `{for: ms}` sleeps; `{turn: ms}` waits for its turn until then, under a `rate`.
 pub fn answer(call: &Call, healed: bool) -> ActionResult {
     let params = &call.params;
     if !healed && let Some(code) = params.get("fail").and_then(Value::as_str).filter(|code| !code.is_empty()) {
@@ -350,7 +350,9 @@ impl Life {
     }
 
     fn end(&mut self, call: Call) {
-        let result = answer(&call, self.healed);
+        // `turn`: under a rate, when the call has its turn.
+        let turn = call.params["turn"].as_i64().filter(|turn| call.rate.is_some() && *turn > self.now);
+        let result = turn.map_or_else(|| answer(&call, self.healed), |turn| Ok(Outcome::Held(turn)));
         let child = matches!(result, Ok(Outcome::Call { .. })).then(|| RunId(Uuid::from_u128(9)));
         let effect = if call.action == "write" { Effect::Write } else { Effect::Read };
         // What provider `state` does, as the engine has it from the store: the run leaves the change behind if it succeeds.

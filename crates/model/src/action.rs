@@ -176,6 +176,8 @@ pub enum Outcome<T = Value> {
     Done(Output<T>),
     /// `logic.sleep`: end in success at this moment; the wait is a row.
     SleepUntil(Millis),
+    /// Said by the engine alone: under the `rate` of its step the call does not begin before this moment.
+    Held(Millis),
     /// `logic.call`: start the plan as a child run (once per step path) and, when `wait`, end with its result.
     Call {
         plan: String,

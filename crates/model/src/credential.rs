@@ -6,6 +6,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::id::CredentialId;
 use crate::{oauth, secret_reference};
 
 /// A secret text: zeroed when dropped, neither serialised nor printed.
@@ -32,6 +33,8 @@ impl fmt::Debug for Secret {
 /// An opened credential: its name and fields, for the length of one attempt.
 #[derive(Clone, Debug)]
 pub struct Credential {
+    /// `None` of what is no stored credential.
+    pub id: Option<CredentialId>,
     pub provider: String,
     pub name: String,
     pub fields: BTreeMap<String, Secret>,
@@ -102,6 +105,7 @@ mod tests {
     #[test]
     fn a_credential_is_sent_where_it_is_bound_to() {
         let bound = |hosts: &[&str]| Credential {
+            id: None,
             provider: String::new(),
             name: String::new(),
             fields: BTreeMap::new(),

@@ -35,6 +35,8 @@ pub enum EventBody {
     Opened { path: String, attempt: u32, items: u32 },
     /// The step waits for a moment.
     Waiting { path: String, attempt: u32, until: Millis },
+    /// The step waits for its turn under a `rate`; nothing was called.
+    Held { path: String, attempt: u32, until: Millis },
     /// The step waits for a child run.
     Called { path: String, attempt: u32, child: RunId },
     /// The step waits for something that happens outside: see [`Wait`].
@@ -201,6 +203,7 @@ impl EventBody {
             EventBody::Skipped { .. } => "skipped",
             EventBody::Opened { .. } => "opened",
             EventBody::Waiting { .. } => "waiting",
+            EventBody::Held { .. } => "held",
             EventBody::Called { .. } => "called",
             EventBody::Awaited { .. } => "awaited",
             EventBody::BodyFailed { .. } => "body_failed",

@@ -25,6 +25,7 @@ pub mod mail;
 pub mod oauth;
 pub mod plan;
 pub mod problem;
+pub mod rate;
 pub mod role;
 pub mod run;
 pub mod scope;

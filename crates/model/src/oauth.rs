@@ -167,7 +167,7 @@ mod tests {
 
     fn credential(fields: &[(&str, &str)]) -> Credential {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
-        Credential { provider: "http".to_owned(), name: "default".to_owned(), fields, hosts: Vec::new() }
+        Credential { id: None, provider: "http".to_owned(), name: "default".to_owned(), fields, hosts: Vec::new() }
     }
 
     #[test]

@@ -118,6 +118,7 @@ fn expected(name: &str) -> Value {
 fn shown(outcome: Result<Outcome, mainspring_model::Fault>) -> Value {
     match outcome {
         Ok(Outcome::Done(output)) => output.value,
+        Ok(Outcome::Held(until)) => json!({"held": until}),
         Ok(Outcome::SleepUntil(wake)) => json!({"sleep_until": wake}),
         Ok(Outcome::Wait(wait)) => json!({"wait": wait}),
         Ok(Outcome::Emit { event_type, data }) => json!({"emit": event_type, "data": data}),

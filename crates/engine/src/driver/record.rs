@@ -153,6 +153,9 @@ impl Driver {
         if self.run.has_awaited() {
             self.forget_waits(None).await;
         }
+        if self.run.has_held() {
+            self.inner.forget_turns(self.run.header()).await;
+        }
         self.inner.meter.ended(status);
         self.inner.spans.ended(self.run.header(), &report.ending, self.inner.clock.now());
         if self.run.plan().concurrency.is_some() {

@@ -69,6 +69,19 @@ impl Run {
                 }
             }
             EventBody::Waiting { path, until, .. } => self.wait(&path, UnitState::Sleeping(until), Some(until))?,
+            EventBody::Held { path, attempt, until } => {
+                // Nothing was called: no marker stands for it.
+                self.has_held = true;
+                self.once_open.remove(&path);
+                self.flying_once.remove(&path);
+                self.unmark_effect(&path);
+                self.wait(&path, UnitState::RetryAt(until), Some(until))?;
+                if let Ok(addr) = self.locate(&path)
+                    && let Some(unit) = self.unit(addr)
+                {
+                    unit.attempt = attempt;
+                }
+            }
             EventBody::Called { path, child, .. } => self.wait(&path, UnitState::Calling(child), None)?,
             EventBody::Awaited { path, wait, .. } => {
                 let until = wait.until;

@@ -7,7 +7,7 @@ use mainspring_model::action::{NoPerItem, PerItem};
 use mainspring_model::clock::Millis;
 use mainspring_model::expr::Fuel;
 use mainspring_model::fault::Fault;
-use mainspring_model::plan::{ActionStep, Cache, PerItemParam, Step, StepKind};
+use mainspring_model::plan::{ActionStep, Cache, PerItemParam, Rate, Step, StepKind};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -31,10 +31,20 @@ pub struct Call {
     pub computes: bool,
     /// Where a result that is used again is found, and for how long one is, in milliseconds.
     pub cache: Option<([u8; 32], Millis)>,
+    /// Under which it waits for its turn.
+    pub rate: Option<RateTerms>,
     /// Of provider `state`: what this run has changed so far.
     pub pending: Pending,
     /// The journal must be durable up to here before anything leaves the process.
     pub after: u32,
+}
+
+/// At most `limit` calls of one key begin in any `per`.
+pub struct RateTerms {
+    pub limit: u32,
+    pub per: Duration,
+    /// What its template gave; `None`: the credential.
+    pub key: Option<Value>,
 }
 
 impl Run {
@@ -57,6 +67,7 @@ impl Run {
             }
             _ => None,
         };
+        let rate = step.rate.as_ref().map(|rate| rate_terms(rate, &scope)).transpose()?;
         Ok(Call {
             addr,
             path: scope.path.clone(),
@@ -69,6 +80,7 @@ impl Run {
             timeout: step.timeout,
             computes: action.computes,
             cache,
+            rate,
             pending,
             after: self.seq,
         })
@@ -102,6 +114,15 @@ impl Run {
             _ => Arc::new(NoPerItem),
         }
     }
+}
+
+fn rate_terms(rate: &Rate, scope: &super::scope::RunScope<'_>) -> Result<RateTerms, Fault> {
+    let key = rate.key.as_ref().map(|key| key.eval(scope, &mut Fuel::default())).transpose()?;
+    if key.as_ref().is_some_and(crate::variables::has_mark) {
+        let message = "the key of \"rate\" holds a secret variable, which is another text in each run; use a plain one";
+        return Err(Fault::invalid_params(message));
+    }
+    Ok(RateTerms { limit: rate.limit, per: rate.per, key })
 }
 
 fn per_item(action: &ActionStep, scope: &super::scope::RunScope<'_>) -> Arc<dyn PerItem> {

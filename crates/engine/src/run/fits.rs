@@ -63,6 +63,7 @@ fn open(events: &[Event]) -> BTreeSet<String> {
         match &event.body {
             EventBody::Started(started) => drop(open.insert(started.path.clone())),
             EventBody::Waiting { path, .. }
+            | EventBody::Held { path, .. }
             | EventBody::Called { path, .. }
             | EventBody::Awaited { path, .. }
             | EventBody::Opened { path, .. }

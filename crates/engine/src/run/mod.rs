@@ -45,7 +45,7 @@ use mainspring_model::state::StateWrite;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use call::Call;
+pub use call::{Call, RateTerms};
 pub use fits::fits;
 pub use keep::{Again, Kept, Unkept, keep, undecided};
 pub use memory::Pending;
@@ -177,6 +177,7 @@ pub struct Run {
     pins: HashMap<String, Value>,
     /// Some step has waited for a signal, and another may.
     has_awaited: bool,
+    has_held: bool,
     finished: bool,
 }
 
@@ -243,6 +244,7 @@ impl Run {
             in_doubt: false,
             pins: HashMap::new(),
             has_awaited: false,
+            has_held: false,
             finished: false,
             most_entries: MAX_ENTRIES,
             tags: None,
@@ -339,6 +341,11 @@ impl Run {
     /// Whether a step has ever waited for a signal: as long as none has, nobody needs to look for any.
     pub fn has_awaited(&self) -> bool {
         self.has_awaited
+    }
+
+    /// Whether a step ever waited for its turn under a `rate`.
+    pub fn has_held(&self) -> bool {
+        self.has_held
     }
 
     pub fn has_been_cancelled(&self) -> bool {

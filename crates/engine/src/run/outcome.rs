@@ -38,6 +38,7 @@ impl Run {
             Ok(Outcome::SleepUntil(until)) if until > now => {
                 return Some(EventBody::Waiting { path: attempted.path, attempt, until });
             }
+            Ok(Outcome::Held(until)) => return Some(EventBody::Held { path: attempted.path, attempt, until }),
             Ok(Outcome::Call { wait: true, .. }) => match tried.child {
                 Some(child) => return Some(EventBody::Called { path: attempted.path, attempt, child }),
                 None => {

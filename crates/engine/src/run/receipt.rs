@@ -57,6 +57,8 @@ pub fn of(plan: &Plan, header: &RunHeader, keys: &dyn RunKeys, history: &[Event]
     let mut receipts: HashMap<String, Receipt> = HashMap::new();
     // Paths of which an attempt ended without word.
     let mut unheard: HashSet<&str> = HashSet::new();
+    // Of marks, what was known before them.
+    let mut marked: HashMap<&str, Option<Receipt>> = HashMap::new();
     for event in history {
         match &event.body {
             EventBody::Started(started) if started.once || started.undo => {
@@ -65,9 +67,16 @@ pub fn of(plan: &Plan, header: &RunHeader, keys: &dyn RunKeys, history: &[Event]
                     _ => None,
                 });
                 if let Some(kind) = kind {
+                    marked.insert(&started.path, receipts.get(&started.path).cloned());
                     note(&mut receipts, &started.path, kind, Reached::Unknown, false);
                 }
             }
+            // What was marked has not begun.
+            EventBody::Held { path, .. } => match marked.remove(path.as_str()) {
+                Some(Some(before)) => drop(receipts.insert(path.clone(), before)),
+                Some(None) => drop(receipts.remove(path)),
+                None => {}
+            },
             EventBody::Attempted(attempted) => {
                 if let Some(kind) = attempted.effect {
                     let again = attempted.again || unheard.contains(attempted.path.as_str());

@@ -58,6 +58,12 @@ impl Run {
         self.undoing.marks.insert(attempted.path, attempt);
     }
 
+    /// The attempt that was marked has not begun.
+    pub(super) fn unmark_effect(&mut self, path: &str) {
+        self.undoing.marks.remove(path);
+        self.undoing.open.retain(|other| !(other.is_unknown && !other.is_unheard && other.path == path));
+    }
+
     /// Remembers an attempt of a step with an `undo`, before its end is acted upon.
     pub(super) fn remember_effect(&mut self, addr: Addr, attempted: &Attempted, at: Millis) {
         self.note_effect(addr, attempted, at, false);

@@ -78,6 +78,7 @@ pub fn steps(plan: &Arc<Plan>, header: &Arc<RunHeader>, keys: Arc<dyn RunKeys>, 
         let path = match &event.body {
             EventBody::Attempted(attempted) => &attempted.path,
             EventBody::Waiting { path, .. }
+            | EventBody::Held { path, .. }
             | EventBody::Called { path, .. }
             | EventBody::Awaited { path, .. }
             | EventBody::Skipped { path }
@@ -128,7 +129,7 @@ fn note(view: &mut StepView, event: &Event, is_top: bool) {
                 };
             }
         }
-        EventBody::Waiting { until, .. } => {
+        EventBody::Waiting { until, .. } | EventBody::Held { until, .. } => {
             view.until = Some(*until);
             if !is_top {
                 view.status = StepStatus::Waiting;

@@ -11,6 +11,7 @@ use mainspring_model::id::{
     ScheduleId, SessionId, SignalId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
+use mainspring_model::rate::{Turn, TurnAsk};
 use mainspring_model::role::Role;
 use mainspring_model::run::{RunStatus, RunSummary};
 use mainspring_model::state::{Digest, StateWrite};
@@ -72,6 +73,9 @@ not_kept!(PlanStore {
 not_kept!(FlowStore {
     fn request_pause(OrgId, RunId) -> bool;
     fn resume(OrgId, RunId) -> bool;
+    fn take_turn(&TurnAsk) -> Turn;
+    fn forget_turns(OrgId, RunId) -> ();
+    fn prune_turns(u32) -> u64;
     =
     async fn admit(&self, _: OrgId, key: &str) -> Result<Admitted, StoreError> {
         let key = key.to_owned();

@@ -24,6 +24,7 @@ mod calendar;
 mod expression;
 mod field;
 mod misfire;
+mod preview;
 mod problem;
 mod search;
 mod zone;
@@ -32,6 +33,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use misfire::{Due, GRACE, Misfire};
+pub use preview::{Firing, MOST_SHOWN, Timing, Unreadable};
 pub use problem::{CronField, CronProblem};
 
 use crate::clock::Millis;

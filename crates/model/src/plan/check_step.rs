@@ -8,7 +8,8 @@ use super::actions::ActionName;
 use super::code;
 use super::compile::Compiler;
 use super::compiled::{
-    ActionStep, Cache, Edge, EdgePort, ForEach, Items, Join, ListId, ListRole, Loop, OnError, OnItemError, Repeat, Step, StepIx, StepKind,
+    ActionStep, Cache, Edge, EdgePort, ForEach, Items, Join, ListId, ListRole, Loop, OnError, OnItemError, Rate, Repeat, Step, StepIx,
+    StepKind,
 };
 use super::document::{JoinDoc, OnErrorDoc, OnItemErrorDoc, StepDoc};
 use super::graph::Graph;
@@ -17,8 +18,8 @@ use super::params::{self, Validators};
 use super::policy;
 use super::problems::Problems;
 use super::surroundings::Site;
-use crate::Problem;
 use crate::action::Effect;
+use crate::{Problem, duration, rate as rates};
 
 /// Time for one attempt of an action that says nothing of its own.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -71,6 +72,7 @@ pub(crate) fn compile(
         undo: laid.undo,
         once: doc.once,
         cache: cache(ix, laid, compiler, problems),
+        rate: rate(ix, laid, compiler, problems),
         pinned: doc.pinned.clone(),
         tag: laid.tag.map(str::to_owned),
         reads_now: compiler.reads_now,
@@ -126,6 +128,25 @@ fn cache(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems:
         problems.push(Problem::new(code::CONFLICTING_FIELDS, pointer, message));
     }
     Some(Cache { key, ttl })
+}
+
+/// Its key sees what the params see.
+fn rate(ix: StepIx, laid: &Laid<'_>, compiler: &mut Compiler<'_, '_>, problems: &mut Problems<'_>) -> Option<Rate> {
+    let doc = laid.doc.rate.as_ref()?;
+    let pointer = format!("{}/rate", laid.pointer);
+    let key =
+        doc.key.as_ref().and_then(|key| compiler.template(key, &format!("{pointer}/key"), Site::Step { ix, looped: true }, &[], problems));
+    let per = policy::span(Some(&doc.per), rates::LEAST_PER, &format!("{pointer}/per"), problems)?;
+    if per > rates::LONGEST_PER {
+        let most = duration::format(rates::LONGEST_PER);
+        let message = format!("{} is too long; at most {most} can be counted", duration::format(per));
+        problems.push(Problem::new(code::INVALID_DURATION, format!("{pointer}/per"), message).expected(format!("at most {most}")));
+    }
+    if laid.action.as_ref().is_some_and(|(_, action)| action.spec().computes) {
+        let message = "this action only computes and calls nobody. Remove \"rate\"";
+        problems.push(Problem::new(code::CONFLICTING_FIELDS, pointer, message));
+    }
+    Some(Rate { limit: doc.limit, per, key })
 }
 
 /// Of an undo that calls the same provider, the step whose effect it takes back: it uses the same credential.

@@ -161,6 +161,8 @@ pub struct Step {
     pub once: bool,
     /// A result of an earlier call that is used instead of calling.
     pub cache: Option<Cache>,
+    /// How many calls may begin in some time, over all runs.
+    pub rate: Option<Rate>,
     /// Its output, instead of running.
     pub pinned: Option<Value>,
     /// Runs where this tag is served; `None`: where untagged steps run.
@@ -175,6 +177,15 @@ pub struct Cache {
     /// What it depends on beside the action and its params.
     pub key: Option<Template>,
     pub ttl: Duration,
+}
+
+/// At most `limit` calls with one key begin in any `per`.
+#[derive(Clone, Debug)]
+pub struct Rate {
+    pub limit: u32,
+    pub per: Duration,
+    /// `None`: the credential.
+    pub key: Option<Template>,
 }
 
 #[derive(Clone, Debug)]

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use super::document_step::{BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RepeatDoc, RetryDoc, StepDoc};
+pub use super::document_step::{
+    BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RateDoc, RepeatDoc, RetryDoc, StepDoc,
+};
 pub use super::document_test::{ExpectDoc, ExpectStepDoc, TestDoc};
 pub use super::document_trigger::{TriggerDoc, TriggerKindDoc};
 use super::document_value::{Duration, InputSchema, Template};

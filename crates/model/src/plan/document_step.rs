@@ -89,6 +89,9 @@ pub struct StepDoc {
     /// Uses a result again that an earlier call of the same action with the same params gave; never with `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheDoc>,
+    /// How many calls may begin in some time, over all runs of the organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateDoc>,
     /// Runs on nodes that serve this tag; that of the enclosing step or of the plan unless written.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,63}$"))]
@@ -151,6 +154,22 @@ pub struct CacheDoc {
     /// How long after the call its result is used.
     #[schemars(with = "Duration")]
     pub ttl: Value,
+}
+
+/// How many calls may begin in some time.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RateDoc {
+    /// Calls that may begin in any `per`; more wait for their turn.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub limit: u32,
+    /// From 100 ms to 31 days.
+    #[schemars(with = "Duration")]
+    pub per: Value,
+    /// Calls with the same key count together; the credential unless written, or the provider where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Template>")]
+    pub key: Option<Value>,
 }
 
 /// A loop that runs until a condition holds.

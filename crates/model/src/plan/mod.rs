@@ -55,7 +55,7 @@ mod yaml_text;
 pub use check::{Mode, check};
 pub use compiled::{
     ActionStep, Backoff, Cache, Edge, EdgePort, ForEach, Items, Join, List, ListId, ListRole, Loop, OnError, OnItemError, PerItemParam,
-    Plan, PlanTest, Repeat, RetryPolicy, Step, StepIx, StepKind,
+    Plan, PlanTest, Rate, Repeat, RetryPolicy, Step, StepIx, StepKind,
 };
 pub use document::PlanDoc;
 pub use inputs::InputSpec;

@@ -46,6 +46,7 @@ pub(crate) const STEP: &[&str] = &[
     "undo",
     "once",
     "cache",
+    "rate",
     "pinned",
     "tag",
     "position",
@@ -66,6 +67,7 @@ pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
 pub(crate) const REPEAT: &[&str] = &["until", "start", "next", "max", "delay"];
 pub(crate) const BACKOFF: &[&str] = &["delay", "factor", "max_delay", "jitter"];
 pub(crate) const CACHE: &[&str] = &["key", "ttl"];
+pub(crate) const RATE: &[&str] = &["limit", "per", "key"];
 pub(crate) const RETRY: &[&str] = &["max_attempts", "delay", "factor", "max_delay", "jitter", "codes"];
 
 /// What an object of a document is, to name it in messages and to know its fields.
@@ -83,6 +85,7 @@ pub(crate) enum Noun {
     Retry,
     Delay,
     Cache,
+    Rate,
     Concurrency,
     Budget,
 }
@@ -104,6 +107,7 @@ impl Noun {
             Noun::Concurrency => "concurrency",
             Noun::Budget => "budget",
             Noun::Cache => "cache",
+            Noun::Rate => "rate",
         }
     }
 
@@ -111,7 +115,6 @@ impl Noun {
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
             Noun::Plan => &[("signature", "signed plans")],
-            Noun::Step => &[("rate", "rate limits across runs")],
             _ => &[],
         };
         table.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
@@ -210,6 +213,11 @@ impl Noun {
             Noun::Delay => return None,
             Noun::Cache => match name {
                 "expires" | "max_age" | "for" => ("ttl", "a duration such as 1h"),
+                _ => return None,
+            },
+            Noun::Rate => match name {
+                "max" | "calls" | "count" | "rate" => ("limit", ""),
+                "every" | "window" | "interval" | "period" | "in" => ("per", "a duration such as 1m"),
                 _ => return None,
             },
         };

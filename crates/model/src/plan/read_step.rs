@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::code;
-use super::document::{BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RepeatDoc, RetryDoc, StepDoc};
+use super::document::{BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RateDoc, RepeatDoc, RetryDoc, StepDoc};
 use super::fields::{Fields, unknown_word, wrong_type};
 use super::names::{self, Noun};
 use super::problems::Problems;
 use super::read::{self, Counted};
 use crate::Problem;
+use crate::rate::MOST_CALLS;
 
 const ON_ERROR: [(&str, OnItemErrorDoc); 2] = [("fail", OnItemErrorDoc::Fail), ("continue", OnItemErrorDoc::Continue)];
 const MAX_NAME: usize = 64;
@@ -41,6 +42,7 @@ pub(crate) fn step(value: &Value, pointer: &str, level: usize, counted: &mut Cou
         pinned: fields.get("pinned").cloned(),
         once: fields.boolean("once", problems).unwrap_or(false),
         cache: cache(&fields, problems),
+        rate: rate(&fields, problems),
         tag: tag(&fields, problems),
         position: fields.get("position").cloned(),
     };
@@ -70,8 +72,10 @@ fn together(fields: &Fields<'_>, problems: &mut Problems<'_>) {
             }
         }
     }
-    if has("cache") && !has("action") {
-        conflict("cache", "\"cache\" belongs to an action; this step has a body of steps");
+    for name in ["cache", "rate"] {
+        if has(name) && !has("action") {
+            conflict(name, &format!("\"{name}\" belongs to an action; this step has a body of steps"));
+        }
     }
     if has("cache") && fields.map.get("once") == Some(&Value::Bool(true)) {
         conflict("cache", "a step with \"once\" happens each time, exactly once; its result is not used again");
@@ -197,6 +201,21 @@ fn cache(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<CacheDoc> {
         return None;
     };
     Some(CacheDoc { key: inner.map.get("key").cloned(), ttl: ttl.clone() })
+}
+
+fn rate(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<RateDoc> {
+    let value = fields.filled("rate", problems)?;
+    let inner = Fields::of(Noun::Rate, value, &fields.at("rate"), problems)?;
+    inner.refuse_unknown(names::RATE, problems);
+    for (name, what) in [("limit", "how many calls may begin"), ("per", "in which time, such as 1m")] {
+        if !inner.map.contains_key(name) {
+            let message = format!("\"rate\" needs \"{name}\", {what}");
+            problems.push(Problem::new(code::MISSING_FIELD, inner.pointer.clone(), message).expected(name));
+        }
+    }
+    let limit = inner.whole("limit", 1, MOST_CALLS, problems);
+    let per = inner.get("per").cloned();
+    Some(RateDoc { limit: limit?, per: per?, key: inner.map.get("key").cloned() })
 }
 
 fn repeat(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<RepeatDoc> {

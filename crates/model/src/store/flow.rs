@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::id::{OrgId, RunId};
+use crate::rate::{Turn, TurnAsk};
 
 /// What an admission did that live runs of this process should hear of at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,4 +38,15 @@ pub trait FlowStore: Send + Sync {
 
     /// Held runs of this process that are to lie down.
     async fn pause_requests(&self) -> Result<Vec<RunId>, StoreError>;
+
+    /// Lets a call begin, or gives it a place in the line of its key and says when to ask again: by [`turn`](crate::rate::turn), by the
+    /// store's clock, in one transaction that no other of the same key runs beside. A call that was let begin is counted before this
+    /// returns; whoever asks again, for it too, asks for another one.
+    async fn take_turn(&self, ask: &TurnAsk) -> Result<Turn, StoreError>;
+
+    /// Gives up the places of a run that has ended.
+    async fn forget_turns(&self, org: OrgId, run: RunId) -> Result<(), StoreError>;
+
+    /// Removes calls that are not counted any more, and places of runs that have ended or are gone: at most `batch` of each. How many went.
+    async fn prune_turns(&self, batch: u32) -> Result<u64, StoreError>;
 }

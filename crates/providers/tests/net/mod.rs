@@ -60,7 +60,8 @@ impl Attempt {
     pub fn with(fields: &[(&str, &str)]) -> Attempt {
         let mut attempt = Attempt::new();
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
-        attempt.cx.credential = Some(Credential { provider: "any".to_owned(), name: "main".to_owned(), fields, hosts: Vec::new() });
+        attempt.cx.credential =
+            Some(Credential { id: None, provider: "any".to_owned(), name: "main".to_owned(), fields, hosts: Vec::new() });
         attempt
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use mainspring_engine::Start;
 use mainspring_model::Problem as Finding;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::PlanId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -41,6 +42,9 @@ pub struct Execute {
     /// Run the draft instead of what is published.
     #[serde(default)]
     draft: bool,
+    /// `low`, `normal` or `high`: which queued runs go first. The plan's own unless written.
+    #[schema(value_type = Option<String>, example = "high")]
+    priority: Option<Priority>,
 }
 
 fn yes() -> bool {
@@ -88,6 +92,7 @@ async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> 
     if !wanted.trigger_data.is_null() {
         start.trigger = json!({"type": "manual", "body": wanted.trigger_data});
     }
+    start.priority = wanted.priority;
     start.key = key.map(|key| key.for_run());
     let mut handle = api.engine.start(start).await?;
     let run = handle.accepted().await?;

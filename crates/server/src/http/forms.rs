@@ -111,7 +111,7 @@ pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Respon
         }
     };
     let key = Some(format!("form/{}/{id}/{nonce}", hook.plan.id));
-    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None };
+    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
     api.engine.start(start).await?.accepted().await?;
     Ok(done(&hook))
 }

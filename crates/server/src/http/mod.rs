@@ -72,6 +72,7 @@ mod reply;
 mod request_id;
 mod resting;
 mod runs;
+mod schedule_preview;
 mod schedules;
 mod schemas;
 mod secret_references;
@@ -150,6 +151,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(schedules::schedule_plan, schedules::remove_schedule))
         .routes(routes!(schedules::unschedule_plan))
         .routes(routes!(schedules::list_jobs))
+        .routes(routes!(schedule_preview::next_of_plan))
+        .routes(routes!(schedule_preview::preview_schedule))
         .routes(routes!(execute::execute_plan))
         .routes(routes!(step::execute_step))
         .routes(routes!(runs::list_runs))

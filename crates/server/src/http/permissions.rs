@@ -109,6 +109,8 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("remove_schedule", Needs(P::PlanWrite)),
     ("unschedule_plan", Needs(P::PlanWrite)),
     ("list_jobs", Needs(P::PlanView)),
+    ("next_of_plan", Needs(P::PlanView)),
+    ("preview_schedule", Needs(P::PlanView)),
     ("execute_plan", Needs(P::RunStart)),
     ("execute_step", Needs(P::RunStart)),
     ("list_runs", Needs(P::RunView)),

@@ -124,7 +124,7 @@ async fn begin(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) -> Re
     let written = triggers::known_by(hook.trigger(), sight)?;
     // Unique in the run's own transaction: the second delivery of a message meets the run of the first.
     let key = written.or_else(|| id.clone()).map(|id| format!("webhook/{}/{}/{id}", hook.plan.id, hook.trigger().id));
-    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None };
+    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
     Ok(Some(api.engine.start(start).await?))
 }
 

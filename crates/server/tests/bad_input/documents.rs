@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::running::Running;
 use super::texts::same;
 
-const STEP_FIELDS: &str = "id, name, notes, action, provider, params, credential, needs, join, if, for_each, as, max_parallel, batch, on_item_error, repeat, steps, retry, timeout, on_error, undo, once, cache, pinned, tag, position";
+const STEP_FIELDS: &str = "id, name, notes, action, provider, params, credential, needs, join, if, for_each, as, max_parallel, batch, on_item_error, repeat, steps, retry, timeout, on_error, undo, once, cache, rate, pinned, tag, position";
 const PLAN_FIELDS: &str = "name, description, original_prompt, inputs, vars, triggers, steps, output, on_error, finally, timeout, deadline, concurrency, priority, tag, tests";
 const PROVIDERS: &str = "code, crypto, custom_api, file, groq, http, logic, openai, state, transform, webhook";
 

@@ -1,9 +1,11 @@
-//! `nightly-import.yaml`, `latest-build.yaml`, `order-and-payment.yaml` and `urgent-alert.yaml`: limits on live runs, each with its policy.
+//! `nightly-import.yaml`, `latest-build.yaml`, `order-and-payment.yaml` and `urgent-alert.yaml`: limits on live runs, each with its policy;
+//! `spread-the-work.yaml`: a limit on calls in a time.
 
 use mainspring_engine::{LoadedPlan, Start};
 use mainspring_model::clock::{Clock, FakeClock};
 use mainspring_model::id::{Owner, RunId};
 use mainspring_model::run::RunStatus;
+use mainspring_model::store::{EventFilter, Paging};
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -12,6 +14,7 @@ pub const IMPORT: &str = "nightly-import.yaml";
 pub const BUILD: &str = "latest-build.yaml";
 pub const ORDER: &str = "order-and-payment.yaml";
 pub const ALERT: &str = "urgent-alert.yaml";
+pub const SPREAD: &str = "spread-the-work.yaml";
 
 const START: i64 = 1_800_000_000_000;
 
@@ -101,4 +104,39 @@ async fn an_alert_is_told_once_at_a_time() {
     assert_eq!(world.ended(first).await.output(), &json!({"text": "db-1 is in trouble"}));
     let third = start(&world, &plan, json!({})).await;
     assert_eq!(world.ended(third).await.ending.status, RunStatus::Success);
+}
+
+/// Three runs at once, with five calls each: two begin in a window, in whatever run, until all have.
+#[tokio::test]
+async fn no_window_has_more_calls_than_its_limit_over_all_runs() {
+    let clock = FakeClock::at(START);
+    let world = World::at(clock.clone()).await;
+    let plan = world.save(SPREAD).await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(start(&world, &plan, json!({"orders": [1, 2, 3, 4, 5]})).await);
+    }
+    let told = async |world: &World| {
+        let filter = EventFilter { event_type: Some("order.ready".to_owned()), ..EventFilter::default() };
+        world.app.store.list_events(Owner::LOCAL.org, &filter, &Paging { limit: 200, cursor: None }).await.unwrap().items.len()
+    };
+    // A window is a tenth longer than the plan says: two calls may be that much closer on the way.
+    const STEP: i64 = 12;
+    let mut moments = Vec::new();
+    for _ in 0..20 {
+        let before = moments.len();
+        moments.resize(told(&world).await, clock.now());
+        assert!(moments.len() - before <= 2, "{moments:?}");
+        if moments.len() == 15 {
+            break;
+        }
+        later(&world, &clock, STEP).await;
+    }
+    assert_eq!(moments.len(), 15);
+    for two in moments.windows(3) {
+        assert!(two[2] - two[0] >= 10_000, "{moments:?}");
+    }
+    for run in runs {
+        assert_eq!(world.ended(run).await.output(), &json!({"told": 5}));
+    }
 }

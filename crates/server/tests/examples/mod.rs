@@ -41,7 +41,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 49] = [
+const TESTED: [&str; 50] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -53,6 +53,7 @@ const TESTED: [&str; 49] = [
     flow_control::BUILD,
     flow_control::IMPORT,
     flow_control::ORDER,
+    flow_control::SPREAD,
     files::ORDERS,
     files::PASSED_ON,
     files::UPLOAD,

@@ -63,6 +63,23 @@ async fn a_run_over_the_limit_has_its_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_started_with_a_priority_of_its_own() {
+    let world = World::dev().await.driving().await;
+    let plan = limited(&world, json!({"limit": 1})).await;
+    let first = start(&world, &plan, "ada").await;
+    until(&world, &first, "waiting").await;
+    let second = start(&world, &plan, "grace").await;
+    let wrong = world.post("/api/execute", json!({"plan_id": plan, "priority": "urgent"})).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text);
+    let urgent = json!({"plan_id": plan, "inputs": {"who": "mary"}, "wait": false, "priority": "high"});
+    let third = world.post("/api/execute", urgent).await.body["execution"]["id"].as_str().unwrap().to_owned();
+    go(&world, "ada").await;
+    assert_eq!(ended(&world, &first).await["status"], "success");
+    until(&world, &third, "waiting").await;
+    assert_eq!(run(&world, &second).await["status"], "queued", "it came first and is less urgent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_skipped_run_names_the_live_one() {
     let world = World::dev().await.driving().await;
     let plan = limited(&world, json!({"limit": 1, "policy": "skip"})).await;

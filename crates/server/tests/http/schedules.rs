@@ -71,3 +71,45 @@ async fn a_wrong_rule_says_which_field() {
         404
     );
 }
+
+#[tokio::test]
+async fn the_next_moments_are_shown_of_a_plan_and_of_a_rule() {
+    let world = World::dev().await;
+    let mut document = digest();
+    document["triggers"] = json!([
+        {"id": "night", "type": "cron", "cron": "30 2 * * *", "timezone": "Europe/Berlin"},
+        {"id": "often", "type": "interval", "every": "90m"},
+        {"id": "told", "type": "event", "event_type": "x"},
+    ]);
+    let id = world.plan(document).await;
+    let path = format!("/api/plans/{id}/schedule/next");
+    let shown = world.get(&format!("{path}?count=2&after=2026-03-28T12:00:00Z")).await.body;
+    let ids: Vec<&str> = shown["schedules"].as_array().unwrap().iter().map(|schedule| schedule["trigger_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["night", "often"]);
+    let night = &shown["schedules"][0];
+    assert_eq!(
+        (&night["timezone"], &night["next"][0]["local"]),
+        (&json!("Europe/Berlin"), &json!("Sun 2026-03-29 03:00:00 CEST")),
+        "{shown}"
+    );
+    assert!(night["next"][0]["note"].as_str().unwrap().contains("does not exist"), "{shown}");
+    assert!(night["next"][1].get("note").is_none(), "{shown}");
+    let jobs = world.get("/api/scheduler/jobs").await.body;
+    let due = jobs["jobs"].as_array().unwrap().iter().find(|job| job["trigger_id"] == "often").unwrap()["next_run"].clone();
+    assert_eq!(world.get(&path).await.body["schedules"][1]["next"][0]["utc"], due, "as it is due");
+    let rule = world
+        .get("/api/schedules/preview?cron=0%209%20*%20*%20MON-FRI&timezone=Europe/Berlin&count=1&after=2026-03-27T12:00:00Z")
+        .await
+        .body;
+    assert_eq!(rule["next"], json!([{"utc": "2026-03-30T07:00:00Z", "local": "Mon 2026-03-30 09:00:00 CEST"}]));
+    for (query, status, field) in [
+        ("cron=61%20*%20*%20*%20*", 422, "cron"),
+        ("timezone=Mars", 422, "timezone"),
+        ("cron=every%200s", 422, "cron"),
+        ("count=1001", 400, "count"),
+        ("after=soon", 400, "after"),
+    ] {
+        let wrong = world.get(&format!("/api/schedules/preview?{query}")).await;
+        assert_eq!((wrong.status.as_u16(), &wrong.body["errors"][0]["pointer"]), (status, &json!(field)), "{query}: {}", wrong.text);
+    }
+}

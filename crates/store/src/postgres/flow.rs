@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use mainspring_model::flow::{LiveRun, Ruling, rule};
 use mainspring_model::id::{OrgId, RunId};
+use mainspring_model::rate::{Turn, TurnAsk};
 use mainspring_model::store::{ADMITTED_AT_ONCE, Admitted, FlowStore, StoreError};
 use mainspring_model::wait::triggers_topic;
 use sqlx::Row;
@@ -59,6 +60,18 @@ impl FlowStore for PostgresStore {
             rows.iter().map(|row| Ok(RunId(row.try_get(0)?))).collect()
         };
         self.within(found).await
+    }
+
+    async fn take_turn(&self, ask: &TurnAsk) -> Result<Turn, StoreError> {
+        self.within(self.take(ask)).await
+    }
+
+    async fn forget_turns(&self, org: OrgId, run: RunId) -> Result<(), StoreError> {
+        self.within(self.forget(org, run)).await
+    }
+
+    async fn prune_turns(&self, batch: u32) -> Result<u64, StoreError> {
+        self.within(self.prune_line(batch)).await
     }
 }
 

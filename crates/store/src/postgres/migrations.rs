@@ -39,6 +39,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0018_files", text: include_str!("../../migrations/postgres/0018_files.sql") },
     Migration { name: "0019_triggers", text: include_str!("../../migrations/postgres/0019_triggers.sql") },
     Migration { name: "0020_state", text: include_str!("../../migrations/postgres/0020_state.sql") },
+    Migration { name: "0021_limits", text: include_str!("../../migrations/postgres/0021_limits.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -74,6 +75,7 @@ pub(super) const REQUIRED: &[&str] = &[
     "outside_identities",
     "plan_versions",
     "plans",
+    "rate_turns",
     "recovery_codes",
     "refresh_tokens",
     "run_blobs",

@@ -61,6 +61,7 @@ mod state_write;
 mod sweep;
 mod trigger_states;
 mod trust;
+mod turns;
 mod values;
 mod variables;
 mod versions;

@@ -197,6 +197,15 @@ impl Session {
         self.opened.now
     }
 
+    /// The store's clock now, for what has to come after something the transaction waited for.
+    pub(super) async fn now_here(&mut self) -> Result<Millis, Fail> {
+        if let Some(clock) = &self.terms.clock {
+            return Ok(clock.now());
+        }
+        let sql = "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint";
+        Ok(sqlx::query(sql).persistent(self.terms.prepared).fetch_one(&mut **self).await?.try_get(0)?)
+    }
+
     pub(super) fn opened(&self) -> Opened {
         self.opened.clone()
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::flow::{LiveRun, Ruling, rule};
 use mainspring_model::id::{OrgId, RunId};
+use mainspring_model::rate::{Turn, TurnAsk};
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{ADMITTED_AT_ONCE, Admitted, FlowStore, StoreError};
 use mainspring_model::wait::triggers_topic;
@@ -11,6 +12,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::runs::status;
+use super::turns;
 use super::{SqliteStore, bytes, claims, hex_list, uuid};
 use crate::shared::flow::{held, made_way};
 
@@ -61,6 +63,20 @@ impl FlowStore for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn take_turn(&self, ask: &TurnAsk) -> Result<Turn, StoreError> {
+        let (ask, clock) = (ask.clone(), self.clock.clone());
+        self.write(async move |connection| turns::take(&ask, clock.now(), connection).await).await
+    }
+
+    async fn forget_turns(&self, org: OrgId, run: RunId) -> Result<(), StoreError> {
+        self.write(async move |connection| turns::forget(org, run, connection).await).await
+    }
+
+    async fn prune_turns(&self, batch: u32) -> Result<u64, StoreError> {
+        let now = self.now_ms();
+        self.write(async move |connection| turns::prune(batch, now, connection).await).await
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0016_files", text: include_str!("../../migrations/sqlite/0016_files.sql") },
     Migration { name: "0017_triggers", text: include_str!("../../migrations/sqlite/0017_triggers.sql") },
     Migration { name: "0018_state", text: include_str!("../../migrations/sqlite/0018_state.sql") },
+    Migration { name: "0019_limits", text: include_str!("../../migrations/sqlite/0019_limits.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.
@@ -68,6 +69,7 @@ const REQUIRED: &[&str] = &[
     "plan_shares",
     "plan_versions",
     "plans",
+    "rate_turns",
     "recovery_codes",
     "refresh_tokens",
     "run_blobs",

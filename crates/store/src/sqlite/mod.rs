@@ -48,6 +48,7 @@ mod signals;
 mod state;
 mod state_write;
 mod trigger_states;
+mod turns;
 mod values;
 mod variables;
 mod versions;

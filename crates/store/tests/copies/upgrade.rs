@@ -52,6 +52,7 @@ const SQLITE: &[(&str, &str)] = &[
     ("0016_files", "drop table files; drop table file_uploads"),
     ("0017_triggers", "drop table trigger_states"),
     ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
+    ("0019_limits", "drop table rate_turns"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -100,6 +101,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0018_files", "drop table files, file_chunks, file_uploads; delete from schema_rights"),
     ("0019_triggers", "drop table trigger_states; delete from schema_rights"),
     ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
+    ("0021_limits", "drop table rate_turns; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.

@@ -134,6 +134,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "outbox: attempts! due_at! ended_at id org_id state",
         "plan_versions: org_id plan_id retired_at version",
         "plans: id org_id",
+        "rate_turns: org_id",
         "run_blobs: org_id run_id sha256",
         "runs: cancel_asked crashes! crashes_alone! due_at! epoch! finished_at flow_by flow_key flow_policy flow_state \
          id org_id parent_id pause_asked plan_id plan_version signalled! \

@@ -9,6 +9,7 @@ use mainspring_model::id::{
     UserId, VariableId,
 };
 use mainspring_model::lockout::Rule;
+use mainspring_model::rate::{TurnAsk, Waiter};
 use mainspring_model::role::Role;
 use mainspring_model::run::RunStatus;
 use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
@@ -53,6 +54,8 @@ pub async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         let write = StateWrite { scope: StateScope::Organization, key: name.to_owned(), until: Some(START + 1), change };
         store.apply_state(space, RunId(world.uuid()), world.uuid(), &write).await.unwrap();
     }
+    let waits = Some(Waiter::of(RunId(world.uuid()), name));
+    store.take_turn(&TurnAsk { org: who.org, key: name.to_owned(), limit: 1, window: 1, waits }).await.unwrap();
     store.put_cached(who.org, &[1; 32], &json!(name), START + 1).await.unwrap();
     let fields = [("token".to_owned(), name.as_bytes().to_vec())].into();
     let credential = NewCredential {

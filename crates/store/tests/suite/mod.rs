@@ -28,6 +28,7 @@ pub mod signals;
 pub mod state;
 pub mod tenants;
 pub mod texts;
+pub mod turns;
 pub mod versions;
 
 /// One test for each function of the suite. `$open` gives a fresh world.
@@ -55,6 +56,8 @@ macro_rules! suite {
         crate::suite::every_test! { $open;
             runs: a_run_comes_back_as_it_was_written, lists_are_newest_first_and_page, filters_of_runs, an_ending_is_stored_once,
                 a_create_with_its_end_in_one_write, totals_count_what_ended, large_inputs_stay;
+            turns: calls_wait_in_line_and_never_exceed_the_limit, who_does_not_come_is_passed_over_and_a_run_gives_its_places_up,
+                many_who_ask_at_once_are_let_begin_one_by_one, what_is_not_counted_any_more_goes;
             fences: another_epoch_is_late, an_unknown_run_is_late, nothing_follows_the_end, a_key_gives_the_first_run,
                 a_slot_is_filled_once, duplicates_inside_one_batch, writes_of_one_run_keep_their_order, a_gap_is_refused_alone,
                 a_second_create_of_the_same_run_exists, only_the_present_epoch_is_trusted, a_slot_of_a_removed_schedule_is_late;

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
+use mainspring_engine::{LoadedPlan, Start};
 use mainspring_model::id::Owner;
 use mainspring_model::plan::{self, Checked, Format, Plan, StepKind};
 use serde_json::{Value, json};
@@ -117,8 +119,11 @@ async fn once(cx: &Cx, dev: &Dev, place: &Place, given: &Value, outputs: &mut Ou
     let saved = plan_file::save(place.api(), Document { name: document.name, text: trial.to_string() }).await?;
     let screen = Screen::new(cx, false, start::default_columns(cx));
     let end = match (place, saved.checked) {
-        (Place::Here(api), Some(checked)) => drive::start(api, saved.id, saved.version, checked.plan, given.clone(), screen, None).await?,
-        _ => follow::start(place.api(), saved.id, given.clone(), screen, None).await?,
+        (Place::Here(api), Some(checked)) => {
+            let plan = LoadedPlan { id: saved.id, version: saved.version, plan: Arc::new(checked.plan) };
+            drive::start(api, Start::manual(Owner::LOCAL, plan, given.clone()), screen, None).await?
+        }
+        _ => follow::start(place.api(), saved.id, given.clone(), None, screen, None).await?,
     };
     let exit = outcome::show(cx, place, &end).await?;
     remember(&get(place.api(), end.run).await?, &checked.plan, &texts, outputs);

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mainspring_engine::live::LiveEvent;
-use mainspring_engine::{LoadedPlan, Progress, RunHandle, Start};
+use mainspring_engine::{Progress, RunHandle, Start};
 use mainspring_model::clock::Millis;
 use mainspring_model::event::Event;
-use mainspring_model::id::{Owner, PlanId, RunId};
-use mainspring_model::plan::Plan;
-use serde_json::Value;
+use mainspring_model::id::{Owner, RunId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -33,20 +31,11 @@ pub(super) const DRAIN_FOR: Millis = 8_000;
 const LONG: Millis = 10_000;
 
 /// Starts a run of a saved plan and stays with it.
-pub(super) async fn start(
-    api: &Api,
-    id: PlanId,
-    version: u32,
-    plan: Plan,
-    given: Value,
-    screen: Screen,
-    limit: Option<Duration>,
-) -> Result<End, Failure> {
+pub(super) async fn start(api: &Api, mut wanted: Start, screen: Screen, limit: Option<Duration>) -> Result<End, Failure> {
     let app = app(api)?;
-    let inputs = plan.inputs.accept(&given).map_err(Failure::inputs)?;
+    wanted.inputs = wanted.plan.plan.inputs.accept(&wanted.inputs).map_err(Failure::inputs)?;
     let interrupts = Interrupts::listen();
-    let plan = LoadedPlan { id, version, plan: Arc::new(plan) };
-    let mut handle = app.engine.start(Start::manual(Owner::LOCAL, plan, inputs)).await?;
+    let mut handle = app.engine.start(wanted).await?;
     // Watching begins after the start, so the journal fills in what came between.
     let watching = app.engine.watchers().watch(handle.id);
     let run = handle.accepted().await?;

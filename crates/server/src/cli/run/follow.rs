@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ::http::Method;
 use mainspring_model::clock::Millis;
+use mainspring_model::flow::Priority;
 use mainspring_model::id::{PlanId, RunId};
 use mainspring_model::run::RunStatus;
 use serde_json::{Value, json};
@@ -27,8 +28,18 @@ const AGAIN: Millis = 1_000;
 const PATIENCE: u32 = 10;
 
 /// Starts a run of a plan on the server and stays with it.
-pub(super) async fn start(api: &Api, plan: PlanId, inputs: Value, screen: Screen, limit: Option<Duration>) -> Result<End, Failure> {
-    let body = json!({ "plan_id": plan, "inputs": inputs, "wait": false });
+pub(super) async fn start(
+    api: &Api,
+    plan: PlanId,
+    inputs: Value,
+    priority: Option<Priority>,
+    screen: Screen,
+    limit: Option<Duration>,
+) -> Result<End, Failure> {
+    let mut body = json!({ "plan_id": plan, "inputs": inputs, "wait": false });
+    if let Some(priority) = priority {
+        body["priority"] = json!(priority);
+    }
     let answer = api.send(Method::POST, "/api/execute", &body).await?;
     let run = answer["execution"]["id"].as_str().and_then(|id| id.parse().ok());
     let run = run.ok_or_else(|| Failure::new(Exit::Unreachable, "BAD_RESPONSE", "the server started the run and its answer names none"))?;

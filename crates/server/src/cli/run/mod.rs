@@ -39,6 +39,7 @@ Examples:
   mainspring run plans/newsletter.yaml -i topic=rust -i count=3
   mainspring run plan.yaml -i body=@letter.txt --json | jq .output
   cat plan.json | mainspring run - --inputs inputs.yaml
+  mainspring run alert.yaml --priority high
   mainspring run --resume last
   mainspring run list --status error
   mainspring run ./list            (a plan file that is called list)

@@ -128,6 +128,12 @@ impl Progress {
                 let text = format!("waits until {} ({})", moment(*until), span(until.saturating_sub(at)));
                 vec![Line::of(Mark::Waiting, path, &text)]
             }
+            EventBody::Held { path, until, .. } => {
+                self.running.shift_remove(path);
+                self.waits.insert(path.clone(), *until);
+                let text = format!("waits for its turn (rate), until {} ({})", moment(*until), span(until.saturating_sub(at)));
+                vec![Line::of(Mark::Waiting, path, &text)]
+            }
             EventBody::Called { path, child, .. } => {
                 self.running.shift_remove(path);
                 vec![Line::of(Mark::Waiting, path, &format!("waits for run {child}"))]

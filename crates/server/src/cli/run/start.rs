@@ -1,10 +1,13 @@
 //! `mainspring run FILE` and `--resume`: what to run, where, and from which inputs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use mainspring_engine::{LoadedPlan, Start as Wanted};
 use mainspring_model::duration;
-use mainspring_model::id::RunId;
+use mainspring_model::flow::Priority;
+use mainspring_model::id::{Owner, RunId};
 use mainspring_model::plan::{Plan, StepKind};
 use mainspring_model::run::RunStatus;
 use serde_json::Value;
@@ -45,6 +48,9 @@ pub(super) struct Start {
     /// Go on with a run that was left or whose process died: its id, or `last` for the newest one that has not ended.
     #[arg(long, value_name = "RUN")]
     resume: Option<String>,
+    /// Which queued runs go first: low, normal or high. The plan's own unless given.
+    #[arg(long, value_name = "low|normal|high", value_parser = priority, conflicts_with = "resume")]
+    priority: Option<Priority>,
     /// Where the plan's requests may go when it runs in this process. `dev` allows loopback: whoever runs a file here could
     /// call it anyway.
     #[arg(long, value_enum, value_name = "MODE", default_value = "dev")]
@@ -56,6 +62,10 @@ impl Start {
     pub(super) fn is_given(&self) -> bool {
         self.file.is_some() || self.resume.is_some() || self.inputs.is_some() || !self.input.is_empty() || self.timeout.is_some()
     }
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    Priority::parse(text).ok_or_else(|| "it is low, normal or high".to_owned())
 }
 
 fn limit(text: &str) -> Result<Duration, String> {
@@ -127,8 +137,12 @@ async fn begin(cx: &Cx, start: &Start, place: &Place, document: Document, given:
     let screen = Screen::new(cx, start.events, columns);
     let Saved { id, version, checked, .. } = saved;
     match (place, checked) {
-        (Place::Here(api), Some(checked)) => drive::start(api, id, version, checked.plan, given, screen, start.timeout).await,
-        _ => follow::start(place.api(), id, given, screen, start.timeout).await,
+        (Place::Here(api), Some(checked)) => {
+            let mut wanted = Wanted::manual(Owner::LOCAL, LoadedPlan { id, version, plan: Arc::new(checked.plan) }, given);
+            wanted.priority = start.priority;
+            drive::start(api, wanted, screen, start.timeout).await
+        }
+        _ => follow::start(place.api(), id, given, start.priority, screen, start.timeout).await,
     }
 }
 

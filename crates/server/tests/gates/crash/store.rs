@@ -13,6 +13,7 @@ use mainspring_model::id::{
     ScheduleId, SessionId, SignalId, UserId,
 };
 use mainspring_model::lockout::{Admission, Rule};
+use mainspring_model::rate::{Turn, TurnAsk};
 use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::state::{Digest, StateWrite};
@@ -205,6 +206,9 @@ delegate!(FlowStore {
     fn request_pause(org: OrgId, run: RunId) -> Result<bool, StoreError>;
     fn resume(org: OrgId, run: RunId) -> Result<bool, StoreError>;
     fn pause_requests() -> Result<Vec<RunId>, StoreError>;
+    fn take_turn(ask: &TurnAsk) -> Result<Turn, StoreError>;
+    fn forget_turns(org: OrgId, run: RunId) -> Result<(), StoreError>;
+    fn prune_turns(batch: u32) -> Result<u64, StoreError>;
 });
 
 delegate!(SealedStore {
