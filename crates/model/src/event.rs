@@ -185,6 +185,7 @@ impl EventBody {
             EventBody::Skipped { path }
             | EventBody::Opened { path, .. }
             | EventBody::Waiting { path, .. }
+            | EventBody::Held { path, .. }
             | EventBody::Called { path, .. }
             | EventBody::Awaited { path, .. }
             | EventBody::BodyFailed { path, .. }
