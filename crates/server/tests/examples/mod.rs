@@ -36,7 +36,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 45] = [
+const TESTED: [&str; 47] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -53,6 +53,8 @@ const TESTED: [&str; 45] = [
     files::UPLOAD,
     files::SUM,
     files::ROWS,
+    files::WORKBOOK,
+    files::PDF,
     files::TIDY,
     github_webhook::PLAN,
     hello::PLAN,
