@@ -1,5 +1,6 @@
 //! Running plans: the pure [`run::Run`], the driver that carries its decisions to the world and to disk, schedules and retention.
 
+mod asks;
 mod attempt;
 mod children;
 mod claims;
@@ -46,6 +47,7 @@ mod trust;
 mod uses;
 mod variables;
 
+pub use asks::ApprovalLink;
 pub use credentials::{Credentials, SealError};
 pub use driver::{Progress, Report};
 pub use engine::{Engine, Parts, RunHandle, Start, StartError};

@@ -72,6 +72,11 @@ impl Inner {
                         None
                     }
                 };
+                if wait.kind == WaitKind::Approval
+                    && let Err(fault) = self.ask_by_mail(header, epoch, &call.path, &mut wait).await?
+                {
+                    return Some(Err(fault));
+                }
                 let detail = shown(header, &wait);
                 self.keep_wait(header, epoch, &call.path, &wait.topic, key, detail).await?;
                 Some(Ok(Outcome::Wait(wait)))

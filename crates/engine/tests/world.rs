@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use mainspring_engine::run::{Awaiting, Call, Illegal, Replaying, RowsRead, RowsWanted, Run, RunKeys, Todo, Tried, path};
 use mainspring_model::action::{Action, ActionResult, ActionSpec, Context, Effect, Outcome, Output, ParamKind, Port};
+use mainspring_model::budget::{ModelCall, Price};
 use mainspring_model::catalog::{BuiltIns, Provider};
 use mainspring_model::event::{Event, EventBody};
 use mainspring_model::fault::{Code, Effected, Fault};
@@ -43,6 +44,7 @@ fn action(name: &str, effect: Effect, computes: bool, ports: Vec<Port>) -> Arc<d
         needs_credential: false,
         params: json!({"type": "object"}),
         output: None,
+        model: None,
         param_kinds: Default::default(),
         timeout: None,
         example: json!({}),
@@ -55,6 +57,18 @@ fn waiting() -> Arc<dyn Action> {
     let ports = vec![Port::main("success"), Port::side("timeout")];
     let spec = action("await", Effect::Read, false, ports.clone()).spec().clone();
     Arc::new(Scripted(ActionSpec { param_kinds: [("where".to_owned(), ParamKind::PerEvent)].into(), ..spec }, ports))
+}
+
+/// `ask{sent, most, used: [sent, answered]}`: a language model, for a dollar and two for a million tokens.
+fn asking() -> Arc<dyn Action> {
+    let spec = action("ask", Effect::Idempotent, false, Vec::new()).spec().clone();
+    let most = |params: &Value| ModelCall {
+        model: "m".to_owned(),
+        sent: params["sent"].as_u64().unwrap_or(0),
+        answered: params["most"].as_u64(),
+        price: Some(Price { sent: 1.0, answered: 2.0 }),
+    };
+    Arc::new(Scripted(ActionSpec { model: Some(most), ..spec }, vec![Port::main("success")]))
 }
 
 pub fn catalog() -> BuiltIns {
@@ -78,6 +92,7 @@ pub fn catalog() -> BuiltIns {
             action("stop", Effect::Read, true, ok()),
             action("call", Effect::Read, false, ok()),
             waiting(),
+            asking(),
         ],
         aliases: Default::default(),
     };
@@ -153,6 +168,10 @@ pub fn answer(call: &Call, healed: bool) -> ActionResult {
         })),
         "call" => Ok(Outcome::Call { plan: "child".into(), inputs: json!({}), wait: true }),
         "choose" => Ok(Outcome::Done(Output::new(Value::Null).port(if params.get("yes") == Some(&json!(true)) { "yes" } else { "no" }))),
+        "ask" => {
+            let used = params.get("used").map(|used| json!({"prompt_tokens": used[0], "completion_tokens": used[1]}));
+            Ok(Outcome::Done(Output::new(json!(call.path)).metadata("usage", used)))
+        }
         _ => Ok(Outcome::Done(Output::new(params.get("out").cloned().unwrap_or_else(|| json!(call.path))))),
     }
 }

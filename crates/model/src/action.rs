@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::budget::ModelCall;
 use crate::clock::Millis;
 pub use crate::context::{Context, NoPerItem, PerItem};
 use crate::fault::Fault;
@@ -85,6 +86,9 @@ pub struct ActionSpec {
     pub params: Value,
     /// JSON Schema of the output, when it is known.
     pub output: Option<Value>,
+    /// Calls a language model: what a call may use at most, for the plan's `budget`.
+    #[serde(skip)]
+    pub model: Option<fn(&Value) -> ModelCall>,
     /// Params that are not plain templates.
     pub param_kinds: BTreeMap<String, ParamKind>,
     /// Time for one attempt; the engine's default (30 s) when absent.
@@ -107,6 +111,7 @@ impl ActionSpec {
             needs_credential: false,
             params: schema_of::<P>(),
             output: None,
+            model: None,
             param_kinds: BTreeMap::new(),
             timeout: None,
             example: Value::Object(Map::new()),

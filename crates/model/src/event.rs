@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::action::Effect;
+use crate::budget::Reserved;
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::id::RunId;
@@ -71,6 +72,9 @@ pub struct Started {
     /// A `once` step's marker: a crash before its end stops the run in `needs_decision`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub once: bool,
+    /// What was taken out of the plan's budget for the call to a model that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
     /// The marker of a step with an `undo`: what a crash leaves of it may have to be taken back.
     #[serde(default, skip_serializing_if = "is_false")]
     pub undo: bool,

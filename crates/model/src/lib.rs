@@ -3,6 +3,7 @@
 //! No I/O, no tokio, no clock is read here: whatever changes between two calls comes in as an argument.
 
 pub mod action;
+pub mod budget;
 pub mod catalog;
 pub mod clock;
 pub mod context;
@@ -20,6 +21,7 @@ pub mod form;
 pub mod hidden;
 pub mod id;
 pub mod lockout;
+pub mod mail;
 pub mod oauth;
 pub mod plan;
 pub mod problem;

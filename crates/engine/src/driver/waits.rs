@@ -4,7 +4,8 @@ use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
 use mainspring_model::id::SignalId;
 use mainspring_model::store::SignalRecord;
-use mainspring_model::wait::WaitKind;
+use mainspring_model::wait::{Wait, WaitKind};
+use serde_json::Value;
 
 use super::{Driver, HOLD, Stop};
 use crate::run::Awaiting;
@@ -54,10 +55,23 @@ impl Driver {
         }
     }
 
-    async fn end_wait(&mut self, awaiting: &Awaiting, body: EventBody) -> Result<(), Stop> {
+    async fn end_wait(&mut self, awaiting: &Awaiting, mut body: EventBody) -> Result<(), Stop> {
+        self.note_mails(awaiting, &mut body).await;
         self.record(body).await?;
         self.forget_waits(Some(&awaiting.path)).await;
         Ok(())
+    }
+
+    /// What became of the mails that asked stands in the step's log. Whoever cannot be told of it goes on without.
+    async fn note_mails(&self, awaiting: &Awaiting, body: &mut EventBody) {
+        let EventBody::Attempted(attempted) = body else { return };
+        let header = self.run.header();
+        let Wait { topic, detail, .. } = &awaiting.wait;
+        match self.inner.mails_of(header.owner.org, header.id, topic, detail).await {
+            Ok(mails) if mails.is_empty() => {}
+            Ok(mails) => drop(attempted.metadata.insert("mails".to_owned(), Value::Array(mails))),
+            Err(error) => tracing::debug!(run = %header.id, %error, "it is not known what became of the mails of a question"),
+        }
     }
 
     /// A wait that is left behind wakes its run for nothing, and is found when signals are pruned.

@@ -36,6 +36,9 @@ impl Run {
                 if started.once {
                     self.once_open.insert(started.path, started.attempt);
                 }
+                if let Some(reserved) = started.reserved {
+                    self.reserve(&path, reserved);
+                }
                 if started.undo {
                     self.mark_effect(addr, started_attempt, at);
                 }
@@ -110,6 +113,7 @@ impl Run {
             }
         }
         self.count_work(at, attempted.latency_us);
+        self.settle(&attempted);
         let found = self.locate(&attempted.path);
         let addr = match found {
             Ok(addr) => addr,

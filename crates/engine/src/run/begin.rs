@@ -32,7 +32,14 @@ impl Run {
         }
         if step.reads_now && !self.nows.contains_key(&path) {
             self.agenda.push_front(Task::Step(addr));
-            return Some(Todo::Record(EventBody::Started(Started { path, attempt: 1, now: Some(now), once: false, undo: false })));
+            return Some(Todo::Record(EventBody::Started(Started {
+                path,
+                attempt: 1,
+                now: Some(now),
+                once: false,
+                reserved: None,
+                undo: false,
+            })));
         }
         if let Some(condition) = &step.condition {
             match condition.truthy(&self.scope_of(addr, now), &mut Fuel::default()) {
@@ -126,14 +133,23 @@ impl Run {
             }
             self.agenda.push_front(Task::Unit(addr));
             let now = needs_now.then_some(now);
-            return Some(Todo::Record(EventBody::Started(Started { path, attempt, now, once: needs_once, undo: needs_undo })));
+            let started = Started { path, attempt, now, once: needs_once, reserved: None, undo: needs_undo };
+            return Some(Todo::Record(EventBody::Started(started)));
         }
         if is_body {
             self.enter_body(addr);
             return None;
         }
-        match self.build_call(addr, attempt, now) {
-            Ok(call) => {
+        let call = match self.build_call(addr, attempt, now) {
+            Ok(call) => self.to_reserve(addr, &path, &call.params).map(|reserved| (call, reserved)),
+            Err(fault) => Err(fault),
+        };
+        match call {
+            Ok((_, reserved @ Some(_))) => {
+                self.agenda.push_front(Task::Unit(addr));
+                Some(Todo::Record(EventBody::Started(Started { path, attempt, now: None, once: false, reserved, undo: false })))
+            }
+            Ok((call, None)) => {
                 let again = self.in_doubt;
                 let unit = self.active_mut(addr)?.unit_mut(addr.index)?;
                 unit.state = UnitState::InFlight;

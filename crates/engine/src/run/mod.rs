@@ -23,6 +23,7 @@ mod replaying;
 mod retry;
 mod rows;
 mod scope;
+mod spending;
 mod state;
 mod stops;
 mod tags;
@@ -167,6 +168,7 @@ pub struct Run {
     /// The event that is being applied.
     applying: (u32, &'static str),
     responded: Option<Value>,
+    spending: spending::Spending,
     /// What it leaves to other runs if it succeeds.
     memory: memory::Memory,
     /// Taken up after a crash, and what is begun now may have been under way then.
@@ -236,6 +238,7 @@ impl Run {
             replay_ahead: HashMap::new(),
             applying: (0, "new"),
             responded: None,
+            spending: spending::Spending::default(),
             memory: memory::Memory::default(),
             in_doubt: false,
             pins: HashMap::new(),

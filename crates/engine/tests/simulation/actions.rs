@@ -102,6 +102,7 @@ pub fn catalog(world: &Arc<World>, node: usize, life: u32) -> BuiltIns {
             needs_credential: false,
             params: json!({"type": "object"}),
             output: None,
+            model: None,
             param_kinds: Default::default(),
             timeout: None,
             example: json!({}),

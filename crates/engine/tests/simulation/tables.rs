@@ -22,9 +22,9 @@ use mainspring_model::store::{
     MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
-    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord, SessionStore, ShareStore,
-    Sharing, SignalRecord, SignalStore, StateDone, StateRecord, StateSet, StateSpace, StateStore, StoreError, Told, TriggerStanding,
-    TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
+    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending, SessionRecord, SessionStore,
+    ShareStore, Sharing, SignalRecord, SignalStore, StateDone, StateRecord, StateSet, StateSpace, StateStore, StoreError, Told,
+    TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -246,6 +246,7 @@ not_kept!(OutboxStore {
     fn claim_messages(u32, Millis) -> Vec<Message>;
     fn end_message(OrgId, MessageId, &Delivery) -> ();
     fn next_message() -> Option<Millis>;
+    fn sendings(OrgId, &[String]) -> Vec<Sending>;
     fn prune_messages(Millis) -> u64;
 });
 

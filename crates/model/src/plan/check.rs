@@ -97,6 +97,7 @@ pub(crate) fn compile(doc: &PlanDoc, catalog: &dyn Catalog, owner: &Owner, mode:
         timeout: policy::span(doc.timeout.as_ref(), policy::LEAST, "/timeout", problems).unwrap_or(TIMEOUT),
         deadline: policy::span(doc.deadline.as_ref(), policy::LEAST, "/deadline", problems),
         concurrency,
+        budget: doc.budget,
         priority: doc.priority.unwrap_or_default(),
         tag: doc.tag.clone(),
         on_error: layout.on_error,

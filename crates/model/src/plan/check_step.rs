@@ -108,6 +108,7 @@ fn action(
         per_item: compiled.per_item,
         credential: doc.credential.clone().or_else(|| undone(layout, laid)?.credential.clone()),
         computes: spec.is_some_and(|spec| spec.computes),
+        model: spec.and_then(|spec| spec.model),
         effect: spec.map_or(Effect::Write, |spec| spec.effect),
         ports: laid.ports.clone(),
     }

@@ -9,6 +9,7 @@ use super::document::ExpectStepDoc;
 use super::inputs::InputSpec;
 use super::trigger::Trigger;
 use crate::action::{Effect, Port};
+use crate::budget::{Budget, ModelCall};
 use crate::expr::{Expr, Template};
 use crate::flow::{Policy, Priority};
 
@@ -44,6 +45,8 @@ pub struct Plan {
     pub deadline: Option<Duration>,
     /// Bounds the runs that live side by side.
     pub concurrency: Option<Concurrency>,
+    /// What a run may spend on language models.
+    pub budget: Option<Budget>,
     /// Among the queued runs of its organization.
     pub priority: Priority,
     /// That of steps without one of their own; a run of the plan begins where it is served.
@@ -190,6 +193,8 @@ pub struct ActionStep {
     /// The credential's plain name; the owner's default for the provider when absent.
     pub credential: Option<String>,
     pub computes: bool,
+    /// Calls a language model: what a call may use.
+    pub model: Option<fn(&Value) -> ModelCall>,
     /// As the action declares it without looking at params.
     pub effect: Effect,
     pub ports: Vec<Port>,

@@ -11,6 +11,7 @@ pub use super::document_step::{BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorD
 pub use super::document_test::{ExpectDoc, ExpectStepDoc, TestDoc};
 pub use super::document_trigger::{TriggerDoc, TriggerKindDoc};
 use super::document_value::{Duration, InputSchema, Template};
+use crate::budget::Budget;
 use crate::flow::{MOST_LIVE, Policy, Priority};
 
 /// A plan: what runs, when, and with which inputs.
@@ -61,6 +62,9 @@ pub struct PlanDoc {
     /// Limits how many runs of the plan, or of one key, live side by side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<ConcurrencyDoc>,
+    /// What a run may spend on calls to language models; more is refused before it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// Which of an organization's queued runs are taken up first; `normal` unless written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,

@@ -15,6 +15,7 @@ pub const PLAN: &[&str] = &[
     "timeout",
     "deadline",
     "concurrency",
+    "budget",
     "priority",
     "tag",
     "tests",
@@ -56,6 +57,7 @@ pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "
 pub(crate) const TEST: &[&str] = &["name", "inputs", "trigger", "pinned", "expect"];
 pub(crate) const EXPECT: &[&str] = &["status", "output", "error", "steps"];
 pub(crate) const EXPECT_STEP: &[&str] = &["status", "output", "error"];
+pub(crate) const BUDGET: &[&str] = &["cost_usd", "tokens", "calls"];
 pub(crate) const CONCURRENCY: &[&str] = &["limit", "key", "policy"];
 
 /// Fields of a step's `undo`. `provider` is read beside `action`.
@@ -82,6 +84,7 @@ pub(crate) enum Noun {
     Delay,
     Cache,
     Concurrency,
+    Budget,
 }
 
 impl Noun {
@@ -99,6 +102,7 @@ impl Noun {
             Noun::Retry => "retry",
             Noun::Delay => "delay",
             Noun::Concurrency => "concurrency",
+            Noun::Budget => "budget",
             Noun::Cache => "cache",
         }
     }
@@ -106,7 +110,7 @@ impl Noun {
     /// Fields that a later version knows, with what they will do.
     pub(crate) fn later(self, name: &str) -> Option<&'static str> {
         let table: &[(&str, &str)] = match self {
-            Noun::Plan => &[("budget", "a budget for model calls"), ("signature", "signed plans")],
+            Noun::Plan => &[("signature", "signed plans")],
             Noun::Step => &[("rate", "rate limits across runs")],
             _ => &[],
         };
@@ -178,6 +182,12 @@ impl Noun {
                 "behavior" | "behaviour" | "strategy" | "overlap" | "cancel-in-progress" => {
                     ("policy", "queue, skip, cancel_running or deliver")
                 }
+                _ => return None,
+            },
+            Noun::Budget => match name {
+                "cost" | "usd" | "max_cost" | "dollars" | "max_usd" => ("cost_usd", ""),
+                "max_tokens" | "token_limit" | "total_tokens" => ("tokens", ""),
+                "max_calls" | "requests" | "max_requests" => ("calls", ""),
                 _ => return None,
             },
             Noun::Undo => match name {

@@ -9,6 +9,7 @@ use super::names::{self, Noun};
 use super::problems::Problems;
 use super::{read_step, read_test, read_trigger};
 use crate::Problem;
+use crate::budget::Budget;
 use crate::flow::{MOST_LIVE, Policy, Priority};
 use crate::value::pointer_join;
 
@@ -49,6 +50,7 @@ pub(crate) fn read(value: &Value, problems: &mut Problems<'_>) -> (PlanDoc, bool
         timeout: fields.get("timeout").cloned(),
         deadline: fields.get("deadline").cloned(),
         concurrency: concurrency(&fields, problems),
+        budget: budget(&fields, problems),
         priority: fields.word("priority", &Priority::ALL.map(|priority| (priority.as_str(), priority)), problems),
         tag: read_step::tag(&fields, problems),
         tests: read_test::tests(&fields, problems),
@@ -105,6 +107,26 @@ fn concurrency(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Concu
         key: inner.get("key").cloned(),
         policy: inner.word("policy", &Policy::ALL.map(|policy| (policy.as_str(), policy)), problems),
     })
+}
+
+fn budget(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Budget> {
+    let value = fields.filled("budget", problems)?;
+    let inner = Fields::of(Noun::Budget, value, &fields.at("budget"), problems)?;
+    inner.refuse_unknown(names::BUDGET, problems);
+    if names::BUDGET.iter().all(|name| inner.get(name).is_none()) {
+        let message = "\"budget\" says what a run may spend on models: cost_usd, tokens, calls, or several of them";
+        problems.push(Problem::new(code::MISSING_FIELD, inner.pointer.as_str(), message).expected("cost_usd, tokens or calls"));
+    }
+    let cost_usd = inner.get("cost_usd").and_then(|value| match value.as_f64().filter(|cost| *cost >= 0.0) {
+        Some(cost) => Some(cost),
+        None => {
+            let message = "\"cost_usd\" is an amount of US dollars, such as 0.50";
+            problems.push(wrong_type(&inner.at("cost_usd"), message, "a number of 0 or more", value));
+            None
+        }
+    });
+    let mut whole = |name| inner.whole(name, 0, u32::MAX, problems).map(u64::from);
+    Some(Budget { cost_usd, tokens: whole("tokens"), calls: whole("calls") })
 }
 
 /// An object of names that are not empty.

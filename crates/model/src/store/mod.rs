@@ -44,7 +44,7 @@ pub use live::LiveStore;
 pub use logs::{LogEntry, LogFilter, LogStore, Monitoring, ProviderTotals, Prunable, Retention};
 pub use notifications::{EndedBadly, Expiring, NotificationRecord, NotificationRuleRecord, NotificationStore};
 pub use organizations::{Departed, Erasure, OrganizationStore};
-pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, Throttle};
+pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, SendState, Sending, Throttle};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
 pub use plans::{
     IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, SaveAs, Saving, VERSIONS_KEPT,

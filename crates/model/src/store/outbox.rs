@@ -97,6 +97,44 @@ pub enum Delivery {
     },
 }
 
+/// How far a message has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    pub key: String,
+    pub state: SendState,
+    pub attempts: u32,
+    /// Why the last attempt did not do. Without a secret.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendState {
+    /// It leaves at once, or is tried again.
+    Waiting,
+    Sent,
+    /// Given up.
+    Failed,
+}
+
+impl SendState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SendState::Waiting => "waiting",
+            SendState::Sent => "sent",
+            SendState::Failed => "failed",
+        }
+    }
+
+    /// From the state that a row has; one that another message tells of waits with it.
+    pub fn of_row(state: &str) -> SendState {
+        match state {
+            "sent" => SendState::Sent,
+            "failed" => SendState::Failed,
+            _ => SendState::Waiting,
+        }
+    }
+}
+
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
     /// Durable when this returns.
@@ -110,6 +148,9 @@ pub trait OutboxStore: Send + Sync {
 
     /// When the next message is due.
     async fn next_message(&self) -> Result<Option<Millis>, StoreError>;
+
+    /// How far the messages of these keys have come, for as long as they are known; in no fixed order.
+    async fn sendings(&self, org: OrgId, keys: &[String]) -> Result<Vec<Sending>, StoreError>;
 
     /// Removes messages that ended, or were held, before this moment; how many.
     async fn prune_messages(&self, before: Millis) -> Result<u64, StoreError>;

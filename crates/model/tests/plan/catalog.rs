@@ -56,6 +56,7 @@ fn action(name: &str, params: Value) -> Fake {
         needs_credential: false,
         params,
         output: None,
+        model: None,
         param_kinds: BTreeMap::new(),
         timeout: None,
         example: json!({}),

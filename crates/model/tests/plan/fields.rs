@@ -73,8 +73,8 @@ fn fields_of_a_later_version() {
         assert_eq!(found, (1, "NOT_YET_SUPPORTED", pointer), "{text}");
         problems[0].message.clone()
     };
-    let message = later("name: A\nsteps: []\nbudget: {}\n", "/budget");
-    assert!(message.starts_with("\"budget\" is not yet known: ") && message.ends_with(" arrives later"), "{message}");
+    let message = later("name: A\nsteps: []\nsignature: {}\n", "/signature");
+    assert!(message.starts_with("\"signature\" is not yet known: ") && message.ends_with(" arrives later"), "{message}");
     later("name: A\nsteps: [{action: test.read, rate: {}}]\n", "/steps/0/rate");
     for kind in ["email", "folder"] {
         later(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n"), "/triggers/0/type");

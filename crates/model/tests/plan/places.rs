@@ -54,8 +54,8 @@ fn a_problem_in_an_expression_stands_at_its_character() {
 #[test]
 fn all_problems_come_at_once_in_the_order_of_the_text() {
     all(&[(
-        "name: A\nbudget: {calls: 3}\nsteps:\n  - {id: a, action: test.reed, nedds: []}\n  - {id: b, needs: [c], action: http.request, params: {url: \"${steps.d.output}\"}}\n  - {id: c, action: http.request}\n",
-        "2:1 /budget NOT_YET_SUPPORTED: \"budget\" is not yet known: a budget for model calls arrives later\n\
+        "name: A\nsignature: {by: me}\nsteps:\n  - {id: a, action: test.reed, nedds: []}\n  - {id: b, needs: [c], action: http.request, params: {url: \"${steps.d.output}\"}}\n  - {id: c, action: http.request}\n",
+        "2:1 /signature NOT_YET_SUPPORTED: \"signature\" is not yet known: signed plans arrives later\n\
          4:21 /steps/0/action UNKNOWN_ACTION: the provider \"test\" has no action \"reed\"; did you mean \"read\"? (write test.read)\n\
          4:32 /steps/0/nedds UNKNOWN_FIELD: a step has no field \"nedds\"; did you mean \"needs\"? (write needs)\n\
          5:20 /steps/1/needs CYCLE: these steps wait for each other in a ring: b → c → b; take one of these edges away\n\

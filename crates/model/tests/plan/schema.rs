@@ -52,7 +52,7 @@ fn what_is_refused_by_shape_is_refused_by_both() {
     for text in [
         "name: A",
         "name: A\nsteps: [{action: test.read, nedds: []}]",
-        "name: A\nsteps: []\nbudget: {}",
+        "name: A\nsteps: []\nbudget: {euros: 1}",
         "name: A\nsteps: []\nconcurrency: {}",
         "name: A\nsteps: []\nconcurrency: {limit: 1, policy: drop}",
         "name: A\nsteps: [{action: test.read, undo: {}}]",
@@ -93,6 +93,7 @@ fn the_schema_is_published() {
             "timeout",
             "deadline",
             "concurrency",
+            "budget",
             "priority",
             "tag",
             "tests"

@@ -4,6 +4,7 @@ mod completion;
 mod fault;
 mod params;
 mod request;
+mod spending;
 mod stream;
 mod verify;
 
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mainspring_model::action::{ActionResult, ActionSpec, Context, Effect, Outcome, Output, TypedAction, erase};
+use mainspring_model::budget::ModelCall;
 use mainspring_model::catalog::{Provider, Verify};
 use mainspring_model::credential::{CredentialField, host_of};
 use mainspring_model::{Code, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::egress::Egress;
 use completion::Completion;
@@ -28,11 +30,19 @@ pub(crate) struct Vendor {
     title: &'static str,
     base_url: &'static str,
     model: &'static str,
+    most: fn(&Value) -> ModelCall,
 }
 
-const OPENAI: Vendor = Vendor { id: "openai", title: "OpenAI", base_url: "https://api.openai.com/v1", model: "gpt-4o-mini" };
+const OPENAI: Vendor =
+    Vendor { id: "openai", title: "OpenAI", base_url: "https://api.openai.com/v1", model: "gpt-4o-mini", most: spending::of_openai };
 /// The earlier default, llama3-70b-8192, is no longer served.
-const GROQ: Vendor = Vendor { id: "groq", title: "Groq", base_url: "https://api.groq.com/openai/v1", model: "llama-3.3-70b-versatile" };
+const GROQ: Vendor = Vendor {
+    id: "groq",
+    title: "Groq",
+    base_url: "https://api.groq.com/openai/v1",
+    model: "llama-3.3-70b-versatile",
+    most: spending::of_groq,
+};
 
 /// Provider `openai`.
 pub fn openai(egress: Arc<Egress>) -> Provider {
@@ -83,6 +93,7 @@ impl TypedAction for ChatCompletion {
         // It costs money each time but changes nothing, and a plan's author expects a time-out to be repeated.
         spec.effect = Effect::Idempotent;
         spec.needs_credential = true;
+        spec.model = Some(self.vendor.most);
         spec.output = Some(json!({"type": "string"}));
         spec.timeout = Some(Duration::from_secs(600));
         spec.example = json!({"prompt": "Three facts about rivers, one line each.", "model": self.vendor.model});

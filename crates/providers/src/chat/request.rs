@@ -9,6 +9,9 @@ use super::Vendor;
 use super::params::ChatParams;
 use crate::egress::Request;
 
+/// Tokens of the longest answer, where nothing else is asked for.
+pub(super) const DEFAULT_ANSWER: u64 = 1_000;
+
 pub(super) struct Asked {
     pub request: Request,
     pub model: String,
@@ -40,7 +43,7 @@ fn body(vendor: &Vendor, params: ChatParams) -> Result<(String, Map<String, Valu
     let limit = if reasons { "max_completion_tokens" } else { "max_tokens" };
     let fields = [
         ("temperature", temperature.map(Value::from)),
-        (limit, params.max_tokens.or((!reasons).then_some(1_000)).map(Value::from)),
+        (limit, params.max_tokens.or((!reasons).then_some(DEFAULT_ANSWER)).map(Value::from)),
         ("top_p", params.top_p.map(Value::from)),
         ("stop", params.stop),
         ("seed", params.seed.map(Value::from)),
@@ -54,7 +57,7 @@ fn body(vendor: &Vendor, params: ChatParams) -> Result<(String, Map<String, Valu
 }
 
 /// o1, o3-mini, o4-mini, gpt-5 and later: an unwritten limit would also cut their reasoning, so none is sent.
-fn reasons(model: &str) -> bool {
+pub(super) fn reasons(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let numbered = |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.chars().next()).and_then(|digit| digit.to_digit(10));
     numbered("o").is_some() || numbered("gpt-").is_some_and(|version| version >= 5)

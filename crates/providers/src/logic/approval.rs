@@ -16,6 +16,8 @@ pub(super) struct Approval;
 
 /// The longest question with its form, in bytes of JSON: people are to read it.
 const LONGEST: usize = 64 << 10;
+/// Mails of one question.
+const MOST_ASKED: usize = 20;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,8 +25,10 @@ pub(super) struct Params {
     /// What is to be decided.
     #[schemars(length(min = 1))]
     message: String,
-    /// E-mail addresses of members who are asked by mail. Every member who may control runs can decide, also when this is empty.
+    /// Who is asked by mail: addresses, or names of members. Each gets a link of their own, by which they decide without an account. Every member
+    /// who may control runs can decide too, also when this is empty.
     #[serde(default)]
+    #[schemars(length(max = 20))]
     to: Vec<String>,
     /// What the person fills in: a JSON Schema for each field.
     #[serde(default)]
@@ -62,6 +66,10 @@ fn outcome(params: Params, cx: &Context) -> ActionResult {
     let until = until(&params.timeout, cx)?;
     if params.message.trim().is_empty() {
         return Err(Fault::invalid_params("\"message\" is empty; say what is to be decided"));
+    }
+    if params.to.len() > MOST_ASKED {
+        let message = format!("\"to\" has {} entries; at most {MOST_ASKED} people are asked at once", params.to.len());
+        return Err(Fault::invalid_params(message));
     }
     if let Err(problems) = InputSpec::of(&params.form) {
         let said: Vec<String> = problems.iter().map(|problem| problem.message.clone()).collect();

@@ -1,8 +1,10 @@
 //! `mainspring approval`: what runs ask people, and their answers.
 
+use std::collections::BTreeMap;
+
 use ::http::Method;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
 use super::document::Stdin;
@@ -56,10 +58,17 @@ pub(crate) async fn run(cx: &Cx, command: &ApprovalCommand) -> Result<Exit, Fail
         ApprovalCommand::List => {
             let answer = api.get("/api/approvals", &[]).await?;
             return cx.show(&answer, |style, width| {
-                let mut rows = Rows::new(["id", "plan", "question", "asked", "until"], "nothing waits for an answer");
+                let mut rows = Rows::new(["id", "plan", "question", "asked", "until", "mails"], "nothing waits for an answer");
                 for one in answer["approvals"].as_array().into_iter().flatten() {
                     let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
-                    rows.add([text("id"), text("plan_name"), text("message"), moment_of(&one["asked_at"]), moment_of(&one["until"])]);
+                    rows.add([
+                        text("id"),
+                        text("plan_name"),
+                        text("message"),
+                        moment_of(&one["asked_at"]),
+                        moment_of(&one["until"]),
+                        mails_of(one),
+                    ]);
                 }
                 rows.render(width, style)
             });
@@ -75,4 +84,14 @@ pub(crate) async fn run(cx: &Cx, command: &ApprovalCommand) -> Result<Exit, Fail
         let run = answer["run_id"].as_str().unwrap_or_default();
         format!("{}: run {run} goes on\n", if approved { "approved" } else { "rejected" })
     })
+}
+
+/// How many are how far, such as `1 sent, 1 failed`.
+fn mails_of(approval: &Value) -> String {
+    let states = approval["mails"].as_array().into_iter().flatten().filter_map(|mail| mail["state"].as_str());
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for state in states {
+        *counts.entry(state).or_default() += 1;
+    }
+    counts.iter().rev().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
 }

@@ -42,6 +42,7 @@ mod plan_versions;
 mod problems;
 mod prompt;
 mod provider;
+mod provider_pages;
 mod restore;
 mod retention;
 mod run;

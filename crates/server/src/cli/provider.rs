@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::api::part;
+use super::api::{Api, part};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Cx, yaml};
 use super::place;
+use super::provider_pages::{self, Pages};
 use super::table::Rows;
 use super::terminal::Style;
 use super::text::plain;
@@ -27,6 +28,12 @@ Examples:
   mainspring provider show logic.switch
   mainspring provider show openai -o json")]
     Show(Show),
+    /// Write reference pages in Markdown: a page for each provider, one for triggers, and an index.
+    #[command(after_help = "\
+Examples:
+  mainspring provider pages docs/reference
+  mainspring provider pages docs/reference --plans plans   # with links to the plans that use each action")]
+    Pages(Pages),
 }
 
 #[derive(Args, Debug)]
@@ -38,30 +45,33 @@ pub(crate) struct Show {
 
 pub(crate) async fn run(cx: &Cx, command: &ProviderCommand) -> Result<Exit, Failure> {
     let api = place::api(cx).await?;
-    let answer = match command {
-        ProviderCommand::List => api.get("/api/providers", &[("detail", "true".to_owned())]).await,
-        ProviderCommand::Show(show) => {
-            let provider = show.name.split_once('.').map_or(show.name.as_str(), |(provider, _)| provider);
-            let found = api.get(&format!("/api/providers/{}", part(provider)), &[]).await;
-            found.map_err(|failure| {
-                if failure.exit == Exit::NotFound { failure.next("`mainspring provider list` shows which there are") } else { failure }
-            })
-        }
+    let done = match command {
+        ProviderCommand::List => show_list(cx, &api).await,
+        ProviderCommand::Show(asked) => show(cx, &api, &asked.name).await,
+        ProviderCommand::Pages(pages) => provider_pages::write(cx, &api, pages).await,
     };
     api.close().await;
-    let answer = answer?;
-    match command {
-        ProviderCommand::List => cx.show(&answer, |style, width| list(&answer, style, width)),
-        ProviderCommand::Show(show) => {
-            // The provider stands in the answer as itself or under its noun.
-            let provider = answer.get("provider").filter(|inner| inner.is_object()).unwrap_or(&answer);
-            match show.name.split_once('.') {
-                None => cx.show(provider, |style, width| overview(provider, style, width)),
-                Some((_, name)) => {
-                    let action = find(provider, name)?;
-                    cx.show(action, |style, width| one(&show.name, action, style, width))
-                }
-            }
+    done
+}
+
+async fn show_list(cx: &Cx, api: &Api) -> Result<Exit, Failure> {
+    let answer = api.get("/api/providers", &[("detail", "true".to_owned())]).await?;
+    cx.show(&answer, |style, width| list(&answer, style, width))
+}
+
+async fn show(cx: &Cx, api: &Api, name: &str) -> Result<Exit, Failure> {
+    let (provider, action) = name.split_once('.').map_or((name, None), |(provider, action)| (provider, Some(action)));
+    let found = api.get(&format!("/api/providers/{}", part(provider)), &[]).await;
+    let answer = found.map_err(|failure| {
+        if failure.exit == Exit::NotFound { failure.next("`mainspring provider list` shows which there are") } else { failure }
+    })?;
+    // The provider stands in the answer as itself or under its noun.
+    let provider = answer.get("provider").filter(|inner| inner.is_object()).unwrap_or(&answer);
+    match action {
+        None => cx.show(provider, |style, width| overview(provider, style, width)),
+        Some(action) => {
+            let action = find(provider, action)?;
+            cx.show(action, |style, width| one(name, action, style, width))
         }
     }
 }
@@ -135,7 +145,7 @@ fn one(name: &str, action: &Value, style: Style, width: usize) -> String {
 }
 
 /// A schema's type in a word or two: its types, or the values that it names.
-fn type_of(schema: &Value, defs: &Value) -> String {
+pub(super) fn type_of(schema: &Value, defs: &Value) -> String {
     let mut words = Vec::new();
     collect(schema, defs, 0, &mut words);
     words.retain(|word| word != "null");

@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use mainspring_model::Problem as Finding;
+use mainspring_model::clock::Millis;
+use mainspring_model::id::UserId;
 use mainspring_model::plan::InputSpec;
 use mainspring_model::store::WaitRecord;
 use mainspring_model::wait::approval_topic;
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::api::Shared;
+use super::api::{Api, Shared};
 use super::audit::Target;
 use super::body::Write;
 use super::caller::Caller;
@@ -44,6 +46,8 @@ pub struct ApprovalEntry {
     message: String,
     /// Whom the plan asks; every member who may control runs can answer.
     to: Vec<String>,
+    /// Who was asked by mail, and how far the mails have come.
+    mails: Vec<ApprovalMail>,
     /// What is to be filled in: a JSON Schema for each field.
     #[schema(value_type = Object)]
     form: Value,
@@ -52,8 +56,21 @@ pub struct ApprovalEntry {
     until: Option<Time>,
 }
 
-impl From<WaitRecord> for ApprovalEntry {
-    fn from(wait: WaitRecord) -> ApprovalEntry {
+/// A mail that asks.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ApprovalMail {
+    #[schema(example = "ada@example.com")]
+    to: String,
+    /// `waiting` until the mail server has taken it (`sent`), or it was given up (`failed`).
+    #[schema(example = "waiting")]
+    state: String,
+    attempts: u32,
+    /// Why the last attempt did not do.
+    reason: Option<String>,
+}
+
+impl ApprovalEntry {
+    fn of(wait: WaitRecord, mails: Vec<Value>) -> ApprovalEntry {
         let text = |name: &str| wait.detail[name].as_str().unwrap_or_default().to_owned();
         let to = wait.detail["to"].as_array().into_iter().flatten().filter_map(|to| Some(to.as_str()?.to_owned())).collect();
         ApprovalEntry {
@@ -63,6 +80,7 @@ impl From<WaitRecord> for ApprovalEntry {
             plan_name: text("plan_name"),
             message: text("message"),
             to,
+            mails: mails.into_iter().filter_map(|mail| serde_json::from_value(mail).ok()).collect(),
             form: if wait.detail["form"].is_object() { wait.detail["form"].clone() } else { json!({}) },
             asked_at: Time(wait.created_at),
             until: wait.detail["until"].as_i64().map(Time),
@@ -87,7 +105,8 @@ pub async fn list_approvals(State(api): Shared, caller: Caller) -> Refusable<Rep
     let mut approvals = Vec::new();
     for wait in api.store.list_waits(org, &approval_topic(""), MOST).await? {
         if is_seen(&reach, &wait) {
-            approvals.push(ApprovalEntry::from(wait));
+            let mails = api.engine.mails_of(org, wait.run, &wait.topic, &wait.detail).await?;
+            approvals.push(ApprovalEntry::of(wait, mails));
         }
     }
     Ok(Reply::ok(&ApprovalList { total: approvals.len(), approvals }))
@@ -127,8 +146,36 @@ pub async fn answer_approval(State(api): Shared, PathName(id): PathName, write: 
     if !is_seen(&Reach::of(&api, &caller).await?, &wait) {
         return Err(unknown());
     }
+    let (by, by_id) = (caller.owner.user, Some(caller.owner.user));
+    let by = match api.store.user(by).await? {
+        Some(user) => user.email,
+        None => by.to_string(),
+    };
+    let decided_at = decide(&api, &wait, Decision { approved, comment, form, by, by_id }).await?;
+    let after = json!({"run_id": wait.run, "step": wait.path, "approved": approved});
+    api.audit(&caller, "", Target::new("approval", &id), None, Some(after));
+    Ok(Reply::ok(&ApprovalAnswer { id, run_id: wait.run.into(), approved, decided_at }))
+}
+
+/// A yes or a no, and whose.
+pub(super) struct Decision {
+    pub approved: bool,
+    pub comment: String,
+    pub form: Map<String, Value>,
+    /// An address.
+    pub by: String,
+    /// Of who has an account and used it.
+    pub by_id: Option<UserId>,
+}
+
+/// Keeps the decision: durable when this returns.
+///
+/// # Errors
+/// 409 when the time is over or somebody was faster; 422 when the form is not filled in as it asks.
+pub(super) async fn decide(api: &Api, wait: &WaitRecord, decision: Decision) -> Refusable<Time> {
+    let Decision { approved, comment, form, by, by_id } = decision;
     let now = api.clock.now();
-    if wait.detail["until"].as_i64().is_some_and(|until| until < now) {
+    if is_over(wait, now) {
         return Err(Problem::conflict("the time to answer this is over"));
     }
     if comment.len() > LONGEST {
@@ -136,22 +183,20 @@ pub async fn answer_approval(State(api): Shared, PathName(id): PathName, write: 
         return Err(Problem::invalid(Finding::new("INVALID_VALUE", "/comment", message)));
     }
     // What is turned down need not be filled in.
-    let form = if approved { filled(&wait, form)? } else { Value::Object(form) };
-    let by = match api.store.user(caller.owner.user).await? {
-        Some(user) => user.email,
-        None => caller.owner.user.to_string(),
-    };
-    let answer = json!({"approved": approved, "by": by, "by_id": caller.owner.user, "comment": comment, "form": form,
-        "decided_at": Time(now)});
-    let told = api.engine.answer(org, &topic, answer).await?;
+    let form = if approved { filled(wait, form)? } else { Value::Object(form) };
+    let answer = json!({"approved": approved, "by": by, "by_id": by_id, "comment": comment, "form": form, "decided_at": Time(now)});
+    let told = api.engine.answer(wait.org, &wait.topic, answer).await?;
     if !told.new {
         let earlier = told.signal.data["by"].as_str().unwrap_or("somebody").to_owned();
         let what = if told.signal.data["approved"] == json!(true) { "approved" } else { "rejected" };
         return Err(Problem::conflict(format!("{earlier} has {what} this already")));
     }
-    let after = json!({"run_id": wait.run, "step": wait.path, "approved": approved});
-    api.audit(&caller, "", Target::new("approval", &id), None, Some(after));
-    Ok(Reply::ok(&ApprovalAnswer { id, run_id: wait.run.into(), approved, decided_at: Time(now) }))
+    Ok(Time(now))
+}
+
+/// Whether nobody can answer any more.
+pub(super) fn is_over(wait: &WaitRecord, now: Millis) -> bool {
+    wait.detail["until"].as_i64().is_some_and(|until| until < now)
 }
 
 fn filled(wait: &WaitRecord, given: Map<String, Value>) -> Refusable<Value> {

@@ -225,6 +225,13 @@ impl Api {
         let entry = entry(self, &trail, Some(caller), action, AuditOutcome::Done, Some(target), before, after);
         trail.told().entries.push(entry);
     }
+
+    /// The same for what somebody without an account did in an organization, such as by a link. It follows within a second.
+    pub fn audit_nobody(&self, org: OrgId, action: &str, target: Target, after: Value) {
+        let trail = trail().unwrap_or_else(|| Arc::new(Trail::new("", None)));
+        let entry = entry(self, &trail, None, action, AuditOutcome::Done, Some(target), None, Some(after));
+        self.audit.later(AuditRecord { org, ..entry });
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one place that knows the columns")]

@@ -1,6 +1,7 @@
 //! The HTTP interface: a file per resource, handlers as plain functions beside their types, and here the one list of all routes.
 
 mod api;
+mod approval_links;
 mod approvals;
 mod audit;
 mod audit_log;
@@ -165,6 +166,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(signals::answer_callback))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::answer_approval))
+        .routes(routes!(approval_links::get_approval_page, approval_links::send_approval_page))
         .routes(routes!(events::stream_events))
         .routes(routes!(live::stream_live))
         .routes(routes!(socket::open_socket))

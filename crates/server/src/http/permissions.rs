@@ -124,6 +124,9 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("post_event", Needs(P::RunStart)),
     ("list_events", Needs(P::RunView)),
     ("answer_callback", Public),
+    // Whoever has the link, which nobody can guess.
+    ("get_approval_page", Public),
+    ("send_approval_page", Public),
     ("list_approvals", Needs(P::RunView)),
     ("answer_approval", Needs(P::RunControl)),
     ("stream_events", Needs(P::RunView)),

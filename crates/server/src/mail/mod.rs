@@ -6,23 +6,14 @@ mod terms;
 use mainspring_engine::SealError;
 use mainspring_model::id::OrgId;
 use mainspring_model::store::{Channel, Put};
-use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::outbox::Outgoing;
 
+pub use mainspring_model::mail::Mail;
 pub use postman::{Postman, Refused};
 pub use terms::{Terms, Tls};
 pub(crate) use terms::{sender, server};
-
-/// A mail in plain text. Sealed until it is sent, so it may hold a link with a secret.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mail {
-    /// One address, `ada@example.com` or `Ada <ada@example.com>`.
-    pub to: String,
-    pub subject: String,
-    pub text: String,
-}
 
 /// Sends a mail of the installation itself: it is kept until the mail server has taken it, or refused it for good. Without a mail
 /// server its text is in the log, and in production it waits for three days for somebody to name one.

@@ -23,10 +23,15 @@ mod orders_data;
 mod orders_report;
 mod orders_since_last_time;
 mod partner_answer;
+mod partner_record;
 mod patterns;
 mod poll_until_ready;
 mod prices_from_a_page;
+mod reference;
+mod refund_by_mail;
+mod run_summary;
 mod serving;
+mod shop_feed;
 mod signed_link;
 mod stock_with_jq;
 mod stripe_payments;
@@ -36,7 +41,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 47] = [
+const TESTED: [&str; 51] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -73,11 +78,15 @@ const TESTED: [&str; 47] = [
     orders_report::PLAN,
     orders_since_last_time::PLAN,
     partner_answer::PLAN,
+    partner_record::PLAN,
+    run_summary::PLAN,
+    shop_feed::PLAN,
     patterns::POSITIONS,
     patterns::QUICK_LOOK,
     patterns::REPORT,
     poll_until_ready::PLAN,
     prices_from_a_page::PLAN,
+    refund_by_mail::PLAN,
     signed_link::PLAN,
     stock_with_jq::PLAN,
     stripe_payments::PLAN,

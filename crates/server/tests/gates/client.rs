@@ -40,7 +40,7 @@ impl Client {
         self.send_text(method, path, body.map(Value::to_string), &headers).await
     }
 
-    /// A JSON text as it is, with further headers.
+    /// A text as it is, with further headers; JSON unless they say otherwise.
     pub async fn post_with(&mut self, path: &str, body: &str, headers: &[(&str, &str)]) -> Result<Answer, Gone> {
         self.send_text("POST", path, Some(body.to_owned()), headers).await
     }
@@ -51,7 +51,7 @@ impl Client {
             _ => self.connect().await?,
         };
         let mut request = Request::builder().method(method).uri(path).header("host", self.address.to_string());
-        if body.is_some() {
+        if body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
         }
         for (name, value) in headers {

@@ -1,5 +1,6 @@
 //! The gates: what the program promises about crashes, held against records that it does not write itself.
 
+mod asks;
 mod audit;
 pub mod client;
 pub mod clock;

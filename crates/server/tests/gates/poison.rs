@@ -68,6 +68,7 @@ fn provider(script: &Script) -> Provider {
             needs_credential: false,
             params: json!({"type": "object"}),
             output: None,
+            model: None,
             param_kinds: Default::default(),
             timeout: None,
             example: json!({}),

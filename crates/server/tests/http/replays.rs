@@ -215,7 +215,7 @@ async fn died_in(world: &World, plan: PlanId, step: &str) -> String {
         seed: [1; 16],
         parent: None,
     };
-    let body = EventBody::Started(Started { path: step.to_owned(), attempt: 1, now: None, once: true, undo: false });
+    let body = EventBody::Started(Started { path: step.to_owned(), attempt: 1, now: None, once: true, reserved: None, undo: false });
     let row = JournalRow { seq: 1, at: now, kind: body.kind(), body: serde_json::to_string(&body).unwrap(), progress: false };
     let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal }));
     let write = RunWrite { run: id, epoch: store.epoch(), create, events: Arc::new(vec![row]), standing: Standing::Running };

@@ -11,7 +11,7 @@ use mainspring_server::settings::Settings;
 use serde_json::{Value, json};
 
 use super::mail::terms;
-use super::smtp::Smtp;
+use super::smtp::{Smtp, read};
 use super::until;
 use crate::http::world::{Answer, World, ask, json_request};
 
@@ -19,11 +19,6 @@ async fn send(world: &World, key: &str, path: &str, body: Value) -> Answer {
     let mut request = json_request(Method::POST, path, &body);
     request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
     world.send(request).await
-}
-
-/// A mail's text as it is read: without what SMTP adds at the ends of lines.
-fn read(text: &str) -> String {
-    text.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

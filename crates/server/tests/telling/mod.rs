@@ -1,5 +1,6 @@
 //! What leaves to tell of the program: mails, webhooks and notifications, and flags that switch it.
 
+mod approvals;
 mod figures;
 mod flags;
 mod invitations;
@@ -7,7 +8,7 @@ mod lines;
 mod mail;
 mod notifications;
 mod reports;
-mod smtp;
+pub mod smtp;
 mod traces;
 
 use std::time::Duration;

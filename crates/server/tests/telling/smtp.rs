@@ -107,3 +107,8 @@ async fn serve(mut stream: TcpStream, desk: Arc<Mutex<Desk>>) -> Option<()> {
 fn between(line: &str) -> String {
     line.split(['<', '>']).nth(1).unwrap_or_default().to_owned()
 }
+
+/// A mail's text as it is read: without what SMTP adds at the ends of lines.
+pub fn read(text: &str) -> String {
+    text.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+}

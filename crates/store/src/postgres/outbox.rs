@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{MessageId, NotificationRuleId, OrgId};
-use mainspring_model::store::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, StoreError};
+use mainspring_model::store::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, SendState, Sending, StoreError};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::error::Fail;
 use super::session::{Scope, Session};
-use super::values::{Stamp, kept};
+use super::values::{Stamp, given, kept};
 use super::{PostgresStore, at, at_or_none, whole};
 use crate::shared::throttle::{self, Slot};
 
@@ -83,6 +83,22 @@ impl OutboxStore for PostgresStore {
             let row = session.query(NEXT).fetch_one(&mut *session).await?;
             session.end().await?;
             at_or_none(&row, 0)
+        };
+        self.within(found).await
+    }
+
+    async fn sendings(&self, org: OrgId, keys: &[String]) -> Result<Vec<Sending>, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let sql = "select message_key, state, attempts, reason from outbox where org_id = $1 and message_key = any($2)";
+            let rows = session.query(sql).bind(org.0).bind(keys).fetch_all(&mut *session).await?;
+            session.end().await?;
+            let one = |row: &PgRow| {
+                let attempts = whole(row, 2)?;
+                let state = SendState::of_row(row.try_get(1)?);
+                Ok(Sending { key: row.try_get(0)?, state, attempts, reason: row.try_get::<Option<String>, _>(3)?.map(given) })
+            };
+            rows.iter().map(one).collect::<Result<Vec<_>, Fail>>()
         };
         self.within(found).await
     }

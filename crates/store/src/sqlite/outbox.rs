@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use mainspring_model::clock::Millis;
 use mainspring_model::id::{MessageId, NotificationRuleId, OrgId};
-use mainspring_model::store::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, StoreError};
+use mainspring_model::store::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, SendState, Sending, StoreError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -43,6 +43,26 @@ impl OutboxStore for SqliteStore {
             Box::pin(async move {
                 let row = sqlx::query("select min(due_at) from outbox where state = 'waiting'").fetch_one(connection).await?;
                 Ok(row.try_get(0)?)
+            })
+        })
+        .await
+    }
+
+    async fn sendings(&self, org: OrgId, keys: &[String]) -> Result<Vec<Sending>, StoreError> {
+        let keys = keys.to_vec();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let mut found = Vec::new();
+                for key in &keys {
+                    let sql = "select state, attempts, reason from outbox where org_id = ?1 and message_key = ?2";
+                    let query = sqlx::query(sql).bind(bytes(org.0)).bind(key.as_str());
+                    if let Some(row) = query.fetch_optional(&mut *connection).await? {
+                        let attempts = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+                        let state = SendState::of_row(row.try_get(0)?);
+                        found.push(Sending { key: key.clone(), state, attempts, reason: row.try_get(2)? });
+                    }
+                }
+                Ok(found)
             })
         })
         .await

@@ -86,7 +86,7 @@ macro_rules! suite {
             live: states_without_values, what_changed_since, the_journal_in_pages;
             pruning: by_age_and_count, never_too_young, a_child_stays_for_its_parent, blobs_follow_their_last_run, versions_follow_theirs,
                 totals_stay;
-            outbox: a_key_is_one_message, a_taken_message_comes_back_when_nobody_ends_it, takers_never_overlap,
+            outbox: a_key_is_one_message, it_is_known_how_far_messages_have_come, a_taken_message_comes_back_when_nobody_ends_it, takers_never_overlap,
                 messages_of_a_rule_keep_their_distance;
             flags: flags_come_back;
             files: a_file_comes_back_in_pieces, what_is_not_finished_is_no_file, the_quota_holds_for_writers_at_once, files_end_at_their_time,

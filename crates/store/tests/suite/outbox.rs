@@ -1,7 +1,7 @@
 //! The outbox: one message for a key, taken by one, tried again, and kept apart by a distance.
 
 use mainspring_model::id::{MessageId, NotificationRuleId, OrgId, Owner};
-use mainspring_model::store::{Channel, Delivery, NewMessage, Put, Throttle};
+use mainspring_model::store::{Channel, Delivery, NewMessage, Put, SendState, Sending, Throttle};
 use uuid::Uuid;
 
 use super::make::{World, owner};
@@ -39,6 +39,30 @@ pub async fn a_key_is_one_message(world: &World) {
     world.pass(10);
     assert_eq!(store.prune_messages(world.now()).await.unwrap(), 1);
     assert_eq!(store.put_message(&message(world, OrgId::INSTALLATION, "verify/1")).await.unwrap(), Put::Waits);
+}
+
+pub async fn it_is_known_how_far_messages_have_come(world: &World) {
+    let (store, org) = (&world.store, owner(1).org);
+    let (waits, sent, failed) = (message(world, org, "a/1"), message(world, org, "a/2"), message(world, org, "a/3"));
+    for new in [&waits, &sent, &failed] {
+        store.put_message(new).await.unwrap();
+    }
+    store.claim_messages(9, 1_000).await.unwrap();
+    store.end_message(org, sent.id, &Delivery::Sent).await.unwrap();
+    store.end_message(org, failed.id, &Delivery::Failed { reason: "no\0body".to_owned() }).await.unwrap();
+    let keys = ["a/1", "a/2", "a/3", "a/4"].map(str::to_owned);
+    let mut known = store.sendings(org, &keys).await.unwrap();
+    known.sort_by(|one, other| one.key.cmp(&other.key));
+    let sending =
+        |key: &str, state, reason: Option<&str>| Sending { key: key.to_owned(), state, attempts: 1, reason: reason.map(str::to_owned) };
+    let expected = [
+        sending("a/1", SendState::Waiting, None),
+        sending("a/2", SendState::Sent, None),
+        sending("a/3", SendState::Failed, Some("no\0body")),
+    ];
+    assert_eq!(known, expected);
+    assert_eq!(store.sendings(owner(2).org, &keys).await.unwrap(), [], "another organization's are its own");
+    assert_eq!(store.sendings(org, &[]).await.unwrap(), []);
 }
 
 pub async fn a_taken_message_comes_back_when_nobody_ends_it(world: &World) {

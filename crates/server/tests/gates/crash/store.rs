@@ -24,10 +24,10 @@ use mainspring_model::store::{
     MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
     PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter,
-    RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, SessionRecord,
-    SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace, StateStore,
-    Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord,
-    WebhookRoute,
+    RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending,
+    SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace,
+    StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord,
+    WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -256,6 +256,7 @@ delegate!(OutboxStore {
     fn claim_messages(max: u32, hold: Millis) -> Result<Vec<Message>, StoreError>;
     fn end_message(org: OrgId, id: MessageId, delivery: &Delivery) -> Result<(), StoreError>;
     fn next_message() -> Result<Option<Millis>, StoreError>;
+    fn sendings(org: OrgId, keys: &[String]) -> Result<Vec<Sending>, StoreError>;
     fn prune_messages(before: Millis) -> Result<u64, StoreError>;
 });
 

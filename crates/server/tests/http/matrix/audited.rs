@@ -25,6 +25,7 @@ const NO_WRITE: &[(&str, &str)] = &[
     ("call_webhook_post", "the run tells of itself"),
     ("call_webhook_patch", "the run tells of itself"),
     ("call_webhook_delete", "the run tells of itself"),
+    ("send_approval_page", "its link was sent by mail; `telling/approvals.rs` has one"),
     ("answer_callback", "the run tells of itself, and nobody is known who calls"),
 ];
 

@@ -86,7 +86,7 @@ pub fn value_of(path: &str, name: &str) -> Named {
         (path, "id") if path.starts_with("/api/auth/sessions/") => Named::Session,
         (path, "host") if path.starts_with("/api/organization/egress/") => Named::Host,
         (path, "host") if path.starts_with("/api/hosts/") => Named::Common("nobody.example"),
-        (path, "token") if path.starts_with("/api/auth/") => Named::Common("mst_nothing"),
+        (path, "token") if path.starts_with("/api/auth/") || path.starts_with("/api/approval-links/") => Named::Common("mst_nothing"),
         (path, "name") if path.starts_with("/api/feature-flags/") => Named::Common("matrix_flag"),
         (path, "id") if path.starts_with("/api/providers/") => Named::Common("http"),
         (_, "provider") => Named::Common("openai"),
