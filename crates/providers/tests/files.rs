@@ -306,3 +306,30 @@ async fn rows_of_a_large_file_and_of_hostile_ones() {
         assert!(said.contains(expected), "{name}: {said}");
     }
 }
+
+#[tokio::test]
+async fn archives_take_and_give_files() {
+    let files = InMemory::default();
+    let written = async |name: &str, text: &str| {
+        let params = json!({"name": name, "text": text});
+        with(&files).call(&dev(), "file.write", params).await.unwrap().value
+    };
+    let (one, two) = (written("one.txt", "Grüße").await, written("two.txt", "").await);
+    let entries = json!([{"name": "a/one.txt", "file": one}, {"name": "two.txt", "file": two["file"]}, {"name": "three.txt", "text": "3"}]);
+    let packed = with(&files).call(&dev(), "transform.zip_pack", json!({"entries": entries, "to_file": "all.zip"})).await.unwrap().value;
+    assert_eq!((&packed["name"], &packed["media_type"]), (&json!("all.zip"), &json!("application/zip")));
+    let unpacked = with(&files).call(&dev(), "transform.zip_unpack", json!({"archive": packed, "to_file": true})).await.unwrap().value;
+    let shown: Vec<_> =
+        unpacked.as_array().unwrap().iter().map(|entry| (&entry["name"], &entry["file"]["name"], &entry["file"]["size"])).collect();
+    assert_eq!(json!(shown), json!([["a/one.txt", "one.txt", 7], ["two.txt", "two.txt", 0], ["three.txt", "three.txt", 1]]));
+    assert_eq!(unpacked[0]["file"]["sha256"], one["sha256"]);
+    assert!(unpacked[0].get("text").is_none() && unpacked[0].get("base64").is_none());
+    let gone = with(&files).call(&dev(), "transform.zip_unpack", json!({"archive": {"file": Uuid::nil()}})).await.unwrap_err();
+    assert_eq!(gone.code.as_str(), "FILE_NOT_FOUND");
+    let large = vec![0; (16 << 20) + 1];
+    let mut writer = files.create(NewFile { name: "large.zip".to_owned(), ..NewFile::default() }).await.unwrap();
+    writer.write(&large).await.unwrap();
+    let large = json!(writer.finish().await.unwrap());
+    let refused = with(&files).call(&dev(), "transform.zip_unpack", json!({"archive": large})).await.unwrap_err();
+    assert_eq!(refused.code, Code::LIMIT_EXCEEDED);
+}

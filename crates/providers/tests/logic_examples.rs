@@ -78,6 +78,10 @@ fn expected(name: &str) -> Value {
         "transform.zip_pack" => {
             json!({"base64": "UEsDBBQAAAAIAAAAIQBJrrbiEgAAABAAAAARAAAAcmVwb3J0L29yZGVycy5jc3bLTNEpyS9JzOHlMtcxMeLlAgBQSwMEFAAAAAgAAAAhAH+JVAgFAAAAAwAAAAgAAABsb2dvLmJpbmNgZAIAUEsBAhQDFAAAAAgAAAAhAEmutuISAAAAEAAAABEAAAAAAAAAAAAAAKSBAAAAAHJlcG9ydC9vcmRlcnMuY3N2UEsBAhQDFAAAAAgAAAAhAH+JVAgFAAAAAwAAAAgAAAAAAAAAAAAAAKSBQQAAAGxvZ28uYmluUEsFBgAAAAACAAIAdQAAAGwAAAAAAA==", "media_type": "application/zip", "size": 247})
         }
+        "transform.xlsx_parse" | "transform.pdf_text" => {
+            json!({"fault": "INVALID_INPUT: the base64 cannot be read: Invalid symbol 36, offset 0."})
+        }
+        "transform.xlsx_build" => json!({"sheet": "Orders", "sheets": ["Orders"], "rows": [{"id": 7, "total": 42.5}]}),
         "transform.zip_unpack" => json!([{"name": "a.csv", "size": 11}]),
         "transform.csv_parse" => json!([{"name": "Ada", "city": "Oslo, Norway", "age": 36}, {"name": "Bo", "city": null, "age": 41}]),
         "transform.csv_format" => json!("name,city,age\r\nAda,\"Oslo, Norway\",\r\n\"Bo \"\"B\"\"\",,41\r\n"),
@@ -147,7 +151,8 @@ fn every_example_runs() {
             let got = outcome_of(&name, Value::Object(given), meaning(&name));
             let checked = matches!(got, Ok(Outcome::Done(_) | Outcome::Respond { .. }));
             let got = shown(got);
-            assert_eq!(got.to_string(), expected(&name).to_string(), "{name}");
+            let read = (name == "transform.xlsx_build").then(|| value("transform.xlsx_parse", json!({"workbook": got})));
+            assert_eq!(read.as_ref().unwrap_or(&got).to_string(), expected(&name).to_string(), "{name}");
             if let Some(output) = spec.output.as_ref().filter(|_| checked) {
                 let wrong: Vec<_> = jsonschema::validator_for(output).unwrap().iter_errors(&got).map(|error| error.to_string()).collect();
                 assert!(wrong.is_empty(), "{name}: the output does not fit its schema: {wrong:?}");

@@ -22,5 +22,6 @@ mod transform_csv;
 mod transform_dates;
 mod transform_documents;
 mod transform_formats;
+mod transform_sheets;
 mod transform_text;
 mod transform_zip;

@@ -3,6 +3,7 @@
 //! A query or a parser that loops, recurses or fills the memory cannot be stopped inside our own process; a process of its own can. What
 //! is done there is a [`Pure`] action like any other, sent by its name and params, so that it is tested without any process.
 
+mod bytes;
 mod frame;
 mod helper;
 mod pool;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::logic::bounds::done;
+use bytes::Keep;
 use pool::Pool;
 
 pub use helper::help;
@@ -45,7 +47,10 @@ impl Apart {
 
     /// An action of the provider `provider` that is done apart.
     pub(crate) fn action<A: Bounded>(&self, provider: &str, action: A) -> Arc<dyn Action> {
-        let spec = ActionSpec { effect: Effect::Read, apart: true, ..action.spec() };
+        // What is written to a file is written again by the next attempt, and the first one goes at its time.
+        let writes = action.spec().params["properties"].get("to_file").is_some();
+        let effect = if writes { Effect::Idempotent } else { Effect::Read };
+        let spec = ActionSpec { effect, apart: true, ..action.spec() };
         Arc::new(Elsewhere { name: format!("{provider}.{}", spec.name), spec, action, apart: self.clone() })
     }
 }
@@ -58,6 +63,11 @@ pub(crate) trait Bounded: Send + Sync + 'static {
     fn spec(&self) -> ActionSpec;
 
     fn run(&self, params: Self::Params) -> Result<Value, Fault>;
+
+    /// Params that may name a file, or have items with a `file`: its bytes come as base64.
+    fn files(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// For how long, given the params as they came.
     ///
@@ -77,9 +87,9 @@ struct Elsewhere<A> {
 }
 
 impl<A: Bounded> Elsewhere<A> {
-    fn here(&self, params: Value) -> ActionResult {
+    fn here(&self, params: Value) -> Result<Value, Fault> {
         let params = serde_json::from_value(params).map_err(|error| Fault::invalid_params(format!("{}: {error}", self.spec.name)))?;
-        self.action.run(params).and_then(done)
+        self.action.run(params)
     }
 }
 
@@ -88,13 +98,19 @@ impl<A: Bounded> Action for Elsewhere<A> {
         &self.spec
     }
 
-    fn call<'a>(&'a self, params: Value, _: &'a Context) -> BoxFuture<'a, ActionResult> {
-        let Some(pool) = &self.apart.0 else {
-            return Box::pin(std::future::ready(self.here(params)));
-        };
+    fn call<'a>(&'a self, mut params: Value, cx: &'a Context) -> BoxFuture<'a, ActionResult> {
         Box::pin(async move {
-            let within = self.action.within(&params)?;
-            pool.run(&self.name, params, within).await.and_then(done)
+            bytes::fill(self.action.files(), &mut params, cx).await?;
+            // The helper keeps nothing: what comes back from it is kept here.
+            let keep = if cx.files.is_some() { Keep::of(&params) } else { Keep::No };
+            let value = match &self.apart.0 {
+                Some(pool) => {
+                    let within = self.action.within(&params)?;
+                    pool.run(&self.name, params, within).await?
+                }
+                None => self.here(params)?,
+            };
+            keep.keep(value, cx).await.and_then(done)
         })
     }
 }

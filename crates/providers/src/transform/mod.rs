@@ -35,6 +35,7 @@ mod lines;
 mod markdown_to_html;
 mod number_format;
 mod omit;
+mod pdf_text;
 mod pick;
 mod regex_extract;
 mod regex_pattern;
@@ -48,6 +49,8 @@ mod unflatten;
 mod url_build;
 mod url_parse;
 mod uuid;
+mod xlsx_build;
+mod xlsx_parse;
 mod xml_format;
 mod xml_parse;
 mod zip_pack;
@@ -70,7 +73,7 @@ pub fn provider(apart: &Apart) -> Provider {
         title: "Transform".to_owned(),
         category: "Data".to_owned(),
         version: 1,
-        description: "Read and write JSON, JSON Lines, CSV, XML, HTML, Markdown, dates, numbers and text; pick and rename fields; compare, encode and hash."
+        description: "Read and write JSON, JSON Lines, CSV, XML, HTML, Markdown, ZIP, Excel, dates, numbers and text; pick and rename fields; compare, encode and hash."
             .to_owned(),
         credential: Vec::new(),
         hosts: Vec::new(),
@@ -91,6 +94,9 @@ pub fn provider(apart: &Apart) -> Provider {
             apart.action("transform", template::Template),
             apart.action("transform", zip_pack::ZipPack),
             apart.action("transform", zip_unpack::ZipUnpack),
+            apart.action("transform", xlsx_parse::XlsxParse),
+            apart.action("transform", xlsx_build::XlsxBuild),
+            apart.action("transform", pdf_text::PdfText),
             over_items(pick::Pick),
             over_items(omit::Omit),
             over_items(rename::Rename),

@@ -15,6 +15,7 @@ use zip::write::SimpleFileOptions;
 
 use super::invalid_input;
 use crate::apart::Bounded;
+use crate::file::Given;
 use crate::logic::bounds::{Weight, at_item, within_items};
 
 pub(super) struct ZipPack;
@@ -22,9 +23,13 @@ pub(super) struct ZipPack;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Params {
-    /// The entries, each with its name (folders by slashes) and its content as text or as base64.
+    /// The entries, each with its name (folders by slashes) and its content as text, as base64 or as a file.
     #[schemars(length(max = 10_000))]
     entries: Vec<Entry>,
+    /// The archive becomes a file of this name.
+    #[serde(default)]
+    #[expect(dead_code, reason = "the process that asked makes the file")]
+    to_file: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -34,6 +39,11 @@ struct Entry {
     name: String,
     text: Option<String>,
     base64: Option<String>,
+    /// A file, as a file step or an upload gave it, or its id.
+    #[serde(default)]
+    #[schemars(with = "Option<Given>")]
+    #[expect(dead_code, reason = "its bytes come as base64")]
+    file: Option<serde::de::IgnoredAny>,
 }
 
 impl Bounded for ZipPack {
@@ -52,6 +62,10 @@ impl Bounded for ZipPack {
                 "Packs texts and bytes into a ZIP archive, given as a body that http.post sends.",
             )
         }
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        &["entries"]
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {

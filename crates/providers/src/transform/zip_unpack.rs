@@ -21,7 +21,7 @@ pub(super) struct ZipUnpack;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Params {
-    /// The archive: base64 text, or an object {base64}, as http.get gives it.
+    /// The archive: base64 text, an object {base64}, as http.get gives it, or a file.
     #[schemars(extend("type" = ["string", "object"]))]
     archive: Value,
     /// Only entries whose name ends so: .csv
@@ -30,6 +30,10 @@ pub(super) struct Params {
     /// False: only names and sizes.
     #[serde(default = "yes")]
     content: bool,
+    /// True: each entry becomes a file, in its file instead of text or base64.
+    #[serde(default)]
+    #[expect(dead_code, reason = "the process that asked makes the files")]
+    to_file: bool,
 }
 
 fn yes() -> bool {
@@ -49,11 +53,16 @@ impl Bounded for ZipUnpack {
                     "name": {"type": "string"}, "size": {"type": "integer"},
                     "text": {"type": "string", "description": "The content, when it is UTF-8."},
                     "base64": {"type": "string", "description": "The content otherwise."},
+                    "file": {"type": "object", "description": "The content, with to_file."},
                 }},
             })),
             example: json!({"archive": "UEsDBBQAAAAIAAAAIQDeG8v9DQAAAAsAAAAFAAAAYS5jc3bLTNHJ4+Uy1DHi5QIAUEsBAhQDFAAAAAgAAAAhAN4by/0NAAAACwAAAAUAAAAAAAAAAAAAAIABAAAAAGEuY3N2UEsFBgAAAAABAAEAMwAAADAAAAAAAA==", "content": false}),
             ..ActionSpec::of::<Params>("zip_unpack", "Unpack ZIP", "Gives the entries of a ZIP archive.")
         }
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        &["archive"]
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {

@@ -14,6 +14,8 @@ pub const PASSED_ON: &str = "pass-a-download-on.yaml";
 pub const UPLOAD: &str = "read-an-upload.yaml";
 pub const SUM: &str = "sum-a-large-file.yaml";
 pub const ROWS: &str = "invoice-each-row.yaml";
+pub const WORKBOOK: &str = "orders-workbook.yaml";
+pub const PDF: &str = "text-of-a-pdf.yaml";
 pub const TIDY: &str = "tidy-files.yaml";
 
 impl World {
@@ -140,4 +142,56 @@ async fn a_row_that_is_broken_is_told_before_any_is_worked_on() {
     assert!(error.message.starts_with("orders.csv: line 702 has 3 cells"), "{}", error.message);
     let run = world.run(&plan, json!({"document": {"file": "0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10"}})).await;
     assert_eq!(run.ending.error.as_ref().unwrap().code.as_str(), "FILE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_workbook_is_added_up_and_packed() {
+    let world = World::open().await;
+    let build = "name: Build
+steps:
+  - {id: book, action: transform.xlsx_build, params: {to_file: orders.xlsx, sheets: [{name: Orders, rows: [
+      {customer: Ada, total: 10.5}, {customer: Bo, total: 1}, {customer: Ada, total: 2}]}]}}
+output: ${steps.book.output}
+";
+    let book = world.run(&world.save_text("build.yaml", build).await, json!({})).await.output().clone();
+    assert_eq!(book["name"], "orders.xlsx");
+    let plan = world.save(WORKBOOK).await;
+    let run = world.run(&plan, json!({"workbook": book})).await;
+    let customers = json!([{"customer": "Ada", "orders": 2, "total": 12.5}, {"customer": "Bo", "orders": 1, "total": 1}]);
+    assert_eq!(run.output()["customers"], customers);
+    assert_eq!(run.output()["archive"]["media_type"], "application/zip");
+    let unpack = "name: Unpack
+inputs: {archive: {type: object}}
+steps:
+  - {id: parts, action: transform.zip_unpack, params: {archive: \"${inputs.archive}\", to_file: true}}
+output: ${steps.parts.output}
+";
+    let plan = world.save_text("unpack.yaml", unpack).await;
+    let run = world.run(&plan, json!({"archive": run.output()["archive"]})).await;
+    assert_eq!(run.output()[0]["file"]["sha256"], book["sha256"]);
+    assert_eq!(run.output()[1]["file"]["name"], "customers.xlsx");
+}
+
+#[tokio::test]
+async fn the_number_of_an_invoice_is_read_out_of_a_pdf() {
+    let world = World::open().await;
+    let page = "BT /F1 12 Tf 72 720 Td (Invoice 4711) Tj ET";
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        "<< /Type /Pages /Count 1 /Kids [3 0 R] >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R /Resources << /Font << /F1 4 0 R >> >> >>".to_owned(),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned(),
+        format!("<< /Length {} >>\nstream\n{page}\nendstream", page.len()),
+    ];
+    let (mut text, mut table) = ("%PDF-1.4\n".to_owned(), String::new());
+    for (number, object) in (1..).zip(&objects) {
+        table += &format!("{:010} 00000 n \n", text.len());
+        text += &format!("{number} 0 obj\n{object}\nendobj\n");
+    }
+    let begin = text.len();
+    text += &format!("xref\n0 6\n0000000000 65535 f \n{table}trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n{begin}\n%%EOF\n");
+    let document = world.keep("invoice.pdf", text.as_bytes()).await;
+    let plan = world.save(PDF).await;
+    let run = world.run(&plan, json!({"document": document})).await;
+    assert_eq!(run.output(), &json!({"pages": 1, "invoice": "4711"}));
 }

@@ -6,7 +6,7 @@ use mainspring_model::clock::FakeClock;
 use mainspring_model::credential::Secret;
 use mainspring_model::file::{FILE_CHUNK, FileValue};
 use mainspring_model::id::{FileId, OrgId, Owner};
-use mainspring_model::store::{FileBytes, FileEnd, FileRecord, FileStore, Store, StoreError};
+use mainspring_model::store::{FileBytes, FileEnd, FileRecord, FileStore, Health, StoreError};
 use mainspring_store::{Bucket, BucketTerms, OpenOptions, SqliteStore};
 use server::{Mood, Server};
 use std::sync::Arc;
