@@ -86,6 +86,8 @@ pub struct Settings {
     pub answer_within: Duration,
     pub retention: Retention,
     pub files: FileTerms,
+    /// Folders below which plans may watch.
+    pub watch_folders: Vec<mainspring_providers::folders::WatchRoot>,
     /// Older entries of the audit log are removed.
     pub keep_audit: Duration,
     /// Between the deletion of an organization and the removal of its rows.
@@ -162,6 +164,7 @@ impl Default for Settings {
             answer_within: Duration::from_secs(60),
             retention: Retention::default(),
             files: FileTerms::default(),
+            watch_folders: Vec::new(),
             keep_audit: Duration::from_secs(2_555 * 86_400),
             grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,

@@ -12,6 +12,7 @@ mod flow_control;
 mod folder;
 mod github_webhook;
 mod hello;
+mod inbox_folder;
 mod invoice_numbers;
 mod local_services;
 mod new_articles;
@@ -37,7 +38,7 @@ mod welcome_team;
 mod world;
 
 /// Every plan file that has a test; `folder` compares it with what is there.
-const TESTED: [&str; 45] = [
+const TESTED: [&str; 46] = [
     basket_totals::PLAN,
     contact_form::PLAN,
     daily_digest::PLAN,
@@ -56,6 +57,7 @@ const TESTED: [&str; 45] = [
     files::TIDY,
     github_webhook::PLAN,
     hello::PLAN,
+    inbox_folder::PLAN,
     invoice_numbers::PLAN,
     local_services::PLAN,
     new_articles::PLAN,
