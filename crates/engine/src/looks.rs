@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::engine::{Engine, Start, StartError};
 use crate::plans::LoadedPlan;
+use crate::run::serves;
 use crate::scheduler::Rule;
 use crate::triggers::{self, Sight};
 
@@ -25,6 +26,8 @@ const LEASE: Millis = 10_000;
 const RENEW: Millis = 3_000;
 /// A look that found no place comes again after this.
 const BUSY: Millis = 1_000;
+/// For so long a look is left to the nodes that serve its plan.
+const ELSEWHERE: Millis = 2_000;
 /// After a failure, doubled with each further one.
 const FIRST_DELAY: Millis = 30_000;
 const LAST_DELAY: Millis = 3_600_000;
@@ -55,19 +58,40 @@ pub(crate) struct Find {
 }
 
 impl Engine {
-    /// Claims a look and begins it; the schedules do not wait for it.
-    pub(crate) async fn look(&self, record: &ScheduleRecord, due: Millis, now: Millis) -> Result<(), StoreError> {
+    /// Claims a look and begins it; the schedules do not wait for it. `false`: it is left to another node.
+    pub(crate) async fn look(&self, record: &ScheduleRecord, due: Millis, now: Millis) -> Result<bool, StoreError> {
         let store = &self.0.store;
+        if self.is_elsewhere(record).await? {
+            // Whoever serves it has a moment to take it; after that it makes room for others.
+            if now - due >= ELSEWHERE {
+                store.skip_slots(record.id, due, None, Some(now + ELSEWHERE)).await?;
+                return Ok(true);
+            }
+            return Ok(false);
+        }
         let Ok(place) = self.0.looks.clone().try_acquire_owned() else {
             store.skip_slots(record.id, due, None, Some(now + BUSY)).await?;
-            return Ok(());
+            return Ok(true);
         };
         let until = now.max(due) + LEASE;
         if store.skip_slots(record.id, due, None, Some(until)).await? {
             let (engine, record) = (self.clone(), record.clone());
             tokio::spawn(async move { engine.look_and_settle(record, until, place).await });
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether the plan watches a folder of nodes that serve its tag, and this is none.
+    async fn is_elsewhere(&self, record: &ScheduleRecord) -> Result<bool, StoreError> {
+        let (store, tags) = (&self.0.store, &self.0.settings.tags);
+        if tags.is_none() {
+            return Ok(false);
+        }
+        let Some(plan) = store.get_plan(record.owner.org, record.plan).await? else { return Ok(false) };
+        let plan = self.plan(&record.owner, plan.id, plan.version).await?;
+        let watches =
+            plan.plan.triggers.iter().any(|trigger| trigger.id == record.trigger && matches!(trigger.kind, TriggerKind::Folder(_)));
+        Ok(watches && !serves(tags, plan.plan.tag.as_deref()))
     }
 
     async fn look_and_settle(self, record: ScheduleRecord, until: Millis, _place: OwnedSemaphorePermit) {
@@ -106,15 +130,18 @@ impl Engine {
         let Some(trigger) = plan.plan.triggers.iter().find(|trigger| trigger.id == record.trigger) else { return Ok(()) };
         let before = store.trigger_state(record.owner.org, record.plan, &record.trigger).await?.unwrap_or_default();
         let look = Look { record, plan: &plan, trigger, before: &before, claim };
+        let mut again = None;
         let looked = match &trigger.kind {
             TriggerKind::Poll(poll) => self.poll(&look, poll).await?,
+            TriggerKind::Folder(folder) => self.watch(&look, folder, &mut again).await?,
             _ => return Ok(()),
         };
         let now = self.0.clock.now();
         let (state, next) = match looked {
             Ok(seen) => {
                 let standing = TriggerStanding { worked_at: Some(began), ..TriggerStanding::default() };
-                let next = Rule::of(record).ok().and_then(|rule| rule.next_after(began)).map(|next| next.max(now + 1));
+                let next =
+                    Rule::of(record).ok().and_then(|rule| rule.next_after(began)).map(|next| next.min(again.unwrap_or(next)).max(now + 1));
                 (TriggerState { seen, standing }, next)
             }
             Err(fault) => {
@@ -163,16 +190,17 @@ impl Engine {
         Ok(())
     }
 
-    async fn start_find(&self, look: &Look<'_>, find: Find) -> Result<(), StoreError> {
+    /// `false`: it was passed over, or has its run already.
+    pub(crate) async fn start_find(&self, look: &Look<'_>, find: Find) -> Result<bool, StoreError> {
         let Look { record, plan, trigger, .. } = look;
         let org = self.org_of_triggers(record.owner.org).await?;
         let sight = Sight { trigger: &find.seen, org: &org, now: self.0.clock.now() };
         let inputs = match triggers::inputs(&plan.plan, trigger, sight) {
             Ok(Some(inputs)) => inputs,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(false),
             Err(refused) => {
                 tracing::error!(plan = %record.plan, trigger = trigger.id, key = find.key, error = %refused, "something new started nothing: its inputs do not fit the plan");
-                return Ok(());
+                return Ok(false);
             }
         };
         let key = Some(format!("found/{}/{}/{}", record.plan, trigger.id, find.key));
@@ -187,16 +215,16 @@ impl Engine {
             priority: None,
         };
         let accepted = match self.start(start).await {
-            Ok(mut handle) => handle.accepted().await.map(drop),
+            Ok(mut handle) => handle.accepted().await.map(|run| run == handle.id),
             Err(error) => Err(error),
         };
         match accepted {
-            Ok(()) => Ok(()),
+            Ok(made) => Ok(made),
             Err(StartError::Draining) => Err(StoreError::Closed),
             Err(StartError::Store(error)) => Err(Arc::try_unwrap(error).unwrap_or_else(|error| StoreError::Failed(error.to_string()))),
             Err(refused) => {
                 tracing::error!(plan = %record.plan, trigger = trigger.id, error = %refused, "something new started nothing: its run did not start");
-                Ok(())
+                Ok(false)
             }
         }
     }

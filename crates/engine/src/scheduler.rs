@@ -121,7 +121,7 @@ impl Engine {
         let now = self.0.clock.now();
         let due = self.0.store.due_schedules(now, BATCH).await?;
         let fired = stream::iter(due).map(async |record| match self.fire(&record, now).await {
-            Ok(()) => 1,
+            Ok(moved) => usize::from(moved),
             Err(error) => {
                 tracing::error!(schedule = %record.id, plan = %record.plan, %error, "a schedule did not fire; its slot stays due");
                 0
@@ -131,10 +131,11 @@ impl Engine {
         Ok(fired.buffer_unordered(AT_ONCE).fold(0, async |moved, one| moved + one).await)
     }
 
-    async fn fire(&self, record: &ScheduleRecord, now: Millis) -> Result<(), StoreError> {
-        let Some(next_due) = record.next_due else { return Ok(()) };
+    /// `false`: it is left to another node.
+    async fn fire(&self, record: &ScheduleRecord, now: Millis) -> Result<bool, StoreError> {
+        let Some(next_due) = record.next_due else { return Ok(true) };
         if let Some(topic) = topic_of(record) {
-            return self.hear(record, topic, next_due).await;
+            return self.hear(record, topic, next_due).await.map(|()| true);
         }
         if record.expression.starts_with(LOOKS) {
             return self.look(record, next_due, now).await;
@@ -144,14 +145,14 @@ impl Engine {
             Err(reason) => {
                 tracing::error!(schedule = %record.id, %reason, "a stored schedule cannot be read and is stopped");
                 self.0.store.skip_slots(record.id, next_due, record.last_due, None).await?;
-                return Ok(());
+                return Ok(true);
             }
         };
         let due = rule.due(next_due, record.last_due, now, record.misfire);
         if due.slots.is_empty() {
             let settled = due.settled.max(next_due);
             self.0.store.skip_slots(record.id, next_due, Some(settled), rule.next_after(settled)).await?;
-            return Ok(());
+            return Ok(true);
         }
         let mut seen = next_due;
         for slot in due.slots {
@@ -161,7 +162,7 @@ impl Engine {
             }
             seen = after.unwrap_or(seen);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Starts the slot's run; `false` when the trigger's `if` was false or its inputs do not fit, so that the slot is passed over.

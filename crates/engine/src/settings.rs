@@ -1,8 +1,11 @@
 //! What the engine is told by its operator.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainspring_model::store::Retention;
+use mainspring_model::watch::{Folders, NoFolders};
 
 use crate::run::{MAX_ENTRIES, Tags};
 
@@ -20,8 +23,26 @@ pub struct Settings {
     pub most_entries: u32,
     /// What this process serves of what plans and steps ask for (`tag`); everything when `None`.
     pub tags: Tags,
+    /// The folders that triggers may watch.
+    pub folders: FolderDoor,
     /// How often the store is asked for work when nothing announces any.
     pub poll: Duration,
+}
+
+/// The way to the machine's folders; there are none unless it is said.
+#[derive(Clone)]
+pub struct FolderDoor(pub Arc<dyn Folders>);
+
+impl Default for FolderDoor {
+    fn default() -> Self {
+        FolderDoor(Arc::new(NoFolders))
+    }
+}
+
+impl fmt::Debug for FolderDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FolderDoor")
+    }
 }
 
 /// What an organization may keep in files.
@@ -51,6 +72,7 @@ impl Default for Settings {
             public_url: "http://127.0.0.1:5000".to_owned(),
             most_entries: MAX_ENTRIES,
             tags: None,
+            folders: FolderDoor::default(),
             poll: Duration::from_secs(1),
         }
     }

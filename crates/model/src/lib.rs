@@ -35,6 +35,7 @@ pub mod store;
 pub mod trace;
 pub mod value;
 pub mod wait;
+pub mod watch;
 
 pub use fault::{Class, Code, Effected, Fault};
 pub use problem::Problem;

@@ -7,6 +7,7 @@ pub mod custom;
 pub mod custom_api;
 pub mod egress;
 pub mod file;
+pub mod folders;
 pub mod http;
 pub mod logic;
 mod sabotage;

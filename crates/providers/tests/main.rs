@@ -8,6 +8,7 @@ mod crypto;
 mod custom;
 mod egress;
 mod files;
+mod folders;
 mod fuzz;
 mod http;
 mod jq;

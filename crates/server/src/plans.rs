@@ -53,6 +53,10 @@ pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource,
                 let next_due = if poll.first == PollFirst::Skip { Some(now) } else { found.next_due };
                 schedules.push(ScheduleRecord { next_due, ..found });
             }
+            TriggerKind::Folder(folder) => {
+                let rule = format!("{LOOKS}every {}", duration::format(folder.every));
+                schedules.push(schedule(&trigger.id, rule, None, Misfire::default()));
+            }
             TriggerKind::Form(form) => webhooks.push(WebhookRoute {
                 plan: id,
                 org: owner.org,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::document_value::{Duration, Expression, Template};
 use super::signature::SignatureSchema;
-use super::trigger::{FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
+use super::trigger::{FolderEvent, FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
 use crate::cron::Misfire;
 
 /// What starts a run. Starting by hand always works.
@@ -129,6 +129,30 @@ pub enum TriggerKindDoc {
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+    /// By files that come into a folder of the server's machine, below one that the operator allows.
+    Folder {
+        /// From the root of the machine.
+        path: String,
+        /// Of names: `*` is any characters, `?` is one; `*` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
+        /// `[created]` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Vec<FolderEventName>>")]
+        events: Option<Vec<FolderEvent>>,
+        /// From one look to the next; 10 s unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Duration>")]
+        every: Option<Value>,
+        /// For how long a file must have stayed as it is; 2 s unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Duration>")]
+        settle: Option<Value>,
+        /// Whether what is there at the first look starts runs; `skip` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<FirstName>")]
+        first: Option<PollFirst>,
+    },
     /// By a call to `/api/webhook/<path>`.
     Webhook {
         path: String,
@@ -201,6 +225,15 @@ enum PerName {
 enum FirstName {
     Skip,
     All,
+}
+
+/// What happened to a file.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FolderEventName {
+    Created,
+    Modified,
 }
 
 /// Who may see and send a form.

@@ -8,17 +8,18 @@ use super::fields::{Fields, one_of, unknown_word};
 use super::names::{self, Noun};
 use super::problems::Problems;
 use super::read_step::{credential_problem, identifier, is_plain_name};
-use super::trigger::{FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
+use super::trigger::{FolderEvent, FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
 use crate::Problem;
 use crate::cron::Misfire;
 
-const TYPES: [&str; 9] = ["cron", "interval", "webhook", "form", "poll", "event", "plan_failed", "plan_finished", "manual"];
+const TYPES: [&str; 10] = ["cron", "interval", "webhook", "form", "folder", "poll", "event", "plan_failed", "plan_finished", "manual"];
 const MISFIRE: [(&str, Misfire); 3] = [("fire_once", Misfire::FireOnce), ("skip", Misfire::Skip), ("fire_all", Misfire::FireAll)];
 const AUTH: [(&str, WebhookAuth); 3] = [("none", WebhookAuth::None), ("basic", WebhookAuth::Basic), ("header", WebhookAuth::Header)];
 const RESPOND: [(&str, Respond); 3] = [("immediately", Respond::Immediately), ("last_step", Respond::LastStep), ("step", Respond::Step)];
 
 const PER: [(&str, PollPer); 2] = [("item", PollPer::Item), ("batch", PollPer::Batch)];
 const FIRST: [(&str, PollFirst); 2] = [("skip", PollFirst::Skip), ("all", PollFirst::All)];
+const EVENTS: [(&str, FolderEvent); 2] = [("created", FolderEvent::Created), ("modified", FolderEvent::Modified)];
 const FORM_AUTH: [(&str, FormAuth); 2] = [("none", FormAuth::None), ("basic", FormAuth::Basic)];
 
 pub(crate) fn triggers(plan: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<TriggerDoc> {
@@ -70,6 +71,7 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
         }
         "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "signature", "respond", "dedupe"]),
         "poll" => (poll(fields, problems), POLL),
+        "folder" => (folder(fields, problems), &["path", "pattern", "events", "every", "settle", "first"]),
         "form" => (form(fields, problems), &["path", "auth", "title", "description", "submit", "message"]),
         "event" => {
             needed(fields, "event_type", "the type of the events that start it, such as invoice.paid", problems);
@@ -113,6 +115,29 @@ fn poll(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
         items: fields.filled("items", problems).cloned(),
         dedupe_key: fields.filled("dedupe_key", problems).cloned().unwrap_or_default(),
         per: fields.word("per", &PER, problems),
+        first: fields.word("first", &FIRST, problems),
+    }
+}
+
+fn folder(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
+    needed(fields, "path", "the folder that is watched, such as /srv/inbox", problems);
+    let events = fields.texts("events", problems).map(|names| {
+        let at = fields.at("events");
+        let one = |(place, name): (usize, &String)| match EVENTS.iter().find(|(known, _)| known == name) {
+            Some((_, event)) => Some(*event),
+            None => {
+                problems.push(unknown_word(&format!("{at}/{place}"), "an event of a folder", name, EVENTS.iter().map(|(known, _)| *known)));
+                None
+            }
+        };
+        names.iter().enumerate().filter_map(one).collect::<Vec<_>>()
+    });
+    TriggerKindDoc::Folder {
+        path: fields.text("path", problems).unwrap_or_default(),
+        pattern: fields.text("pattern", problems),
+        events,
+        every: fields.filled("every", problems).cloned(),
+        settle: fields.filled("settle", problems).cloned(),
         first: fields.word("first", &FIRST, problems),
     }
 }

@@ -47,6 +47,8 @@ pub enum TriggerKind {
     Poll(Box<Poll>),
     /// By somebody who fills in a page made from the plan's inputs.
     Form(Form),
+    /// By files that come into a folder of the server's machine, or change there.
+    Folder(Folder),
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +64,28 @@ pub struct Poll {
     pub dedupe_key: Expr,
     pub per: PollPer,
     pub first: PollFirst,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// From the root of the machine.
+    pub path: String,
+    /// Of names; `*` unless written.
+    pub pattern: String,
+    pub created: bool,
+    pub modified: bool,
+    pub every: Duration,
+    /// For how long a file must have stayed as it is.
+    pub settle: Duration,
+    pub first: PollFirst,
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderEvent {
+    Created,
+    Modified,
 }
 
 /// How many items one run gets.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mainspring_model::cron::Misfire;
 use mainspring_model::plan::signature::{HmacAlgorithm, HmacEncoding, HmacForm, Service, Signature};
-use mainspring_model::plan::trigger::{PlanEnd, PollFirst, PollPer, Respond, TriggerKind, Webhook, WebhookAuth};
+use mainspring_model::plan::trigger::{Folder, PlanEnd, PollFirst, PollPer, Respond, TriggerKind, Webhook, WebhookAuth};
 
 use super::{all, good};
 
@@ -70,11 +70,11 @@ fn bad_triggers() {
         ),
         (
             &with("type: webhok, path: a"),
-            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, form, poll, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, form, folder, poll, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
         ),
         (
             &with("path: a"),
-            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, form, poll, event, plan_failed, plan_finished or manual",
+            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, form, folder, poll, event, plan_failed, plan_finished or manual",
         ),
         (
             &with("type: webhook, path: a, inputs: {amout: 1}"),
@@ -149,6 +149,44 @@ fn triggers_that_poll() {
         (poll.rule.as_str(), poll.timezone.as_deref(), poll.per, poll.first),
         ("0 9 * * *", Some("Europe/Berlin"), PollPer::Item, PollFirst::Skip)
     );
+}
+
+#[test]
+fn triggers_that_watch() {
+    let plan = good(
+        "name: A\ntriggers:\n  - {type: folder, path: /srv/in}\n  - {type: folder, path: /srv/in/, pattern: '*.csv', events: [modified], every: 1m, settle: 0s, first: all}\nsteps: []\n",
+    )
+    .plan;
+    let folder = Folder {
+        path: "/srv/in".to_owned(),
+        pattern: "*".to_owned(),
+        created: true,
+        modified: false,
+        every: Duration::from_secs(10),
+        settle: Duration::from_secs(2),
+        first: PollFirst::Skip,
+    };
+    assert!(matches!(&plan.triggers[0].kind, TriggerKind::Folder(found) if *found == folder), "{:?}", plan.triggers[0]);
+    let TriggerKind::Folder(found) = &plan.triggers[1].kind else { panic!("{:?}", plan.triggers[1]) };
+    assert_eq!((found.created, found.modified, found.every, found.settle), (false, true, Duration::from_secs(60), Duration::ZERO));
+    assert_eq!((found.pattern.as_str(), found.first), ("*.csv", PollFirst::All));
+    for (trigger, code, pointer) in [
+        ("type: folder", "MISSING_FIELD", "/triggers/0"),
+        ("type: folder, path: in", "INVALID_VALUE", "/triggers/0/path"),
+        ("type: folder, path: /srv/../etc", "INVALID_VALUE", "/triggers/0/path"),
+        ("type: folder, path: /srv/./in", "INVALID_VALUE", "/triggers/0/path"),
+        ("type: folder, path: /in, pattern: a/b", "INVALID_VALUE", "/triggers/0/pattern"),
+        ("type: folder, path: /in, pattern: ''", "INVALID_VALUE", "/triggers/0/pattern"),
+        ("type: folder, path: /in, events: []", "INVALID_VALUE", "/triggers/0/events"),
+        ("type: folder, path: /in, events: [deleted]", "INVALID_VALUE", "/triggers/0/events/0"),
+        ("type: folder, path: /in, every: 10ms", "INVALID_VALUE", "/triggers/0/every"),
+        ("type: folder, path: /in, settle: 2h", "INVALID_VALUE", "/triggers/0/settle"),
+        ("type: folder, path: /in, recursive: true", "UNKNOWN_FIELD", "/triggers/0/recursive"),
+    ] {
+        let problems = super::loaded(&format!("name: A\ntriggers: [{{{trigger}}}]\nsteps: []\n")).unwrap_err();
+        let found: Vec<(&str, &str)> = problems.iter().map(|problem| (problem.code.as_str(), problem.pointer.as_str())).collect();
+        assert_eq!(found, [(code, pointer)], "{trigger}: {problems:?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Settings of files: how much of them is kept, and where.
 
+use std::path::{Component, Path, PathBuf};
+
 use mainspring_model::credential::Secret;
 use mainspring_model::duration;
+use mainspring_providers::folders::WatchRoot;
 
 use super::setting::{Kind, Setting};
-use super::values::{exposed, number, public_url, put, span, switch};
+use super::values::{exposed, joined, list, number, public_url, put, span, switch};
 
 pub(super) static ALL: &[Setting] = &[
     Setting {
@@ -120,7 +123,44 @@ pub(super) static ALL: &[Setting] = &[
         take: |settings, text| put(&mut settings.bucket.prefix, Ok(text.to_owned())),
         value: |settings| Some(if settings.bucket.prefix.is_empty() { "mainspring".to_owned() } else { settings.bucket.prefix.clone() }),
     },
+    Setting {
+        key: "files.watch",
+        variables: &["MAINSPRING_WATCH_FOLDERS"],
+        flag: None,
+        kind: Kind::List,
+        default: "",
+        meaning: "folders of this machine below which plans may [watch](triggers.md#folder), from its root; `<organization id>=/path` is for the plans of that organization alone",
+        examples: ["/srv/inbox,/srv/scans", "0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10=/srv/acme"],
+        take: |settings, text| put(&mut settings.watch_folders, watched(text)),
+        value: |settings| joined(&settings.watch_folders.iter().map(shown).collect::<Vec<_>>()),
+    },
 ];
+
+fn watched(text: &str) -> Result<Vec<WatchRoot>, String> {
+    let one = |entry: String| {
+        let (org, path) = match entry.split_once('=') {
+            Some((org, path)) => {
+                let org =
+                    org.trim().parse().map_err(|_| format!("\"{org}\" is no id of an organization; `mainspring org list` shows them"))?;
+                (Some(org), path.trim())
+            }
+            None => (None, entry.as_str()),
+        };
+        let plain = Path::new(path).components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+        if !Path::new(path).is_absolute() || !plain {
+            return Err(format!("\"{path}\" is no folder from the root of the machine, such as /srv/inbox"));
+        }
+        Ok(WatchRoot { org, path: PathBuf::from(path) })
+    };
+    list(text).into_iter().map(one).collect()
+}
+
+fn shown(root: &WatchRoot) -> String {
+    match root.org {
+        Some(org) => format!("{org}={}", root.path.display()),
+        None => root.path.display().to_string(),
+    }
+}
 
 /// A name that fits into an address as it is.
 fn bucket(text: &str) -> Result<String, String> {

@@ -89,6 +89,8 @@ pub struct Settings {
     pub files: FileTerms,
     /// Where the bytes of files are kept instead; its bucket is empty when none is named.
     pub bucket: BucketTerms,
+    /// Folders below which plans may watch.
+    pub watch_folders: Vec<mainspring_providers::folders::WatchRoot>,
     /// Older entries of the audit log are removed.
     pub keep_audit: Duration,
     /// Between the deletion of an organization and the removal of its rows.
@@ -166,6 +168,7 @@ impl Default for Settings {
             retention: Retention::default(),
             files: FileTerms::default(),
             bucket: BucketTerms::default(),
+            watch_folders: Vec::new(),
             keep_audit: Duration::from_secs(2_555 * 86_400),
             grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,

@@ -206,6 +206,9 @@ pub async fn join(
             retention: settings.retention,
             files: settings.files,
             public_url: settings.public_url(),
+            folders: mainspring_engine::FolderDoor(Arc::new(mainspring_providers::folders::MachineFolders::new(
+                settings.watch_folders.clone(),
+            ))),
             // The only node there is serves everything.
             tags: settings.postgres.is_some().then(|| settings.tags.0.clone().into()),
             ..mainspring_engine::Settings::default()

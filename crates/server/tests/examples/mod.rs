@@ -12,6 +12,7 @@ mod flow_control;
 mod folder;
 mod github_webhook;
 mod hello;
+mod inbox_folder;
 mod invoice_numbers;
 mod local_services;
 mod new_articles;
@@ -64,6 +65,7 @@ const TESTED: &[&str] = &[
     files::TIDY,
     github_webhook::PLAN,
     hello::PLAN,
+    inbox_folder::PLAN,
     invoice_numbers::PLAN,
     local_services::PLAN,
     new_articles::PLAN,

@@ -36,3 +36,4 @@ mod sockets;
 mod stand_in;
 mod state;
 mod waiting;
+mod watched;

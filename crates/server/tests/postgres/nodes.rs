@@ -99,3 +99,32 @@ fn steps_run_where_their_tag_is_served() {
     assert_eq!((status, &answer["success"]), (200, &json!(true)), "a caller gets the answer of a run that went to another node: {answer}");
     assert_eq!((gpu.stop(), plain.stop()), (0, 0));
 }
+
+#[test]
+fn a_folder_is_watched_by_the_node_that_serves_its_tag() {
+    let database = Database::make();
+    let folder = tempfile::tempdir().unwrap();
+    let plain = Node::start(&database, "all");
+    // It alone may look there: a look of the other would fail.
+    let root = folder.path().to_str().unwrap();
+    let disk = Node::start_in(&database, "all", &["--tags", "disk"], &[("MAINSPRING_WATCH_FOLDERS", root)]);
+    let trigger = json!({"type": "folder", "path": root, "every": "1s", "settle": "0s", "first": "all"});
+    let steps = json!([{"id": "a", "action": "logic.set", "params": {"name": "${trigger.name}"}}]);
+    std::fs::write(folder.path().join("a.txt"), "a").unwrap();
+    plain.plan(&json!({"name": "Watch", "tag": "disk", "triggers": [trigger], "steps": steps}));
+    let began = now();
+    for (name, count) in [("b.txt", 1), ("c.txt", 2)] {
+        loop {
+            let (_, jobs) = plain.ask("GET", "/api/scheduler/jobs", &json!(null));
+            assert_eq!(jobs["jobs"][0]["failures"], 0, "{jobs}");
+            let (_, listed) = plain.ask("GET", "/api/runs", &json!(null));
+            let runs = listed["runs"].as_array().unwrap();
+            if runs.len() == count && runs.iter().all(|run| run["status"] == "success") {
+                break;
+            }
+            assert!(runs.len() <= count && began.elapsed() < Duration::from_secs(60), "{listed} {jobs}");
+        }
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    assert_eq!((disk.stop(), plain.stop()), (0, 0));
+}
