@@ -85,8 +85,12 @@ impl Bucket {
             };
             builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
         }
-        if let (Some(key), Some(secret)) = (&terms.key_id, &terms.secret) {
-            builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose());
+        match (&terms.key_id, &terms.secret) {
+            (Some(key), Some(secret)) => builder = builder.with_access_key_id(key).with_secret_access_key(secret.expose()),
+            (None, None) => {}
+            // Half a key would be taken for none: the machine's role may reach another bucket of this name.
+            (Some(_), None) => return Err(unusable(&"MAINSPRING_S3_KEY_ID is set and MAINSPRING_S3_SECRET is not")),
+            (None, Some(_)) => return Err(unusable(&"MAINSPRING_S3_SECRET is set and MAINSPRING_S3_KEY_ID is not")),
         }
         let client = builder.build().map_err(|error| unusable(&error))?;
         let prefix = terms.prefix.trim_matches('/').to_owned();

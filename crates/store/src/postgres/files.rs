@@ -14,7 +14,7 @@ use super::session::{Scope, Session};
 use super::values::{Stamp, kept};
 use super::{PostgresStore, at, at_or_none, text, text_or_none};
 use crate::shared::cursor::{self, IdCursor};
-use crate::shared::files::{RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
+use crate::shared::files::{MOST_FAILED, RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
 
 macro_rules! columns {
     () => {
@@ -75,8 +75,13 @@ impl FileStore for PostgresStore {
         // A caller that left while its file was finished does not know that the row is there.
         let done = async {
             let mut session = self.steps.open(Scope::Org(org), true, None).await?;
+            // Until the bytes in a bucket are gone the row stays, due at once: whatever fails in between, the sweep knows of them.
+            let upload = match self.objects {
+                None => "delete from file_uploads where org_id = $1 and file_id = $2",
+                Some(_) => "update file_uploads set due_at = to_timestamp(0) where org_id = $1 and file_id = $2",
+            };
             for sql in [
-                "delete from file_uploads where org_id = $1 and file_id = $2",
+                upload,
                 "delete from file_chunks as c where c.org_id = $1 and c.file_id = $2 \
                  and not exists (select from files as f where f.org_id = $1 and f.id = $2)",
             ] {
@@ -88,10 +93,17 @@ impl FileStore for PostgresStore {
             Ok(is_kept)
         };
         let is_kept = self.within(done).await?;
-        if let (Some(objects), false) = (&self.objects, is_kept) {
+        let Some(objects) = &self.objects else { return Ok(()) };
+        if !is_kept {
             objects.remove(org, id).await?;
         }
-        Ok(())
+        let done = async {
+            let mut session = self.steps.open(Scope::Org(org), true, None).await?;
+            let query = session.query("delete from file_uploads where org_id = $1 and file_id = $2 and due_at = to_timestamp(0)");
+            query.bind(org.0).bind(id.0).execute(&mut *session).await?;
+            session.commit().await
+        };
+        self.within(done).await
     }
 
     async fn get_file(&self, org: OrgId, id: FileId) -> Result<Option<FileRecord>, StoreError> {
@@ -191,10 +203,19 @@ impl FileStore for PostgresStore {
             rows.iter().map(|row| Ok((OrgId(row.try_get(0)?), FileId(row.try_get(1)?)))).collect::<Result<Vec<_>, Fail>>()
         };
         let due = self.within(done).await?;
+        let mut failed = 0;
         for (org, id) in &due {
-            self.drop_file(*org, *id).await?;
+            // One that cannot be removed holds up no other; a store that is away holds up all.
+            match self.drop_file(*org, *id).await {
+                Err(error) if failed == MOST_FAILED => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, file = %id, "the bytes of a file could not be removed; they are tried again");
+                    failed += 1;
+                }
+                Ok(()) => {}
+            }
         }
-        Ok(due.len() as u64)
+        Ok(due.len() as u64 - failed)
     }
 }
 
@@ -239,7 +260,9 @@ async fn finish(file: &FileRecord, quota: u64, elsewhere: bool, session: &mut Se
     if used.bytes.saturating_add(value.size) > quota {
         return Ok(FileEnd::Over(used));
     }
-    let query = session.query("delete from file_uploads where org_id = $1 and file_id = $2").bind(org.0).bind(value.file.0);
+    // One that is due at once is being removed.
+    let query = session.query("delete from file_uploads where org_id = $1 and file_id = $2 and due_at > to_timestamp(0)");
+    let query = query.bind(org.0).bind(value.file.0);
     if query.execute(&mut **session).await?.rows_affected() == 0 {
         return Err(swept(value.file).into());
     }

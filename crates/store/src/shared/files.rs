@@ -12,6 +12,8 @@ pub(crate) const RENEWED_EVERY: u32 = 256;
 
 /// Files that one sweep removes.
 pub(crate) const SWEPT: i64 = 100;
+/// Files of one sweep whose bytes may fail to go before it is given up.
+pub(crate) const MOST_FAILED: u64 = 3;
 
 pub(crate) fn swept(id: FileId) -> StoreError {
     StoreError::Conflict(format!("the file {id} was not written to its end in time; send it again"))

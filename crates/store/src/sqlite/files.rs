@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteConnection};
 use super::error::Fail;
 use super::{SqliteStore, bytes, id_of, uuid};
 use crate::shared::cursor::{self, Cursor};
-use crate::shared::files::{RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
+use crate::shared::files::{MOST_FAILED, RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
 
 macro_rules! columns {
     () => {
@@ -48,8 +48,12 @@ impl FileStore for SqliteStore {
             .write(async move |connection| {
                 let query = sqlx::query("select 1 from files where org_id = ?1 and id = ?2").bind(bytes(org.0)).bind(bytes(id.0));
                 let is_kept = query.fetch_optional(&mut *connection).await?.is_some();
-                let query = sqlx::query("delete from file_uploads where org_id = ?1 and file_id = ?2").bind(bytes(org.0)).bind(bytes(id.0));
-                query.execute(connection).await?;
+                // Until the bytes are gone the row stays, due at once: whatever fails in between, the sweep knows of them.
+                let sql = match is_kept {
+                    true => "delete from file_uploads where org_id = ?1 and file_id = ?2",
+                    false => "update file_uploads set due_at = 0 where org_id = ?1 and file_id = ?2",
+                };
+                sqlx::query(sql).bind(bytes(org.0)).bind(bytes(id.0)).execute(connection).await?;
                 Ok(is_kept)
             })
             .await?;
@@ -59,7 +63,13 @@ impl FileStore for SqliteStore {
         if let Some(objects) = &self.objects {
             objects.remove(org, id).await?;
         }
-        Ok(self.files.remove(org, id).await?)
+        self.files.remove(org, id).await?;
+        self.write(async move |connection| {
+            let query = sqlx::query("delete from file_uploads where org_id = ?1 and file_id = ?2 and due_at = 0");
+            query.bind(bytes(org.0)).bind(bytes(id.0)).execute(connection).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn get_file(&self, org: OrgId, id: FileId) -> Result<Option<FileRecord>, StoreError> {
@@ -117,10 +127,19 @@ impl FileStore for SqliteStore {
     async fn sweep_files(&self) -> Result<u64, StoreError> {
         let now = self.now_ms();
         let due = self.write(async move |connection| due(now, connection).await).await?;
+        let mut failed = 0;
         for (org, id) in &due {
-            self.drop_file(*org, *id).await?;
+            // One that cannot be removed holds up no other; a store that is away holds up all.
+            match self.drop_file(*org, *id).await {
+                Err(error) if failed == MOST_FAILED => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, file = %id, "the bytes of a file could not be removed; they are tried again");
+                    failed += 1;
+                }
+                Ok(()) => {}
+            }
         }
-        Ok(due.len() as u64)
+        Ok(due.len() as u64 - failed)
     }
 }
 
@@ -173,7 +192,9 @@ async fn finish(file: &FileRecord, quota: u64, elsewhere: bool, now: Millis, con
     if used.bytes.saturating_add(value.size) > quota {
         return Ok(FileEnd::Over(used));
     }
-    let query = sqlx::query("delete from file_uploads where org_id = ?1 and file_id = ?2").bind(bytes(org.0)).bind(bytes(value.file.0));
+    // One that is due at once is being removed.
+    let query = sqlx::query("delete from file_uploads where org_id = ?1 and file_id = ?2 and due_at > 0");
+    let query = query.bind(bytes(org.0)).bind(bytes(value.file.0));
     if query.execute(&mut *connection).await?.rows_affected() == 0 {
         return Err(swept(value.file).into());
     }

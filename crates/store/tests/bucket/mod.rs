@@ -10,12 +10,14 @@ use mainspring_model::store::{FileBytes, FileEnd, FileRecord, FileStore, Health,
 use mainspring_store::{Bucket, BucketTerms, OpenOptions, SqliteStore};
 use server::{Mood, Server};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 const ORG: OrgId = OrgId::LOCAL;
 
 fn id() -> FileId {
-    FileId(Uuid::now_v7())
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    FileId(Uuid::from_u128(NEXT.fetch_add(1, Ordering::Relaxed).into()))
 }
 
 fn bytes(length: usize) -> Vec<u8> {
