@@ -31,10 +31,15 @@ const PATIENCE: Millis = 60_000;
 const COPYING: Millis = 30 * 60_000;
 /// What was seen is noted after so many runs: a process that dies copies few files twice.
 const NOTED: usize = 25;
+/// Files of one look that may fail before the others are left for the next.
+const MOST_FAILED: usize = 5;
 
 /// What a trigger that watches has seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Seen {
+    /// The folder, as the plan names it: another one is looked at for the first time.
+    #[serde(rename = "of", default)]
+    path: String,
     /// By the hash of their names.
     files: BTreeMap<String, Known>,
 }
@@ -76,7 +81,9 @@ impl Seen {
             here.insert(hash.clone());
             let event = if known.version.is_some() && !known.gone { "modified" } else { "created" };
             let wanted = if event == "created" { folder.created } else { folder.modified };
-            if known.version.as_ref() == Some(&version) || quiet || !wanted {
+            // A new file that nobody asks for is noted when it has settled: what is still written to it is no change.
+            let settles = !wanted && event == "created" && folder.modified;
+            if known.version.as_ref() == Some(&version) || quiet || (!wanted && !settles) {
                 (known.version, known.pending, known.gone) = (Some(version), None, false);
                 continue;
             }
@@ -85,6 +92,10 @@ impl Seen {
                 Some((pending, since)) if *pending == version && *since <= now => *since,
                 _ => now,
             };
+            if settles && now - since >= settle {
+                (known.version, known.pending, known.gone) = (Some(version), None, false);
+                continue;
+            }
             known.pending = Some((version, since));
             if now - since >= settle {
                 due.push(Due { file, hash, event });
@@ -134,7 +145,7 @@ impl Engine {
         let before = match &look.before.seen {
             Value::Null => None,
             // None where it is of another kind of trigger that had this id.
-            kept => serde_json::from_value::<Seen>(kept.clone()).ok(),
+            kept => serde_json::from_value::<Seen>(kept.clone()).ok().filter(|seen| seen.path == folder.path),
         };
         let listing = inner.settings.folders.0.list(org, &folder.path, &folder.pattern);
         let found = match self.in_time(PATIENCE, "looking into the folder", listing).await {
@@ -142,24 +153,33 @@ impl Engine {
             Err(fault) => return Ok(Err(fault)),
         };
         let first = before.is_none();
-        let mut seen = before.unwrap_or_default();
+        let mut seen = before.unwrap_or_else(|| Seen { path: folder.path.clone(), ..Seen::default() });
         let (due, sooner) = seen.take(found, folder, first, inner.clock.now());
         *again = sooner;
+        let mut failed = Vec::new();
         for some in due.chunks(NOTED) {
             for one in some {
                 match self.start_file(look, folder, one).await? {
                     Ok(true) => seen.done(one),
                     // It changed meanwhile: the next look sees what it has become.
                     Ok(false) => {}
+                    // One file that cannot be read holds up no other; a folder that is away holds up all.
                     Err(fault) => {
-                        self.note(look, seen.value()).await?;
-                        return Ok(Err(fault));
+                        failed.push(fault);
+                        if failed.len() > MOST_FAILED {
+                            self.note(look, seen.value()).await?;
+                            return Ok(Err(failed.swap_remove(0)));
+                        }
                     }
                 }
             }
             if due.len() > NOTED {
                 self.note(look, seen.value()).await?;
             }
+        }
+        if !failed.is_empty() {
+            self.note(look, seen.value()).await?;
+            return Ok(Err(failed.swap_remove(0)));
         }
         Ok(Ok(seen.value()))
     }
@@ -183,7 +203,7 @@ impl Engine {
             "path": format!("{}/{}", folder.path.trim_end_matches('/'), file.name), "size": file.size, "modified": rfc3339(modified),
             "file": copy, "file_error": why.map(|fault| json!({"code": fault.code, "message": fault.message})),
         });
-        let key = hash_of(&[&file.raw, version_of(file).as_bytes()]);
+        let key = hash_of(&[folder.path.as_bytes(), &file.raw, version_of(file).as_bytes()]);
         let started = self.start_find(look, Find { key, seen }).await?;
         if let (false, Some(copy)) = (started, copy) {
             // Passed over, or it has its run and its copy already. What this does not reach expires.

@@ -38,7 +38,10 @@ impl MachineFolders {
     fn place(&self, org: OrgId, path: &str) -> Result<Place, Fault> {
         let wanted = Path::new(path);
         let plain = wanted.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-        let root = self.0.iter().find(|root| root.org.is_none_or(|of| of == org) && wanted.starts_with(&root.path));
+        // The nearest folder that was named decides: one organization's own may lie in everybody's.
+        let nearest =
+            self.0.iter().filter(|root| wanted.starts_with(&root.path)).map(|root| &root.path).max_by_key(|path| path.components().count());
+        let root = self.0.iter().find(|root| Some(&root.path) == nearest && root.org.is_none_or(|of| of == org));
         let Some(root) = root.filter(|_| plain) else { return Err(not_allowed(path)) };
         let below = wanted.strip_prefix(&root.path).unwrap_or(Path::new("")).components().map(|part| part.as_os_str().to_owned());
         Ok(Place { root: root.path.clone(), below: below.collect(), shown: path.to_owned() })

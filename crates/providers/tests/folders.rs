@@ -14,12 +14,15 @@ use mainspring_model::watch::{Folders, WatchedFile};
 use mainspring_providers::folders::{MachineFolders, WatchRoot};
 use uuid::Uuid;
 
+/// A file's name and its bytes.
+type Named = (String, Vec<u8>);
+
 /// Keeps what is written, in memory.
 #[derive(Default)]
-struct Kept(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct Kept(Arc<Mutex<Vec<Named>>>);
 
 struct Writing {
-    kept: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    kept: Arc<Mutex<Vec<Named>>>,
     name: String,
     bytes: Vec<u8>,
 }
@@ -129,6 +132,21 @@ async fn a_folder_of_one_organization_is_closed_to_others() {
     let path = folder.path().to_str().unwrap();
     assert_eq!(refused(&folders, path).await, "FOLDER_NOT_ALLOWED");
     assert_eq!(folders.list(theirs, path, "*").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_folder_of_one_organization_within_everybodys_is_closed_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("theirs");
+    fs::create_dir(&inner).unwrap();
+    let theirs = OrgId(Uuid::from_u128(7));
+    let root = |org, path: &Path| WatchRoot { org, path: path.to_owned() };
+    for roots in [[root(None, folder.path()), root(Some(theirs), &inner)], [root(Some(theirs), &inner), root(None, folder.path())]] {
+        let folders = MachineFolders::new(roots.into());
+        assert_eq!(refused(&folders, inner.to_str().unwrap()).await, "FOLDER_NOT_ALLOWED");
+        assert_eq!(folders.list(theirs, inner.to_str().unwrap(), "*").await.unwrap(), []);
+        assert_eq!(folders.list(OrgId::LOCAL, folder.path().to_str().unwrap(), "*").await.unwrap(), []);
+    }
 }
 
 #[tokio::test]

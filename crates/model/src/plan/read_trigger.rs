@@ -121,7 +121,7 @@ fn poll(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
 
 fn folder(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
     needed(fields, "path", "the folder that is watched, such as /srv/inbox", problems);
-    let events = fields.texts("events", problems).map(|names| {
+    let events = fields.texts("events", problems).and_then(|names| {
         let at = fields.at("events");
         let one = |(place, name): (usize, &String)| match EVENTS.iter().find(|(known, _)| known == name) {
             Some((_, event)) => Some(*event),
@@ -130,7 +130,9 @@ fn folder(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
                 None
             }
         };
-        names.iter().enumerate().filter_map(one).collect::<Vec<_>>()
+        let known: Vec<_> = names.iter().enumerate().filter_map(one).collect();
+        // What is empty because nothing in it is known has been told of.
+        (known.is_empty() == names.is_empty()).then_some(known)
     });
     TriggerKindDoc::Folder {
         path: fields.text("path", problems).unwrap_or_default(),
