@@ -103,7 +103,7 @@ async fn write(name: &str, content: &mut Map<String, Value>, cx: &Context) -> Re
             STANDARD.decode(text).map_err(|error| Fault::internal(format!("a helper gave no base64: {error}")))?
         }
         (_, Some(Value::String(text))) => text.into_bytes(),
-        _ => Vec::new(),
+        _ => return Err(Fault::internal("a helper gave no content for a file")),
     };
     let media_type = content.get("media_type").and_then(Value::as_str).map(str::to_owned);
     let mut writer = cx.files()?.create(NewFile { name: name.to_owned(), media_type, expires_in_ms: None }).await?;

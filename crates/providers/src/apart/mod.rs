@@ -100,6 +100,11 @@ impl<A: Bounded> Action for Elsewhere<A> {
 
     fn call<'a>(&'a self, mut params: Value, cx: &'a Context) -> BoxFuture<'a, ActionResult> {
         Box::pin(async move {
+            // Whoever waits for a helper holds no document meanwhile.
+            let room = match &self.apart.0 {
+                Some(pool) => Some(pool.room().await?),
+                None => None,
+            };
             bytes::fill(self.action.files(), &mut params, cx).await?;
             // The helper keeps nothing: what comes back from it is kept here.
             let keep = if cx.files.is_some() { Keep::of(&params) } else { Keep::No };
@@ -110,6 +115,7 @@ impl<A: Bounded> Action for Elsewhere<A> {
                 }
                 None => self.here(params)?,
             };
+            drop(room);
             keep.keep(value, cx).await.and_then(done)
         })
     }

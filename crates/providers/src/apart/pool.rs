@@ -9,7 +9,7 @@ use mainspring_model::{Code, Fault};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::MEMORY;
 use super::frame::{Done, LARGEST, Work, read, written};
@@ -55,12 +55,16 @@ impl Pool {
         }
     }
 
-    /// What the action `name` makes of `params`; the time counts from when a helper begins.
+    /// A place among the helpers that work at once.
+    pub(super) async fn room(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        self.room.acquire().await.map_err(|_| Fault::internal("the helpers are gone"))
+    }
+
+    /// What the action `name` makes of `params`, for who has a place; the time counts from when a helper begins.
     pub(super) async fn run(&self, name: &str, params: Value, within: Duration) -> Result<Value, Fault> {
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         let message = written(&Work { action: name.to_owned(), params, within_ms })
             .ok_or_else(|| Fault::new(Code::LIMIT_EXCEEDED, format!("the params of {name} are larger than {} MiB", LARGEST >> 20)))?;
-        let _room = self.room.acquire().await.map_err(|_| Fault::internal("the helpers are gone"))?;
         // A helper that ended by itself did so because somebody ended it: the work only computes, so another one may do it again.
         for _ in 0..3 {
             let mut helper = self.helper()?;

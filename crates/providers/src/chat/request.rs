@@ -10,7 +10,7 @@ use super::params::ChatParams;
 use crate::egress::Request;
 
 /// Tokens of the longest answer, where nothing else is asked for.
-pub(super) const DEFAULT_ANSWER: u64 = 1_000;
+const DEFAULT_ANSWER: u64 = 1_000;
 
 pub(super) struct Asked {
     pub request: Request,
@@ -32,7 +32,7 @@ pub(super) fn build(vendor: &Vendor, params: ChatParams, base_url: Option<&str>,
     Ok(Asked { request, model })
 }
 
-fn body(vendor: &Vendor, params: ChatParams) -> Result<(String, Map<String, Value>), Fault> {
+pub(super) fn body(vendor: &Vendor, params: ChatParams) -> Result<(String, Map<String, Value>), Fault> {
     let model = params.model.clone().filter(|model| !model.is_empty()).unwrap_or_else(|| vendor.model.to_owned());
     let reasons = reasons(&model);
     let mut body = Map::new();
@@ -57,7 +57,7 @@ fn body(vendor: &Vendor, params: ChatParams) -> Result<(String, Map<String, Valu
 }
 
 /// o1, o3-mini, o4-mini, gpt-5 and later: an unwritten limit would also cut their reasoning, so none is sent.
-pub(super) fn reasons(model: &str) -> bool {
+fn reasons(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let numbered = |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.chars().next()).and_then(|digit| digit.to_digit(10));
     numbered("o").is_some() || numbered("gpt-").is_some_and(|version| version >= 5)

@@ -3,7 +3,7 @@
 use mainspring_model::budget::{ModelCall, Price};
 use serde_json::Value;
 
-use super::request::{DEFAULT_ANSWER, reasons};
+use super::request::body;
 use super::{GROQ, OPENAI, Vendor};
 
 /// US dollars for a million tokens sent and answered. A model is priced by the longest name that its own begins with: services
@@ -32,8 +32,6 @@ const PRICES: [(&str, f64, f64); 19] = [
 
 /// Bytes of text for a token, fewer than any language has on average: what is reserved is seldom too little.
 const BYTES_PER_TOKEN: u64 = 2;
-/// Tokens that stand around the messages of a request.
-const AROUND: u64 = 64;
 
 pub(super) fn of_openai(params: &Value) -> ModelCall {
     most(&OPENAI, params)
@@ -44,17 +42,20 @@ pub(super) fn of_groq(params: &Value) -> ModelCall {
 }
 
 fn most(vendor: &Vendor, params: &Value) -> ModelCall {
-    // `extra` is sent as it is, over what the other params say.
-    let said = |name: &str| [&params["extra"][name], &params[name]].into_iter().find(|value| !value.is_null());
-    let model = said("model").and_then(Value::as_str).filter(|model| !model.is_empty()).unwrap_or(vendor.model).to_owned();
-    let limit = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(|name| said(name)?.as_u64()).max();
-    let answers = said("n").and_then(Value::as_u64).unwrap_or(1).max(1);
-    let longest = limit.or((!reasons(&model)).then_some(DEFAULT_ANSWER));
-    let bytes: usize =
-        ["system", "messages", "prompt", "response_format", "extra"].iter().map(|name| params[*name].to_string().len()).sum();
+    // By the request itself: what `extra` says stands over the rest.
+    let Ok((_, body)) = serde_json::from_value(params.clone()).map_err(|_| ()).and_then(|params| body(vendor, params).map_err(|_| ()))
+    else {
+        // The call fails by itself before anything is sent.
+        return ModelCall { model: vendor.model.to_owned(), sent: 0, answered: Some(0), price: price(vendor.model) };
+    };
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let limits = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(|name| body.get(name)).filter(|limit| !limit.is_null());
+    let answers = body.get("n").and_then(Value::as_u64).unwrap_or(1).max(1);
+    // A limit that is no whole number may be read as none.
+    let longest = limits.map(Value::as_u64).reduce(|one, other| Some(one?.max(other?))).flatten();
     let price = price(&model);
     ModelCall {
-        sent: (bytes as u64).div_ceil(BYTES_PER_TOKEN) + AROUND,
+        sent: (Value::Object(body).to_string().len() as u64).div_ceil(BYTES_PER_TOKEN),
         answered: longest.map(|longest| longest.saturating_mul(answers)),
         price,
         model,
@@ -85,6 +86,10 @@ mod tests {
         assert!((1_000..1_200).contains(&call.sent), "{}", call.sent);
         let call = of_groq(&json!({"prompt": "a", "max_tokens": 50, "extra": {"n": 3, "max_completion_tokens": 70}}));
         assert_eq!((call.model.as_str(), call.answered), ("llama-3.3-70b-versatile", Some(210)));
+        for extra in [json!({"max_tokens": null}), json!({"max_tokens": 1e5}), json!({"max_tokens": "many"})] {
+            assert_eq!(of_groq(&json!({"prompt": "a", "extra": extra})).answered, None, "{extra}");
+        }
+        assert_eq!(of_openai(&json!({"model": "o3-mini", "prompt": "a", "extra": {"model": "gpt-4o"}})).answered, None, "no limit is sent");
         assert_eq!(of_openai(&json!({"model": "o3-mini", "prompt": "a"})).answered, None, "nothing is sent that bounds it");
         assert_eq!(of_openai(&json!({"model": "o3-mini", "prompt": "a", "max_tokens": 9})).answered, Some(9));
     }

@@ -99,7 +99,7 @@ impl Bounded for XlsxParse {
             None => sheets.first().cloned().ok_or_else(|| invalid_input("the workbook has no sheet with cells"))?,
         };
         let rows = rows(&mut workbook, &sheet, params.skip, params.limit.clamp(1, MAX_ITEMS) + usize::from(params.header))?;
-        let rows = if params.header { named(rows) } else { rows.into_iter().map(Value::Array).collect() };
+        let rows = if params.header { named(rows)? } else { rows.into_iter().map(Value::Array).collect() };
         Ok(json!({"sheet": sheet, "sheets": sheets, "rows": rows}))
     }
 }
@@ -130,7 +130,8 @@ fn rows(workbook: &mut Xlsx<Cursor<Vec<u8>>>, sheet: &str, skip: u32, most: usiz
         if value.is_null() || row < skip {
             continue;
         }
-        let at = (row - *first.get_or_insert(row)) as usize;
+        let at = row.checked_sub(*first.get_or_insert(row));
+        let at = at.ok_or_else(|| invalid_input(format!("its rows are out of order at row {}", row + 1)))? as usize;
         if at >= most {
             let message = format!("the sheet has more rows than \"limit\" allows; row {} is beyond it", row + 1);
             return Err(Fault::new(Code::LIMIT_EXCEEDED, message));
@@ -155,21 +156,28 @@ fn rows(workbook: &mut Xlsx<Cursor<Vec<u8>>>, sheet: &str, skip: u32, most: usiz
 }
 
 /// Rows as objects by the names in the first; empty rows are left out.
-fn named(rows: Vec<Vec<Value>>) -> Vec<Value> {
+fn named(rows: Vec<Vec<Value>>) -> Result<Vec<Value>, Fault> {
+    // A column without a name in the header has a number for one.
+    let widest = rows.iter().map(Vec::len).max().unwrap_or_default();
     let mut rows = rows.into_iter();
-    let header = rows.next().unwrap_or_default().into_iter().map(|cell| match cell {
+    let mut header = rows.next().unwrap_or_default();
+    header.resize(widest, Value::Null);
+    let header = header.into_iter().map(|cell| match cell {
         Value::String(text) => text.into(),
         Value::Null => String::new().into(),
         other => other.to_string().into(),
     });
     let columns = names(header.collect());
-    let mut objects = Vec::new();
+    let around: usize = columns.iter().map(|name| name.len() + 8).sum();
+    let (mut objects, mut weight) = (Vec::new(), Weight::default());
     for row in rows.filter(|row| !row.is_empty()) {
+        // Each row has all names, however short it is.
+        weight.add_bytes(around)?;
         let mut cells = row.into_iter();
         let object: Map<String, Value> = columns.iter().map(|name| (name.clone(), cells.next().unwrap_or(Value::Null))).collect();
         objects.push(Value::Object(object));
     }
-    objects
+    Ok(objects)
 }
 
 fn value(cell: &DataRef<'_>) -> Value {

@@ -32,7 +32,6 @@ pub(super) struct Params {
     content: bool,
     /// True: each entry becomes a file, in its file instead of text or base64.
     #[serde(default)]
-    #[expect(dead_code, reason = "the process that asked makes the files")]
     to_file: bool,
 }
 
@@ -76,6 +75,9 @@ impl Bounded for ZipUnpack {
                 Code::LIMIT_EXCEEDED,
                 format!("the archive has {} entries; {MOST} are unpacked at most", archive.len()),
             ));
+        }
+        if params.to_file && !params.content {
+            return Err(Fault::invalid_params("\"to_file\" makes files of the contents, and \"content\" is false; leave one of them out"));
         }
         let mut weight = Weight::default();
         let mut entries = Vec::new();
