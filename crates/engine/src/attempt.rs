@@ -158,7 +158,7 @@ async fn ask(
             None => secrets = Some(variables),
         }
     }
-    let cx = Context {
+    let mut cx = Context {
         owner: header.owner,
         run: Some(header.id),
         step: call.path.clone(),
@@ -173,10 +173,13 @@ async fn ask(
         files: Some(Arc::new(OrgFiles::of_step(inner.clone(), header, &call.path))),
     };
     // The last thing before the call: what was let begin begins now.
-    if let Some(rate) = &call.rate
-        && let Some(until) = inner.wait_for_turn(header, call, rate, cx.credential.as_ref()).await
-    {
-        return Ok(Outcome::Held(until));
+    if let Some(rate) = &call.rate {
+        let began = inner.clock.now();
+        if let Some(until) = inner.wait_for_turn(header, call, rate, cx.credential.as_ref()).await {
+            return Ok(Outcome::Held(until));
+        }
+        // Asking is none of the call's time.
+        cx.deadline = cx.deadline.saturating_add(inner.clock.now().saturating_sub(began).max(0));
     }
     if let Some(credential) = &cx.credential
         && !terms.told.swap(true, Ordering::Relaxed)
@@ -184,7 +187,7 @@ async fn ask(
         inner.uses.tell(inner, header, &call.path, credential);
     }
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
-    let result = match select(work, inner.clock.sleep_until(terms.deadline)).await {
+    let result = match select(work, inner.clock.sleep_until(cx.deadline)).await {
         Either::Left((Ok(result), _)) => result,
         Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(sent))),
         Either::Right(_) => {

@@ -30,7 +30,7 @@ fn a_turn_that_is_waited_for_is_no_attempt() {
         = success \"b\"",
     );
     assert_eq!(attempts(&life), [("a".to_owned(), 1), ("a".to_owned(), 2), ("b".to_owned(), 1)]);
-    assert!(life.history.iter().any(|event| matches!(&event.body, EventBody::Held { path, attempt: 1, until: 5_000 } if path == "a")));
+    assert!(life.history.iter().any(|event| matches!(&event.body, EventBody::Held { path, attempt: 1, until: 5_000, .. } if path == "a")));
 }
 
 #[test]
@@ -68,6 +68,53 @@ fn a_step_that_happens_once_goes_on_after_a_crash_while_it_waits() {
     let mut next = Life::resumed(plan(&text), header(json!({})), life.history.clone(), life.ledger.clone());
     next.live(usize::MAX);
     assert!(matches!(&next.history.last().unwrap().body, EventBody::Finished(ending) if ending.status == RunStatus::Success));
+}
+
+#[test]
+fn a_list_that_failed_without_an_attempt_while_a_step_was_held_reads_back() {
+    check(
+        &format!(
+            "{{name: p, inputs: {{n: {{default: 5}}}}, steps: [{{id: a, needs: [], action: t.write, params: {{turn: 5000}}, {RATE}}},
+              {{id: b, needs: [], for_each: '${{inputs.n}}', action: t.read}}], finally: [{{id: z, action: t.read}}]}}"
+        ),
+        "
+        a cancelled null
+        b error UNRESOLVED_REFERENCE null
+        = error null UNRESOLVED_REFERENCE at \"b\"",
+    );
+}
+
+#[test]
+fn what_a_process_that_died_may_have_called_stays_marked_while_its_repetition_waits() {
+    let text = format!("{{name: p, steps: [{{id: a, action: t.count, params: {{turn: 5000}}, undo: {{action: t.write}}, {RATE}}}]}}");
+    let mut life = Life::new(plan(&text), header(json!({})));
+    // Its mark: the call is made, and the process dies.
+    life.live(1);
+    let mut next = Life::resumed(plan(&text), header(json!({})), life.history.clone(), life.ledger.clone());
+    next.run.doubt();
+    next.at = vec![(1_000, EventBody::CancelRequested { by: "somebody".to_owned() })];
+    next.live(usize::MAX);
+    assert!(matches!(&next.history[1].body, EventBody::Held { again: true, .. }), "{:?}", next.history);
+    assert_eq!(next.calls("a.a_undo"), 1, "{:?}", next.ledger);
+}
+
+#[test]
+fn a_call_to_a_model_that_waits_for_its_turn_spends_nothing() {
+    let text =
+        format!("{{name: p, budget: {{calls: 1}}, steps: [{{id: a, action: t.ask, params: {{turn: 5000, sent: 1, most: 1}}, {RATE}}}]}}");
+    let mut life = Life::new(plan(&text), header(json!({})));
+    life.live(usize::MAX);
+    assert!(matches!(&life.history.last().unwrap().body, EventBody::Finished(ending) if ending.status == RunStatus::Success));
+    assert_eq!(life.run.spent().calls, 1);
+}
+
+#[test]
+fn a_step_that_happens_once_and_only_waited_leaves_nothing_to_decide() {
+    let text = format!("{{name: p, steps: [{{id: a, once: true, action: t.write, params: {{turn: 5000}}, {RATE}}}]}}");
+    let mut life = Life::new(plan(&text), header(json!({})));
+    life.at = vec![(1_000, EventBody::CancelRequested { by: "somebody".to_owned() })];
+    life.live(usize::MAX);
+    assert_eq!(mainspring_engine::run::undecided(&life.history), Vec::<String>::new());
 }
 
 #[test]

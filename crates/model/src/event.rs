@@ -36,7 +36,14 @@ pub enum EventBody {
     /// The step waits for a moment.
     Waiting { path: String, attempt: u32, until: Millis },
     /// The step waits for its turn under a `rate`; nothing was called.
-    Held { path: String, attempt: u32, until: Millis },
+    Held {
+        path: String,
+        attempt: u32,
+        until: Millis,
+        /// The process that held the run before died, and may have made this attempt already.
+        #[serde(default, skip_serializing_if = "is_false")]
+        again: bool,
+    },
     /// The step waits for a child run.
     Called { path: String, attempt: u32, child: RunId },
     /// The step waits for something that happens outside: see [`Wait`].

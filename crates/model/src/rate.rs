@@ -57,7 +57,7 @@ pub enum Turn {
 
 /// How long a call may take from being asked for to beginning: what it took makes no window fuller than it may be.
 pub fn slack(per: Duration) -> Duration {
-    (per / 10).min(Duration::from_secs(1))
+    (per / 10).clamp(Duration::from_millis(250), Duration::from_secs(5))
 }
 
 /// The time in which a store lets `limit` calls begin. Two of them may be closer together on the way by the slack.
@@ -180,9 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn the_slack_is_a_tenth_of_the_time_and_a_second_at_the_most() {
-        assert_eq!(window(Duration::from_secs(1)), 1_101);
-        assert_eq!(window(Duration::from_secs(3_600)), 3_601_001);
+    fn the_slack_is_a_tenth_of_the_time_and_what_a_busy_store_takes_at_the_least() {
+        assert_eq!(window(Duration::from_millis(100)), 351);
+        assert_eq!(window(Duration::from_secs(10)), 11_001);
+        assert_eq!(window(Duration::from_secs(3_600)), 3_605_001);
     }
 
     #[test]

@@ -231,7 +231,10 @@ impl Driver {
             let now = self.inner.clock.now();
             match self.run.next(now) {
                 // A marker without its attempt reads like a crash in between, and would end the run undecided in the next process.
-                Todo::Record(EventBody::Started(started)) if self.shutdown && started.once => return Ok(None),
+                // So does what was reserved for it: the next process would count the call as made.
+                Todo::Record(EventBody::Started(started)) if self.shutdown && (started.once || started.reserved.is_some()) => {
+                    return Ok(None);
+                }
                 Todo::Record(body) => self.record(body).await?,
                 Todo::Call(call) if call.computes => {
                     let (addr, attempt) = (call.addr, call.attempt);

@@ -69,17 +69,21 @@ impl Run {
                 }
             }
             EventBody::Waiting { path, until, .. } => self.wait(&path, UnitState::Sleeping(until), Some(until))?,
-            EventBody::Held { path, attempt, until } => {
-                // Nothing was called: no marker stands for it.
+            EventBody::Held { path, attempt, until, again } => {
                 self.has_held = true;
                 self.once_open.remove(&path);
                 self.flying_once.remove(&path);
-                self.unmark_effect(&path);
+                self.return_reserved(&path);
+                if !again {
+                    // Nothing was called: no marker stands for it. What a process that died may have called stays marked.
+                    self.unmark_effect(&path);
+                }
                 self.wait(&path, UnitState::RetryAt(until), Some(until))?;
                 if let Ok(addr) = self.locate(&path)
                     && let Some(unit) = self.unit(addr)
                 {
                     unit.attempt = attempt;
+                    unit.again = again;
                 }
             }
             EventBody::Called { path, child, .. } => self.wait(&path, UnitState::Calling(child), None)?,
@@ -101,7 +105,18 @@ impl Run {
         Ok(())
     }
 
+    /// One of the ends that a replay still had before it.
+    fn replayed(&mut self, path: &str) {
+        if let Some(ahead) = self.replay_ahead.get_mut(path) {
+            *ahead -= 1;
+            if *ahead == 0 {
+                self.replay_ahead.remove(path);
+            }
+        }
+    }
+
     fn wait(&mut self, path: &str, state: UnitState, until: Option<Millis>) -> Result<(), Illegal> {
+        self.replayed(path);
         let addr = self.locate(path)?;
         let stopped = self.frame(addr.frame).is_none_or(|frame| frame.stopped);
         let Some(unit) = self.unit(addr) else { return Err(self.illegal(format!("\"{path}\" is not under way"))) };
@@ -119,12 +134,7 @@ impl Run {
     }
 
     fn attempted(&mut self, attempted: Attempted, at: Millis) -> Result<(), Illegal> {
-        if let Some(ahead) = self.replay_ahead.get_mut(&attempted.path) {
-            *ahead -= 1;
-            if *ahead == 0 {
-                self.replay_ahead.remove(&attempted.path);
-            }
-        }
+        self.replayed(&attempted.path);
         self.count_work(at, attempted.latency_us);
         self.settle(&attempted);
         let found = self.locate(&attempted.path);
@@ -157,6 +167,7 @@ impl Run {
                 let retry_at = attempted.retry_at.unwrap_or(at);
                 unit.state = UnitState::RetryAt(retry_at);
                 unit.attempt += 1;
+                unit.again = false;
                 unit.held_back = retry::held_back_after(unit.held_back, attempted.error.as_ref());
                 self.timer(retry_at, Timer::Unit(timer_addr(addr)));
             }

@@ -141,7 +141,7 @@ impl Run {
             return None;
         }
         let call = match self.build_call(addr, attempt, now) {
-            Ok(call) => self.to_reserve(addr, &path, &call.params).map(|reserved| (call, reserved)),
+            Ok(call) => self.reservation(addr, &path, &call.params).map(|reserved| (call, reserved)),
             Err(fault) => Err(fault),
         };
         match call {
@@ -153,7 +153,7 @@ impl Run {
                 let again = self.in_doubt;
                 let unit = self.active_mut(addr)?.unit_mut(addr.index)?;
                 unit.state = UnitState::InFlight;
-                unit.again = again;
+                unit.again |= again;
                 if self.in_flight == 0 {
                     self.flying_since = Some(now);
                 }

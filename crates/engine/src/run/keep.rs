@@ -65,7 +65,13 @@ pub fn keep(plan: &Plan, events: &[Event], again: &Again, decided: &BTreeMap<Str
     // What a run that succeeded left behind is there; its replay does not leave it again.
     let succeeded = events.iter().any(|event| matches!(&event.body, EventBody::Finished(ending) if ending.status == RunStatus::Success));
     let (mut kept, mut unheard) = (Kept::default(), BTreeSet::new());
+    let reserved = last_reserved(events);
     for (place, event) in events.iter().enumerate() {
+        // What an attempt that is dropped used of the budget goes with it.
+        if matches!(&event.body, EventBody::Started(started) if reserved.get(started.path.as_str()).is_some_and(|last| started.reserved.is_some() && *last != place))
+        {
+            continue;
+        }
         if journal.stays(place, &event.body) {
             kept.events.push(if succeeded { without_state(&event.body) } else { event.body.clone() });
         }
@@ -303,6 +309,15 @@ fn answers(step: &Step) -> bool {
     goes_on || step.error_handled || !matches!(step.on_error, OnError::Fail)
 }
 
+/// Where the last call of each path was reserved for.
+fn last_reserved(events: &[Event]) -> HashMap<&str, usize> {
+    let reserved = events.iter().enumerate().filter_map(|(place, event)| match &event.body {
+        EventBody::Started(started) if started.reserved.is_some() => Some((started.path.as_str(), place)),
+        _ => None,
+    });
+    reserved.collect()
+}
+
 /// `once` steps of a journal that were begun and did not end.
 pub fn undecided(events: &[Event]) -> Vec<String> {
     let ended = ended(events);
@@ -314,6 +329,10 @@ pub fn undecided(events: &[Event]) -> Vec<String> {
             && !open.contains(&started.path)
         {
             open.push(started.path.clone());
+        }
+        // It waited for its turn, and was not called.
+        if let EventBody::Held { path, .. } = &event.body {
+            open.retain(|other| other != path);
         }
     }
     open

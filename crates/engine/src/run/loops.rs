@@ -99,6 +99,7 @@ impl Run {
             UnitEnd::Failed(failure) => {
                 each.results[index as usize] = Some(Err(failure));
                 each.ended += 1;
+                each.items.fail(index);
                 each.failed |= spec.on_item_error == OnItemError::Fail;
             }
             UnitEnd::Dropped => each.stopped = true,

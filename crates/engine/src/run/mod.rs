@@ -278,9 +278,16 @@ impl Run {
         let illegal = |fault: Fault| Illegal { seq: 0, kind: "accepted", reason: fault.message };
         let mut run = Run::new(plan, header, keys).map_err(illegal)?;
         for event in history {
-            if let EventBody::Attempted(attempted) = &event.body {
-                *run.replay_ahead.entry(attempted.path.clone()).or_default() += 1;
-            }
+            // What comes after a stop was in flight then, whatever it turned out to be.
+            let path = match &event.body {
+                EventBody::Attempted(attempted) => &attempted.path,
+                EventBody::Held { path, .. }
+                | EventBody::Waiting { path, .. }
+                | EventBody::Called { path, .. }
+                | EventBody::Awaited { path, .. } => path,
+                _ => continue,
+            };
+            *run.replay_ahead.entry(path.clone()).or_default() += 1;
         }
         Ok(run)
     }

@@ -38,7 +38,10 @@ impl Run {
             Ok(Outcome::SleepUntil(until)) if until > now => {
                 return Some(EventBody::Waiting { path: attempted.path, attempt, until });
             }
-            Ok(Outcome::Held(until)) => return Some(EventBody::Held { path: attempted.path, attempt, until }),
+            Ok(Outcome::Held(until)) => {
+                let again = self.active(addr).and_then(|active| active.unit(addr.index)).is_some_and(|unit| unit.again);
+                return Some(EventBody::Held { path: attempted.path, attempt, until, again });
+            }
             Ok(Outcome::Call { wait: true, .. }) => match tried.child {
                 Some(child) => return Some(EventBody::Called { path: attempted.path, attempt, child }),
                 None => {

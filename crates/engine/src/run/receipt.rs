@@ -72,7 +72,7 @@ pub fn of(plan: &Plan, header: &RunHeader, keys: &dyn RunKeys, history: &[Event]
                 }
             }
             // What was marked has not begun.
-            EventBody::Held { path, .. } => match marked.remove(path.as_str()) {
+            EventBody::Held { path, again: false, .. } => match marked.remove(path.as_str()) {
                 Some(Some(before)) => drop(receipts.insert(path.clone(), before)),
                 Some(None) => drop(receipts.remove(path)),
                 None => {}

@@ -50,6 +50,9 @@ pub struct RowsRead {
     pub items: Vec<Value>,
 }
 
+/// Bytes of failed rows that are kept for `errors`; of the others `row` tells.
+const MOST_FAILED: usize = 4 << 20;
+
 /// What a `for_each` goes over.
 pub enum Items {
     List(Vec<Value>),
@@ -64,6 +67,8 @@ pub struct Rows {
     here: BTreeMap<u32, Value>,
     /// Those that cannot be read.
     lost: HashMap<u32, Fault>,
+    /// Bytes of those that failed, as JSON.
+    failed: usize,
     /// What waits for them.
     waiting: Option<Vec<Task>>,
 }
@@ -90,6 +95,16 @@ impl Items {
     /// An item ended well and nobody looks at it again.
     pub fn forget(&mut self, index: u32) {
         if let Items::Rows(rows) = self {
+            rows.here.remove(&index);
+        }
+    }
+
+    /// An item failed: it is told of in `errors`, as long as there is room.
+    pub fn fail(&mut self, index: u32) {
+        let Items::Rows(rows) = self else { return };
+        let Some(item) = rows.here.get(&index) else { return };
+        rows.failed = rows.failed.saturating_add(item.to_string().len());
+        if rows.failed > MOST_FAILED {
             rows.here.remove(&index);
         }
     }
@@ -171,8 +186,8 @@ impl Run {
     pub fn rows_read(&mut self, wanted: &RowsWanted, read: Result<RowsRead, Fault>) {
         let Some(index) = wanted.item else {
             let path = self.step_path(wanted.addr);
-            if self.counting.contains_key(&path) {
-                self.counting.insert(path, Some(read));
+            if let Some(counted) = self.counting.get_mut(&path) {
+                *counted = Some(read);
                 self.agenda.push_back(Task::Step(wanted.addr));
             }
             return;

@@ -23,7 +23,7 @@ pub(super) struct Spending {
 
 impl Run {
     /// What to reserve before the call of this unit, whose params are worked out; `None` when nothing has to be, or was just now.
-    pub(super) fn to_reserve(&mut self, addr: Addr, path: &str, params: &Value) -> Result<Option<Reserved>, Fault> {
+    pub(super) fn reservation(&mut self, addr: Addr, path: &str, params: &Value) -> Result<Option<Reserved>, Fault> {
         let Some(budget) = self.plan.budget else { return Ok(None) };
         let Some(most) = self.model_step(addr).and_then(|step| step.model) else { return Ok(None) };
         if self.spending.fresh.remove(path) {
@@ -56,16 +56,22 @@ impl Run {
         }
     }
 
+    /// The call that was reserved for waits for its turn, and was not made.
+    pub(super) fn return_reserved(&mut self, path: &str) {
+        self.spending.open.remove(path);
+        self.spending.fresh.remove(path);
+    }
+
     /// An attempt ended: what it used takes the place of what was reserved.
     pub(super) fn settle(&mut self, attempted: &Attempted) {
         self.spending.fresh.remove(&attempted.path);
         let Some(reserved) = self.spending.open.remove(&attempted.path) else { return };
         let used = match &attempted.error {
-            // A service that answered with an error charges nothing; the call counts all the same.
+            // A service that answered with an error charges nothing; the call counts all the same. An answer that broke off was charged.
             Some(fault) => match fault.effect {
                 Effected::Unsent => Spent::default(),
-                Effected::Unknown => reserved.spent(),
-                _ => reserved.settled(0, 0),
+                Effected::Sent if fault.code.http_status().is_some() => reserved.settled(0, 0),
+                Effected::Sent | Effected::Unknown => reserved.spent(),
             },
             None if attempted.status == AttemptStatus::Cancelled => reserved.spent(),
             None if attempted.metadata.get("cached") == Some(&Value::Bool(true)) => Spent::default(),

@@ -93,7 +93,10 @@ impl Run {
         let scope = Recorded { inner: self.scope_of(addr, at), id: &plan.step(ix).id, attempted };
         let params = action.params.eval(&scope, &mut Fuel::default());
         // A body that begins again repeats its effects; the same one is undone once.
-        self.undoing.open.retain(|other| other.path != attempted.path || other.params != params);
+        // A mark says only that it may be: what is known to have been done stays beside it.
+        if !is_mark {
+            self.undoing.open.retain(|other| other.path != attempted.path || other.params != params);
+        }
         self.undoing.open.push(Undoable { path: attempted.path.clone(), list, is_unknown: !done, is_unheard: is_unheard && !done, params });
     }
 
@@ -104,6 +107,7 @@ impl Run {
             return false;
         }
         let Some(next) = self.undoing.open.pop() else { return false };
+        self.undoing.open.retain(|other| other.path != next.path || other.params != next.params);
         let earlier = self.undoing.open.iter().filter(|other| other.path == next.path).count();
         let prefix = match earlier {
             0 => format!("{}.", next.path),

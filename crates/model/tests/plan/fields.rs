@@ -75,9 +75,7 @@ fn fields_of_a_later_version() {
     };
     let message = later("name: A\nsteps: []\nsignature: {}\n", "/signature");
     assert!(message.starts_with("\"signature\" is not yet known: ") && message.ends_with(" arrives later"), "{message}");
-    for kind in ["email"] {
-        later(&format!("name: A\ntriggers: [{{type: {kind}, more: 1}}]\nsteps: []\n"), "/triggers/0/type");
-    }
+    later("name: A\ntriggers: [{type: email, more: 1}]\nsteps: []\n", "/triggers/0/type");
 }
 
 #[test]
