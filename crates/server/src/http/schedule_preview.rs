@@ -1,5 +1,7 @@
 //! When a plan's schedules fire next, and a rule that nobody has saved.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use mainspring_model::Problem as Finding;
 use mainspring_model::clock::Millis;
@@ -94,11 +96,22 @@ pub async fn next_of_plan(State(api): Shared, caller: Caller, PathId(id): PathId
         let rule = schedule.expression.strip_prefix(LOOKS).unwrap_or(&schedule.expression);
         let Ok(timing) = Timing::parse(rule, schedule.timezone.as_deref()) else { continue };
         // What is due already fires as soon as somebody looks.
-        let first = schedule.next_due.filter(|_| after.is_none());
+        let first = match (after, &timing) {
+            (None, _) => schedule.next_due,
+            // Counted from when it was saved: the moments follow from the one that is known.
+            (Some(after), Timing::Every(every)) => schedule.next_due.map(|due| due_after(due, *every, after)),
+            (Some(_), Timing::Cron(_)) => None,
+        };
         schedules.push(SchedulePreview { trigger_id: schedule.trigger, preview: preview(rule, &timing, from, first, count) });
     }
     schedules.sort_by(|a, b| a.trigger_id.cmp(&b.trigger_id));
     Ok(Reply::ok(&PlanPreview { plan_id: id.into(), schedules }))
+}
+
+/// The first of `due`, `due + every` and so on that comes after a moment.
+fn due_after(due: Millis, every: Duration, after: Millis) -> Millis {
+    let every = Millis::try_from(every.as_millis()).unwrap_or(Millis::MAX).max(1);
+    if due > after { due } else { due.saturating_add(((after - due) / every).saturating_add(1).saturating_mul(every)) }
 }
 
 /// When a rule would fire

@@ -154,7 +154,7 @@ fn told(body: &EventBody) -> Option<(&'static str, &'static str, Map<String, Val
         EventBody::Waiting { path, attempt, until } => {
             step("step.waiting", json!({"path": path, "attempt": attempt, "until": Time(*until)}))
         }
-        EventBody::Held { path, attempt, until } => {
+        EventBody::Held { path, attempt, until, .. } => {
             step("step.waiting", json!({"path": path, "attempt": attempt, "for": "rate", "until": Time(*until)}))
         }
         EventBody::Called { path, attempt, child } => {
