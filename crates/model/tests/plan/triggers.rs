@@ -179,7 +179,7 @@ fn triggers_that_watch() {
         ("type: folder, path: /in, pattern: ''", "INVALID_VALUE", "/triggers/0/pattern"),
         ("type: folder, path: /in, events: []", "INVALID_VALUE", "/triggers/0/events"),
         ("type: folder, path: /in, events: [deleted]", "INVALID_VALUE", "/triggers/0/events/0"),
-        ("type: folder, path: /in, every: 10ms", "INVALID_VALUE", "/triggers/0/every"),
+        ("type: folder, path: /in, every: 10ms", "INVALID_DURATION", "/triggers/0/every"),
         ("type: folder, path: /in, settle: 2h", "INVALID_VALUE", "/triggers/0/settle"),
         ("type: folder, path: /in, recursive: true", "UNKNOWN_FIELD", "/triggers/0/recursive"),
     ] {
