@@ -20,8 +20,8 @@ use super::clock::{now, pause};
 use crate::http::world::World;
 use crate::postgres::database::Database;
 
-/// Runs of the flood.
-const FLOOD: usize = 10_000;
+/// Runs of the flood: more than ten thousand, so that some still are queued when the measurement ends, however fast the store is.
+const FLOOD: usize = 16_000;
 /// Runs of a full process: a few more, and it would queue what this organization starts.
 const BUSY: usize = 1_700;
 /// Starts of the other organization in each measurement, one after the other.
