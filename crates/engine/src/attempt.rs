@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use mainspring_model::action::{Action, ActionResult, Context, Effect, Outcome};
+use mainspring_model::action::{Action, ActionResult, Context, Effect, Holds, Outcome};
 use mainspring_model::catalog::Provider;
 use mainspring_model::clock::Millis;
 use mainspring_model::credential::Credential;
@@ -46,6 +46,7 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
                 clock: inner.clock.clone(),
                 deadline: i64::MAX,
                 sent: Arc::new(AtomicBool::new(false)),
+                holds: None,
                 tracing: None,
                 files: None,
             };
@@ -80,7 +81,9 @@ pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoc
     let (mut child, mut write) = (None, None);
     let traced = Attempt::begin(&inner, &header, &call);
     let at = traced.as_ref().map(|traced| traced.tracing.at);
-    let work = attempt(&inner, &header, &call, &sent, &mut effect, traced.as_ref().map(|traced| traced.tracing.clone()));
+    let holder = inner.clone();
+    let holds: Holds = Arc::new(move || holder.store.trusts(epoch));
+    let work = attempt(&inner, &header, &call, &sent, holds, &mut effect, traced.as_ref().map(|traced| traced.tracing.clone()));
     let mut result = within_trust(&inner, epoch, &sent, work).await?;
     inner.leave_result(&header, &call, &result).await;
     if let Ok(Outcome::Call { plan, inputs, .. }) = &result {
@@ -105,6 +108,7 @@ async fn attempt(
     header: &RunHeader,
     call: &Call,
     sent: &Arc<AtomicBool>,
+    holds: Holds,
     effect: &mut Effect,
     tracing: Option<Tracing>,
 ) -> ActionResult {
@@ -116,7 +120,7 @@ async fn attempt(
     }
     let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
     let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
-    let terms = Terms { timeout, deadline, tracing, told: AtomicBool::new(false) };
+    let terms = Terms { timeout, deadline, tracing, holds, told: AtomicBool::new(false) };
     let result = ask(inner, header, call, &*action, credential.clone(), sent, &terms).await;
     let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
     let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
@@ -136,6 +140,7 @@ struct Terms {
     timeout: Duration,
     deadline: Millis,
     tracing: Option<Tracing>,
+    holds: Holds,
     /// Whoever listens knows that the credential was used.
     told: AtomicBool,
 }
@@ -169,6 +174,7 @@ async fn ask(
         clock: inner.clock.clone(),
         deadline: terms.deadline,
         sent: sent.clone(),
+        holds: Some(terms.holds.clone()),
         tracing: terms.tracing.clone(),
         files: Some(Arc::new(OrgFiles::of_step(inner.clone(), header, &call.path))),
     };

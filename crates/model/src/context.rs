@@ -48,6 +48,9 @@ impl PerItem for NoPerItem {
     }
 }
 
+/// Asked by what sends something, at the moment in which it begins to leave.
+pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// What one attempt is given beside its params.
 pub struct Context {
     pub owner: Owner,
@@ -66,6 +69,8 @@ pub struct Context {
     pub deadline: Millis,
     /// Set by actions as soon as anything left the process, so that an aborted attempt is recorded `unknown`.
     pub sent: Arc<AtomicBool>,
+    /// Whether this process still holds the run, asked at the moment in which something would leave; `None`: nobody else could.
+    pub holds: Option<Holds>,
     /// Where the attempt stands in a trace; `None`: nothing is traced.
     pub tracing: Option<Tracing>,
     /// The organization's files; `None` for what only computes.
@@ -86,6 +91,7 @@ impl Context {
             deadline: clock.now().saturating_add(Millis::try_from(within.as_millis()).unwrap_or(Millis::MAX)),
             clock,
             sent: Arc::new(AtomicBool::new(false)),
+            holds: None,
             tracing: None,
             files: None,
         }

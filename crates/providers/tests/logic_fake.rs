@@ -70,6 +70,7 @@ pub fn context(per_item: Fake, deadline: Millis) -> Context {
         clock: Arc::new(FakeClock::at(NOW)),
         deadline,
         sent: Arc::new(AtomicBool::new(false)),
+        holds: None,
         tracing: None,
         files: None,
     }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use mainspring_model::action::Holds;
 
 use super::gate::Pass;
 use super::request::Request;
@@ -22,11 +23,19 @@ pub(super) struct Departure {
     /// The attempt's own flag.
     sent: Arc<AtomicBool>,
     pass: Mutex<Option<Pass>>,
+    /// Whether this process still holds the run.
+    holds: Option<Holds>,
 }
 
 impl Departure {
-    pub(super) fn new(sent: Arc<AtomicBool>) -> Arc<Departure> {
-        Arc::new(Departure { begun: AtomicBool::new(false), sent, pass: Mutex::default() })
+    pub(super) fn new(sent: Arc<AtomicBool>, holds: Option<Holds>) -> Arc<Departure> {
+        Arc::new(Departure { begun: AtomicBool::new(false), sent, pass: Mutex::default(), holds })
+    }
+
+    /// Between the hand-over to the connection and this moment the process may have been stopped for longer than its lease: what has
+    /// not begun to leave is then somebody else's to send.
+    fn may_begin(&self) -> bool {
+        self.has_begun() || self.holds.as_ref().is_none_or(|holds| holds())
     }
 
     /// Keeps a place in the gate until the request begins to leave, or nobody waits for it any more.
@@ -75,6 +84,10 @@ impl Body for DepartingBody {
     type Error = std::io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if !self.departure.may_begin() {
+            // The head stands in a buffer, and is thrown away with the connection.
+            return Poll::Ready(Some(Err(std::io::Error::other("the run is another process's by now"))));
+        }
         self.departure.begin();
         let data = std::mem::take(&mut self.data);
         if !data.is_empty() {
@@ -94,7 +107,10 @@ impl Body for DepartingBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.departure.begin();
+        // One without a body leaves with its head.
+        if self.is_empty() || self.departure.may_begin() {
+            self.departure.begin();
+        }
         self.is_empty()
     }
 

@@ -186,7 +186,7 @@ impl Egress {
         // Before it: a probe that is held back would say nothing of the host.
         let spent = self.breaker.spend(cx.owner.org, request, cx.clock.now()).map_err(|held| fault::held_back(place, &held))?;
         let pass = self.breaker.pass(cx.owner.org, &request.url, &cx.clock, time.until).map_err(|held| fault::held_back(place, &held))?;
-        let departure = Departure::new(cx.sent.clone());
+        let departure = Departure::new(cx.sent.clone(), cx.holds.clone());
         let body = DepartingBody::new(request, departure.clone());
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.clone());
         *outgoing.headers_mut() = request.headers.clone();

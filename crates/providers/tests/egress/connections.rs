@@ -176,3 +176,23 @@ async fn connections_are_kept_and_one_lookup_serves_a_fan_out() {
     assert_eq!(server.seen().len(), 1_005);
     assert!(names.asked().len() <= server.connections());
 }
+
+#[tokio::test]
+async fn a_process_that_lost_its_run_sends_nothing_of_a_body() {
+    let server = Server::start(|_| crate::net::json(&json!({}))).await;
+    let egress = dev();
+    let mut attempt = Attempt::new();
+    // On a connection that is there already, and on a new one.
+    attempt.call(&egress, "http.post", json!({"url": server.url("/first"), "body": {"n": 1}})).await.unwrap();
+    let mut lost = Attempt::new();
+    lost.cx.holds = Some(Arc::new(|| false));
+    for path in ["/kept", "/new"] {
+        let fault = lost.call(&egress, "http.post", json!({"url": server.url(path), "body": {"n": 2}})).await.unwrap_err();
+        assert_eq!((fault.effect, lost.sent()), (Effected::Unsent, false), "{fault}");
+    }
+    // As soon as it is sure again.
+    attempt.cx.holds = Some(Arc::new(|| true));
+    attempt.call(&egress, "http.post", json!({"url": server.url("/last"), "body": {"n": 3}})).await.unwrap();
+    let seen: Vec<String> = server.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(seen, ["/first", "/last"]);
+}

@@ -51,6 +51,7 @@ impl Attempt {
             clock: Arc::new(clock.clone()),
             deadline: NOW + 30_000,
             sent: Arc::new(AtomicBool::new(false)),
+            holds: None,
             tracing: None,
             files: None,
         };
