@@ -26,6 +26,7 @@ const PAUSES: [Millis; 8] = [5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_0
 /// Delivers what is due. Never ends; drop it at shutdown: what was under way is delivered again by whoever comes next.
 pub async fn serve(app: Arc<App>) {
     loop {
+        let looked = app.clock.now();
         match app.store.claim_messages(AT_ONCE, HOLD).await {
             Ok(messages) if !messages.is_empty() => {
                 join_all(messages.iter().map(|message| deliver(&app, message))).await;
@@ -37,6 +38,10 @@ pub async fn serve(app: Arc<App>) {
         }
         let now = app.clock.now();
         let next = app.store.next_message().await.ok().flatten().unwrap_or(Millis::MAX);
+        // What came due since the look is taken at once; what was due then and was not taken is another node's, or has to wait.
+        if looked < next && next <= now {
+            continue;
+        }
         let until = next.clamp(now + 50, now + LOOK);
         tokio::select! {
             () = app.clock.sleep_until(until) => {}
