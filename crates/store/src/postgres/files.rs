@@ -14,7 +14,7 @@ use super::session::{Scope, Session};
 use super::values::{Stamp, kept};
 use super::{PostgresStore, at, at_or_none, text, text_or_none};
 use crate::shared::cursor::{self, IdCursor};
-use crate::shared::files::{MOST_FAILED, RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
+use crate::shared::files::{self, RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
 
 macro_rules! columns {
     () => {
@@ -203,19 +203,7 @@ impl FileStore for PostgresStore {
             rows.iter().map(|row| Ok((OrgId(row.try_get(0)?), FileId(row.try_get(1)?)))).collect::<Result<Vec<_>, Fail>>()
         };
         let due = self.within(done).await?;
-        let mut failed = 0;
-        for (org, id) in &due {
-            // One that cannot be removed holds up no other; a store that is away holds up all.
-            match self.drop_file(*org, *id).await {
-                Err(error) if failed == MOST_FAILED => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%error, file = %id, "the bytes of a file could not be removed; they are tried again");
-                    failed += 1;
-                }
-                Ok(()) => {}
-            }
-        }
-        Ok(due.len() as u64 - failed)
+        files::drop_each(self, &due).await
     }
 }
 

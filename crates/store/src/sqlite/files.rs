@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteConnection};
 use super::error::Fail;
 use super::{SqliteStore, bytes, id_of, uuid};
 use crate::shared::cursor::{self, Cursor};
-use crate::shared::files::{MOST_FAILED, RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
+use crate::shared::files::{self, RENEWED_EVERY, SWEPT, UPLOAD_KEPT, size, swept};
 
 macro_rules! columns {
     () => {
@@ -127,19 +127,7 @@ impl FileStore for SqliteStore {
     async fn sweep_files(&self) -> Result<u64, StoreError> {
         let now = self.now_ms();
         let due = self.write(async move |connection| due(now, connection).await).await?;
-        let mut failed = 0;
-        for (org, id) in &due {
-            // One that cannot be removed holds up no other; a store that is away holds up all.
-            match self.drop_file(*org, *id).await {
-                Err(error) if failed == MOST_FAILED => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%error, file = %id, "the bytes of a file could not be removed; they are tried again");
-                    failed += 1;
-                }
-                Ok(()) => {}
-            }
-        }
-        Ok(due.len() as u64 - failed)
+        files::drop_each(self, &due).await
     }
 }
 
