@@ -94,7 +94,7 @@ fn archives_that_do_harm_are_refused() {
     }
     assert_eq!(
         error("transform.zip_unpack", json!({"archive": 7})),
-        "INVALID_PARAMS: \"archive\" must be base64 text or an object with it as \"base64\""
+        "INVALID_PARAMS: \"archive\" must be a file, base64 text or an object with it as \"base64\""
     );
     assert!(unpack("!").starts_with("INVALID_INPUT: the base64 cannot be read"));
 }

@@ -35,6 +35,18 @@ pub(super) async fn fill(names: &[&str], params: &mut Value, cx: &Context) -> Re
     Ok(())
 }
 
+/// The bytes of the param `name` as [`fill`] leaves it, or as its author wrote it.
+///
+/// # Errors
+/// `INVALID_PARAMS` when it is none of these, `INVALID_INPUT` when it is no base64.
+pub(crate) fn given(name: &str, value: &Value) -> Result<Vec<u8>, Fault> {
+    let base64 = value.get("base64").unwrap_or(value).as_str();
+    let base64 = base64
+        .ok_or_else(|| Fault::invalid_params(format!("\"{name}\" must be a file, base64 text or an object with it as \"base64\"")))?;
+    let decoded = STANDARD.decode(base64.trim());
+    decoded.map_err(|error| Fault::new(Code::INVALID_INPUT, format!("the base64 cannot be read: {error}")))
+}
+
 async fn read(file: &Value, room: &mut u64, cx: &Context) -> Result<String, Fault> {
     let given = Given::deserialize(file).map_err(|error| Fault::invalid_params(error.to_string()))?;
     let file = given.find(cx).await?;

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use crate::logic::bounds::done;
 use bytes::Keep;
+pub(crate) use bytes::given;
 use pool::Pool;
 
 pub use helper::help;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use lopdf::Document;
 use mainspring_model::action::ActionSpec;
 use mainspring_model::{Code, Fault};
@@ -12,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::invalid_input;
-use crate::apart::Bounded;
+use crate::apart::{Bounded, given};
 use crate::logic::bounds::Weight;
 
 /// What the text of one page may unpack to, in bytes.
@@ -67,10 +65,7 @@ impl Bounded for PdfText {
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {
-        let base64 = params.document.get("base64").unwrap_or(&params.document).as_str();
-        let base64 =
-            base64.ok_or_else(|| Fault::invalid_params("\"document\" must be a file, base64 text or an object with it as \"base64\""))?;
-        let bytes = STANDARD.decode(base64.trim()).map_err(|error| invalid_input(format!("the base64 cannot be read: {error}")))?;
+        let bytes = given("document", &params.document)?;
         let document = Document::load_mem(&bytes).map_err(|error| unreadable(&error))?;
         drop(bytes);
         if document.is_encrypted() {

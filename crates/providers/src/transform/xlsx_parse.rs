@@ -3,8 +3,6 @@
 use std::io::Cursor;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, Xlsx, XlsxError};
 use mainspring_model::action::ActionSpec;
 use mainspring_model::{Code, Fault};
@@ -15,7 +13,7 @@ use zip::ZipArchive;
 
 use super::csv_parse::names;
 use super::invalid_input;
-use crate::apart::Bounded;
+use crate::apart::{Bounded, given};
 use crate::logic::bounds::{MAX_ITEMS, Weight};
 
 /// What the parts of a workbook may say that they unpack to, in bytes; what they do unpack to is bounded by the helper's memory.
@@ -85,10 +83,7 @@ impl Bounded for XlsxParse {
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {
-        let base64 = params.workbook.get("base64").unwrap_or(&params.workbook).as_str();
-        let base64 =
-            base64.ok_or_else(|| Fault::invalid_params("\"workbook\" must be a file, base64 text or an object with it as \"base64\""))?;
-        let bytes = STANDARD.decode(base64.trim()).map_err(|error| invalid_input(format!("the base64 cannot be read: {error}")))?;
+        let bytes = given("workbook", &params.workbook)?;
         unpacks_within(&bytes)?;
         let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(unreadable)?;
         let sheets: Vec<String> =

@@ -13,7 +13,7 @@ use zip::ZipArchive;
 
 use super::invalid_input;
 use super::zip_pack::named;
-use crate::apart::Bounded;
+use crate::apart::{Bounded, given};
 use crate::logic::bounds::{MAX_OUTPUT, Weight, at_item};
 
 pub(super) struct ZipUnpack;
@@ -65,9 +65,7 @@ impl Bounded for ZipUnpack {
     }
 
     fn run(&self, params: Params) -> Result<Value, Fault> {
-        let base64 = params.archive.get("base64").unwrap_or(&params.archive).as_str();
-        let base64 = base64.ok_or_else(|| Fault::invalid_params("\"archive\" must be base64 text or an object with it as \"base64\""))?;
-        let bytes = STANDARD.decode(base64.trim()).map_err(|error| invalid_input(format!("the base64 cannot be read: {error}")))?;
+        let bytes = given("archive", &params.archive)?;
         let unreadable = |error: &dyn std::fmt::Display| invalid_input(format!("it is no ZIP archive that can be read: {error}"));
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
         if archive.len() > MOST {
