@@ -43,6 +43,10 @@ pub enum Widget {
     Several(Vec<Value>),
     /// A list of texts, one a line.
     Lines,
+    /// A file, or several: objects with `format: file`.
+    File {
+        several: bool,
+    },
     /// Anything else, as JSON.
     Json,
 }
@@ -75,6 +79,8 @@ fn widget(schema: &Value) -> Widget {
             Widget::Number { whole: kind == "integer", least: number("minimum"), most: number("maximum") }
         }
         Some("string") => text(schema),
+        Some("object") if schema["format"] == "file" => Widget::File { several: false },
+        Some("array") if schema["items"]["format"] == "file" => Widget::File { several: true },
         Some("array") => match (choices(&schema["items"]), schema["items"]["type"].as_str()) {
             (Some(choices), _) => Widget::Several(choices),
             (None, Some("string")) => Widget::Lines,

@@ -61,7 +61,10 @@ impl FormPage<'_> {
             }
             page.push_str("</ul></div>");
         }
-        page.push_str("<form method=\"post\" accept-charset=\"utf-8\">");
+        let has_files = self.fields.iter().any(|field| matches!(field.widget, Widget::File { .. }));
+        let kind = if has_files { " enctype=\"multipart/form-data\"" } else { "" };
+        // What is hidden stands first: who takes the form knows the page before any file of it.
+        let _ = write!(page, "<form method=\"post\" accept-charset=\"utf-8\"{kind}>");
         for (name, value) in self.hidden {
             let _ = write!(page, "<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value));
         }
@@ -168,6 +171,8 @@ fn control(widget: &Widget, attributes: &str, typed: &str, required: bool, page:
             // A line end right after the tag is not part of the text.
             write!(page, "<textarea rows=\"6\"{attributes}{most}>\n{value}</textarea>")
         }
+        // What somebody chose cannot be shown again: browsers let nobody name a file of theirs.
+        Widget::File { several } => write!(page, "<input type=\"file\"{attributes}{}>", if *several { " multiple" } else { "" }),
         Widget::Lines => write!(page, "<textarea rows=\"4\"{attributes} title=\"one a line\">\n{value}</textarea>"),
         Widget::Json | Widget::Checkbox | Widget::Several(_) => {
             write!(page, "<textarea rows=\"6\" spellcheck=\"false\"{attributes} title=\"as JSON\">\n{value}</textarea>")

@@ -6,32 +6,47 @@ use serde_json::{Map, Number, Value};
 
 use super::field::{Field, Widget};
 
-/// What was typed: by field, so that it can be shown again.
+/// What was typed: by field, so that it can be shown again; and the files that came with it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Typed(pub HashMap<String, Vec<String>>);
+pub struct Typed {
+    texts: HashMap<String, Vec<String>>,
+    files: HashMap<String, Vec<Value>>,
+}
 
 impl Typed {
     /// From the pairs of a sent form.
     pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Typed {
-        let mut typed: HashMap<String, Vec<String>> = HashMap::new();
-        for (name, value) in pairs {
-            typed.entry(name).or_default().push(value);
-        }
-        Typed(typed)
+        let mut typed = Typed::default();
+        pairs.into_iter().for_each(|(name, value)| typed.add(name, value));
+        typed
+    }
+
+    pub fn add(&mut self, name: String, value: String) {
+        self.texts.entry(name).or_default().push(value);
+    }
+
+    /// A file that is kept. Texts never become one, whatever they say.
+    pub fn add_file(&mut self, name: String, file: Value) {
+        self.files.entry(name).or_default().push(file);
+    }
+
+    /// Names of the fields that files came for.
+    pub fn with_files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
     }
 
     /// A fresh form: the defaults.
     pub fn defaults(fields: &[Field]) -> Typed {
         let shown = fields.iter().filter_map(|field| Some((field.name.clone(), written(field, field.default.as_ref()?))));
-        Typed(shown.collect())
+        Typed { texts: shown.collect(), files: HashMap::new() }
     }
 
     pub fn first(&self, name: &str) -> &str {
-        self.0.get(name).and_then(|values| values.first()).map_or("", String::as_str)
+        self.texts.get(name).and_then(|values| values.first()).map_or("", String::as_str)
     }
 
     pub fn has(&self, name: &str, value: &str) -> bool {
-        self.0.get(name).is_some_and(|values| values.iter().any(|other| other == value))
+        self.texts.get(name).is_some_and(|values| values.iter().any(|other| other == value))
     }
 }
 
@@ -39,7 +54,7 @@ impl Typed {
 fn written(field: &Field, value: &Value) -> Vec<String> {
     match (&field.widget, value) {
         (Widget::Checkbox, Value::Bool(true)) => vec!["true".to_owned()],
-        (Widget::Checkbox, _) => Vec::new(),
+        (Widget::Checkbox | Widget::File { .. }, _) => Vec::new(),
         (Widget::Several(_), Value::Array(values)) => values.iter().map(plain).collect(),
         (Widget::Lines, Value::Array(values)) => vec![values.iter().map(plain).collect::<Vec<_>>().join("\n")],
         (Widget::Json, value) => vec![serde_json::to_string_pretty(value).unwrap_or_default()],
@@ -74,10 +89,15 @@ fn value(field: &Field, typed: &Typed) -> Option<Value> {
     match &field.widget {
         Widget::Checkbox => Some(Value::Bool(!text.is_empty())),
         Widget::Several(choices) => {
-            let given = typed.0.get(&field.name).map(Vec::as_slice).unwrap_or_default();
+            let given = typed.texts.get(&field.name).map(Vec::as_slice).unwrap_or_default();
             let list: Vec<Value> = given.iter().map(|text| chosen(choices, text).unwrap_or_else(|| Value::String(text.clone()))).collect();
             (!list.is_empty() || field.required).then_some(Value::Array(list))
         }
+        Widget::File { several: true } => {
+            let files = typed.files.get(&field.name).cloned().unwrap_or_default();
+            (!files.is_empty()).then_some(Value::Array(files))
+        }
+        Widget::File { several: false } => typed.files.get(&field.name)?.first().cloned(),
         _ if text.is_empty() => None,
         Widget::Select(choices) => Some(chosen(choices, text).unwrap_or_else(|| Value::String(text.to_owned()))),
         Widget::Number { .. } => Some(number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number)),

@@ -37,6 +37,7 @@ fn each_type_has_its_widget() {
         "price": {"type": "number"}, "sure": {"type": "boolean"}, "size": {"enum": ["s", "m", 3]},
         "tags": {"type": "array", "items": {"type": "string"}}, "days": {"type": "array", "items": {"enum": ["mon", "tue"]}},
         "more": {"type": "object"}, "any": {},
+        "photo": {"type": "object", "format": "file"}, "papers": {"type": "array", "items": {"type": "object", "format": "file"}},
     }));
     let line = |kind, attributes: Vec<(&'static str, String)>| Widget::Line { kind, attributes };
     let found: Vec<Widget> = fields(&spec).into_iter().map(|field| field.widget).collect();
@@ -54,6 +55,8 @@ fn each_type_has_its_widget() {
         Widget::Several(vec![json!("mon"), json!("tue")]),
         Widget::Json,
         line("text", vec![]),
+        Widget::File { several: false },
+        Widget::File { several: true },
     ];
     assert_eq!(found, expected);
 }
@@ -140,4 +143,25 @@ fn hostile_texts_stay_text() {
             assert_eq!(html.matches("<textarea").count(), html.matches("</textarea>").count());
         }
     }
+}
+
+#[test]
+fn files_are_taken_as_files_alone() {
+    let spec = spec(
+        json!({"photo": {"type": "object", "format": "file", "required": true}, "papers": {"type": "array", "items": {"format": "file"}}}),
+    );
+    let fresh = page(&spec, &Typed::default(), &[]);
+    assert!(fresh.contains("<form method=\"post\" accept-charset=\"utf-8\" enctype=\"multipart/form-data\">"), "{fresh}");
+    assert!(fresh.contains("<input type=\"file\" id=\"f-photo\" name=\"photo\" required>"), "{fresh}");
+    assert!(fresh.contains("<input type=\"file\" id=\"f-papers\" name=\"papers\" multiple>"), "{fresh}");
+    assert!(fresh.find(".token").or(fresh.find("token")) < fresh.find("f-photo"), "what is hidden stands first");
+    let fields = fields(&spec);
+    let forged = typed(&[("photo", "{\"file\": \"0198c3f2-7a51-7cc3-9d2e-3c6a5a3f1b10\"}"), ("papers", "[]")]);
+    assert!(read(&fields, &forged).is_empty(), "a text is no file");
+    let mut sent = Typed::default();
+    for name in ["photo", "papers", "papers"] {
+        sent.add_file(name.to_owned(), json!({"file": name}));
+    }
+    let values = Value::Object(read(&fields, &sent));
+    assert_eq!(values, json!({"photo": {"file": "photo"}, "papers": [{"file": "papers"}, {"file": "papers"}]}));
 }

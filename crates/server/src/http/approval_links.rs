@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::api::{Api, Shared};
 use super::approvals::{Decision, decide, is_over};
 use super::audit::Target;
-use super::forms::{page, sent};
+use super::form_sent::{self, Sent};
+use super::forms::page;
 use super::path::PathName;
 use super::problem::{Problem, Refusable};
 
@@ -63,32 +64,55 @@ pub async fn get_approval_page(State(api): Shared, PathName(token): PathName) ->
 pub async fn send_approval_page(State(api): Shared, PathName(token): PathName, request: Request) -> Refusable<Response> {
     let asked = find(&api, &token).await?;
     let (parts, content) = request.into_parts();
-    let typed = sent(&api, &parts.headers, content).await?;
-    let Standing::Open(wait) = &asked.state else { return Ok(closed(&asked, StatusCode::CONFLICT)) };
-    let fields = fields_of(wait)?;
-    let refused = |wrong: &[(Option<String>, String)]| shown(&asked, wait, StatusCode::UNPROCESSABLE_ENTITY, &fields, &typed, wrong);
+    let fields = match &asked.state {
+        Standing::Open(wait) => fields_of(wait)?,
+        _ => return Ok(closed(&asked, StatusCode::CONFLICT)),
+    };
+    let owner = asked.header.owner;
+    // Whoever has the link may send what the question asks for.
+    let sent = form_sent::sent(&api, owner, &fields, &parts.headers, content, None).await?;
+    let taken = take(&api, &token, &asked, &fields, &sent).await;
+    if !taken.as_ref().is_ok_and(|answer| answer.status() == StatusCode::OK) {
+        sent.drop_files(&api, owner).await;
+    }
+    taken
+}
+
+async fn take(api: &Api, token: &str, asked: &Asked, fields: &[Field], sent: &Sent) -> Refusable<Response> {
+    let Standing::Open(wait) = &asked.state else { return Ok(closed(asked, StatusCode::CONFLICT)) };
+    let typed = &sent.typed;
+    let refused = |wrong: Vec<(Option<String>, String)>| {
+        let wrong = sent.with_files_again(wrong);
+        shown(asked, wait, StatusCode::UNPROCESSABLE_ENTITY, fields, typed, &wrong)
+    };
+    if !sent.wrong.is_empty() {
+        return Ok(refused(sent.wrong.clone()));
+    }
     let approved = match typed.first(DECISION) {
         "approve" => true,
         "reject" => false,
-        _ => return Ok(refused(&[(None, "say yes or no by one of the two buttons.".to_owned())])),
+        _ => return Ok(refused(vec![(None, "say yes or no by one of the two buttons.".to_owned())])),
     };
-    let mut form = read(&fields, &typed);
+    let mut form = read(fields, typed);
     form.remove(COMMENT);
     if !approved {
         form.clear();
     }
     let comment = typed.first(COMMENT).replace("\r\n", "\n");
     let decision = Decision { approved, comment, form, by: asked.link.address.clone(), by_id: None };
-    match decide(&api, wait, decision).await {
+    match decide(api, wait, decision).await {
         Ok(_) => {}
         Err(problem) if problem.status == StatusCode::CONFLICT => {
-            return Ok(closed(&find(&api, &token).await?, StatusCode::CONFLICT));
+            return Ok(closed(&find(api, token).await?, StatusCode::CONFLICT));
         }
         Err(problem) if !problem.errors.is_empty() => {
-            let wrong: Vec<_> = problem.errors.iter().map(|finding| (place(&finding.pointer, &fields), finding.message.clone())).collect();
-            return Ok(refused(&wrong));
+            let wrong = problem.errors.iter().map(|finding| (place(&finding.pointer, fields), finding.message.clone())).collect();
+            return Ok(refused(wrong));
         }
         Err(problem) => return Err(problem),
+    }
+    if !approved {
+        sent.drop_files(api, asked.header.owner).await;
     }
     let after = json!({"run_id": wait.run, "step": wait.path, "approved": approved, "via": "link"});
     api.audit_nobody(wait.org, "answer_approval", Target::new("approval", &asked.link.id), after);

@@ -9,6 +9,8 @@ use super::problem::{Problem, Refusable};
 /// Bytes of a part's headers.
 const MOST_HEADERS: usize = 8 << 10;
 const MOST_PARTS: u32 = 100;
+/// Files of one form.
+pub const MOST_FILES: usize = 20;
 /// RFC 2046.
 const MOST_BOUNDARY: usize = 70;
 
@@ -25,6 +27,8 @@ pub struct Form<'a> {
 
 /// What a part says of itself.
 pub struct Part {
+    /// Of the field.
+    pub name: String,
     /// `None`: it is a field and no file.
     pub file_name: Option<String>,
     pub media_type: Option<String>,
@@ -62,7 +66,7 @@ impl Form<'_> {
         if self.parts > MOST_PARTS {
             return Err(broken("it has more than 100 parts"));
         }
-        let mut part = Part { file_name: None, media_type: None };
+        let mut part = Part { name: String::new(), file_name: None, media_type: None };
         let mut left = MOST_HEADERS;
         loop {
             let line = self.line(&mut left).await?;
@@ -72,6 +76,7 @@ impl Form<'_> {
             let line = String::from_utf8_lossy(&line);
             let Some((name, value)) = line.split_once(':') else { return Err(broken("a part has a header without a colon")) };
             if name.trim().eq_ignore_ascii_case("content-disposition") {
+                part.name = param(value, "name").unwrap_or_default();
                 part.file_name = param(value, "filename");
             } else if name.trim().eq_ignore_ascii_case("content-type") {
                 part.media_type = Some(value.trim().to_owned());

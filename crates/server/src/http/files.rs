@@ -18,7 +18,7 @@ use super::audit::Target;
 use super::body::{discard, media_type};
 use super::caller::Caller;
 use super::file_content::content;
-use super::file_form::Form;
+use super::file_form::{Form, MOST_FILES};
 use super::file_stream::Steady;
 use super::path::PathId;
 use super::problem::{Problem, Refusable};
@@ -28,8 +28,6 @@ use super::shape::{Id, Time};
 
 /// Room for what stands around the bytes of a form.
 const AROUND: u64 = 1 << 20;
-/// Files of one form.
-const MOST_FILES: usize = 20;
 
 /// A file. Given to a plan as an input, it is what steps take as a file.
 #[derive(Serialize, ToSchema)]

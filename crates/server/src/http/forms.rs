@@ -19,9 +19,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::api::{Api, Shared};
+use super::form_sent::{self, Sent};
 use super::problem::{Problem, Refusable};
 use super::shape::Time;
-use super::{body, webhook_auth};
+use super::webhook_auth;
 use crate::plans::form_route;
 use crate::webhooks::Hook;
 
@@ -33,9 +34,8 @@ const TRAP: &str = ".website";
 const OPEN_FOR: Millis = 24 * 3_600_000;
 /// Pages of a node whose clock goes ahead.
 const AHEAD: Millis = 60_000;
-/// The most that is read of what was sent, in bytes, and in fields.
-const LARGEST: usize = 1 << 20;
-const MOST: usize = 2_000;
+/// What is said of an older page.
+pub(super) const TOO_LATE: &str = "this page was open for too long. Look it over and send it again.";
 
 /// Nothing runs, nothing is loaded, nobody frames it; the one style is known by its hash. The referrer stays, so that a browser says where
 /// the form was sent from.
@@ -74,37 +74,57 @@ pub async fn get_form(State(api): Shared, request: Request) -> Refusable<Respons
 /// What does not fit comes back as the page with what was typed (422). Otherwise the run is durable when the page says so; the same page sent
 /// twice is one run.
 #[utoipa::path(post, path = "/api/forms/{*path}", tag = "webhooks", security(()), params(("path" = String, Path, description = "May have several parts.")),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded"), responses(
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Or `multipart/form-data`, where an input is a file."), responses(
     (status = 200, content_type = "text/html", body = String), (status = 422, description = "The page, with what is wrong.", content_type = "text/html", body = String)))]
 pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Response> {
     let (parts, content) = request.into_parts();
     let hook = find(&api, &parts.uri).await?;
     admit(&api, &parts.headers, &hook).await?;
-    let typed = sent(&api, &parts.headers, content).await?;
-    let plan = &hook.plan.plan;
-    let fields = fields(&plan.inputs);
+    let fields = fields(&hook.plan.plan.inputs);
+    let sent = form_sent::sent(&api, hook.owner, &fields, &parts.headers, content, Some(&hook)).await?;
+    let taken = take(&api, &hook, &parts.uri, &fields, &sent).await;
+    if !matches!(taken, Ok((_, true))) {
+        sent.drop_files(&api, hook.owner).await;
+    }
+    taken.map(|(answer, _)| answer)
+}
+
+/// Files are taken from who has a page of ours alone.
+pub(super) async fn may_send_files(api: &Api, hook: &Hook, typed: &Typed) -> Refusable<bool> {
+    Ok(proven(api, hook, typed.first(TOKEN)).await?.is_some())
+}
+
+/// The answer, and whether it started a run.
+async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) -> Refusable<(Response, bool)> {
+    let (plan, typed) = (&hook.plan.plan, &sent.typed);
     if !typed.first(TRAP).is_empty() {
         tracing::info!(plan = %hook.plan.id, trigger = hook.trigger().id, "a form was filled in by a program: nothing was started");
-        return Ok(done(&hook));
+        return Ok((done(hook), false));
     }
-    let refused =
-        async |wrong: Vec<(Option<String>, String)>| shown(&api, &hook, StatusCode::UNPROCESSABLE_ENTITY, &fields, &typed, &wrong).await;
-    let Some(nonce) = proven(&api, &hook, typed.first(TOKEN)).await? else {
-        return refused(vec![(None, "this page was open for too long. Look it over and send it again.".to_owned())]).await;
+    let refused = async |wrong: Vec<(Option<String>, String)>| {
+        let wrong = sent.with_files_again(wrong);
+        let page = shown(api, hook, StatusCode::UNPROCESSABLE_ENTITY, fields, typed, &wrong).await?;
+        Ok((page, false))
     };
-    let values = Value::Object(read(&fields, &typed));
+    if !sent.wrong.is_empty() {
+        return refused(sent.wrong.clone()).await;
+    }
+    let Some(nonce) = proven(api, hook, typed.first(TOKEN)).await? else {
+        return refused(vec![(None, TOO_LATE.to_owned())]).await;
+    };
+    let values = Value::Object(read(fields, typed));
     let values = match plan.inputs.accept(&values) {
         Ok(values) => values,
-        Err(findings) => return refused(wrong_of(&findings, &fields)).await,
+        Err(findings) => return refused(wrong_of(&findings, fields)).await,
     };
     let now = api.clock.now();
     let id = &hook.trigger().id;
-    let seen = json!({"id": id, "type": "form", "path": path_of(&parts.uri), "body": values, "submitted_at": Time(now)});
+    let seen = json!({"id": id, "type": "form", "path": path_of(uri), "body": values, "submitted_at": Time(now)});
     let org = api.engine.org_of_triggers(hook.owner.org).await?;
     let inputs = match triggers::inputs(plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
         Ok(Some(inputs)) => inputs,
-        Ok(None) => return Ok(done(&hook)),
-        Err(Refused::Inputs(findings)) => return refused(wrong_of(&findings, &fields)).await,
+        Ok(None) => return Ok((done(hook), false)),
+        Err(Refused::Inputs(findings)) => return refused(wrong_of(&findings, fields)).await,
         Err(Refused::Fault(fault)) => {
             tracing::error!(plan = %hook.plan.id, trigger = id, %fault, "a form could not be taken: its trigger's own fields failed");
             return refused(vec![(None, "this form cannot be taken as it is set up. Tell whoever sent you here.".to_owned())]).await;
@@ -112,23 +132,10 @@ pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Respon
     };
     let key = Some(format!("form/{}/{id}/{nonce}", hook.plan.id));
     let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
-    api.engine.start(start).await?.accepted().await?;
-    Ok(done(&hook))
-}
-
-/// What was typed.
-pub(super) async fn sent(api: &Api, headers: &HeaderMap, content: axum::body::Body) -> Refusable<Typed> {
-    if !body::media_type(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        let detail = "send the form as application/x-www-form-urlencoded, as a browser does";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail));
-    }
-    let content = body::read(api, content).await?;
-    if content.len() > LARGEST {
-        let detail = format!("a form has at most {LARGEST} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", detail));
-    }
-    let pairs = url::form_urlencoded::parse(&content).take(MOST).map(|(name, value)| (name.into_owned(), value.into_owned()));
-    Ok(Typed::of(pairs))
+    let mut handle = api.engine.start(start).await?;
+    let run = handle.accepted().await?;
+    // Another one: the page was sent before, and its run has that sending's files.
+    Ok((done(hook), run == handle.id))
 }
 
 /// What is wrong, by field.

@@ -119,3 +119,67 @@ async fn a_form_with_a_password_asks_for_it() {
     let known = ask(Method::GET, "/api/forms/contact/us").header("authorization", "Basic YWRhOnBhc3M=").body(Body::empty()).unwrap();
     assert_eq!(world.send(known).await.status, 200);
 }
+
+/// A form as a browser sends it.
+async fn send_parts(world: &World, parts: &[(&str, Option<&str>, &str)]) -> Answer {
+    let mut body = String::new();
+    for (name, file, content) in parts {
+        let file = file.map(|file| format!("; filename=\"{file}\"\r\nContent-Type: text/plain")).unwrap_or_default();
+        body.push_str(&format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n"));
+    }
+    body.push_str("--b--\r\n");
+    let request = ask(Method::POST, "/api/forms/papers").header("content-type", "multipart/form-data; boundary=b");
+    world.send(request.body(Body::from(body)).unwrap()).await
+}
+
+async fn files(world: &World) -> usize {
+    world.get("/api/files").await.body["files"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn files_of_a_form_are_kept_for_its_run_alone() {
+    let world = World::dev().await;
+    world.plan(json!({
+        "name": "Papers",
+        "inputs": {"who": {"type": "string", "required": true}, "photo": {"type": "object", "format": "file", "required": true},
+            "more": {"type": "array", "items": {"type": "object", "format": "file"}}},
+        "triggers": [{"type": "form", "path": "papers"}],
+        "steps": [{"id": "photo", "action": "file.read", "params": {"file": "${inputs.photo}"}},
+            {"id": "seen", "action": "logic.set", "params": {"text": "${steps.photo.output}", "names": "${inputs.more.map(f => f.name)}"}}],
+    })).await;
+    let page = world.get("/api/forms/papers").await;
+    assert!(page.text.contains("enctype=\"multipart/form-data\"") && page.text.contains("type=\"file\""), "{}", page.text);
+    let token = token_of(&page.text);
+
+    let forged = send_parts(&world, &[(".token", None, "x.1.y"), ("who", None, "Ada"), ("photo", Some("a.txt"), "bytes")]).await;
+    assert_eq!((forged.status.as_u16(), files(&world).await), (422, 0), "{}", forged.text);
+    let before = send_parts(&world, &[("photo", Some("a.txt"), "bytes"), (".token", None, &token), ("who", None, "Ada")]).await;
+    assert_eq!((before.status.as_u16(), files(&world).await), (422, 0), "a file before the page's sign");
+    let text = send_parts(&world, &[(".token", None, &token), ("who", None, "Ada"), ("photo", None, "{\"file\": \"x\"}")]).await;
+    assert_eq!(text.status, 422, "a text is no file: {}", text.text);
+    let wrong = send_parts(&world, &[(".token", None, &token), ("photo", Some("a.txt"), "bytes"), ("nobody", Some("b"), "asked")]).await;
+    assert_eq!((wrong.status.as_u16(), files(&world).await), (422, 0));
+    assert!(wrong.text.contains("choose the file again"), "{}", wrong.text);
+    assert_eq!(runs(&world).await.len(), 0);
+
+    let filled = [
+        (".token", None, token.as_str()),
+        ("who", None, "Ada"),
+        ("photo", Some("../a.txt"), "it is me"),
+        ("more", Some("1.txt"), ""),
+        ("more", Some("2.txt"), "two"),
+    ];
+    for _ in 0..2 {
+        let sent = send_parts(&world, &filled).await;
+        assert_eq!(sent.status, 200, "{}", sent.text);
+        assert_eq!(files(&world).await, 3, "the same page twice keeps its files once");
+    }
+    let runs = runs(&world).await;
+    assert_eq!(runs.len(), 1);
+    let id = runs[0]["id"].as_str().unwrap();
+    world.get(&format!("/api/runs/{id}/events")).await;
+    let run = world.get(&format!("/api/runs/{id}")).await.body["run"].clone();
+    assert_eq!(run["output"], json!({"text": "it is me", "names": ["1.txt", "2.txt"]}), "{run}");
+    let listed = world.get("/api/files").await.body;
+    assert!(listed["files"].as_array().unwrap().iter().all(|file| file["expires_at"].is_string()), "{listed}");
+}
