@@ -47,6 +47,7 @@ fn become_python(arguments: &[OsString]) -> String {
     let [interpreter, memory] = arguments else { return "no interpreter is named".to_owned() };
     let interpreter = Path::new(interpreter);
     let Some(memory) = memory.to_str().and_then(|text| text.parse().ok()) else { return "no memory is named".to_owned() };
+    confine::give_way();
     let ready = view::of_interpreter(interpreter).and_then(|kept| confine::of_python(&kept, memory));
     if let Err(reason) = ready {
         return reason;
@@ -74,6 +75,7 @@ pub fn confined(isolation: Isolation, most: u64) -> Result<(), String> {
     let fresh = Fresh::new().map_err(|error| error.to_string())?;
     crate::console::silently(|| fresh.run(code, b"null".to_vec(), terms, |_| ())).map_err(|failure| failure.message)?;
     drop(fresh);
+    confine::give_way();
     confine::bind(most, held)
 }
 

@@ -45,6 +45,14 @@ impl std::str::FromStr for Isolation {
     }
 }
 
+/// Behind everything that drives runs: code that burns a processor must not hold up what watches it.
+const NICE: i32 = 10;
+
+/// Lets others go first. Where the kernel does not take it the code runs all the same.
+pub(crate) fn give_way() {
+    let _ = rustix::process::nice(NICE);
+}
+
 /// The first half, while files can still be read: dies with its parent, keeps three descriptors, has no namespaces in common
 /// with anybody, sees an empty root.
 ///

@@ -75,9 +75,14 @@ fn one(providers: &[Provider], work: Work, clock: &Arc<dyn Clock>) -> Done {
 }
 
 #[cfg(unix)]
+const NICE: i32 = 10;
+
+#[cfg(unix)]
 fn limit_memory() -> std::io::Result<()> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::process::{Resource, Rlimit, nice, setrlimit};
     let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    // Behind what drives runs: a query that burns a processor must not hold up what watches it.
+    let _ = nice(NICE);
     // Private memory, not addresses: allocators reserve far more of those than they use.
     setrlimit(Resource::Data, limit(MEMORY + STACK as u64))?;
     setrlimit(Resource::Core, limit(0))?;
