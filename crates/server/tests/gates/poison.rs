@@ -21,11 +21,11 @@ use super::crash::node::{Birth, FastClock, Node};
 
 /// What the scripted provider does and did in one life.
 #[derive(Clone, Default)]
-struct Script {
+pub(super) struct Script {
     /// Deadly steps that work in this life.
     cured: &'static [&'static str],
     /// Deadly steps in flight.
-    deadly: watch::Sender<usize>,
+    pub(super) deadly: watch::Sender<usize>,
     /// The providers no longer say what they can do: a defect that no action's own guard sees.
     broken: Arc<AtomicBool>,
     /// Every call, by name.
@@ -90,20 +90,20 @@ fn provider(script: &Script) -> Provider {
 }
 
 /// The lives of one data folder.
-struct Folder {
+pub(super) struct Folder {
     folder: tempfile::TempDir,
     origin: i64,
 }
 
 /// What a life left behind.
-struct Left {
+pub(super) struct Left {
     in_flight: Vec<RunId>,
     alone: Option<RunId>,
     log: Vec<String>,
 }
 
 impl Folder {
-    fn new() -> Folder {
+    pub(super) fn new() -> Folder {
         Folder { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), origin: wall_ms() }
     }
 
@@ -112,7 +112,7 @@ impl Folder {
     }
 
     /// One life, dropped when `life` returns. Marks stay as the process left them.
-    fn live<T>(&self, cured: &'static [&'static str], life: impl AsyncFnOnce(&Node, &Script) -> T) -> (T, Left) {
+    pub(super) fn live<T>(&self, cured: &'static [&'static str], life: impl AsyncFnOnce(&Node, &Script) -> T) -> (T, Left) {
         let script = Script { cured, ..Script::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let found = runtime.block_on(async {
@@ -150,7 +150,7 @@ steps:
   - {id: first, action: t.die, params: {name: first}}
   - {id: second, action: t.die, params: {name: second}}
 ";
-const NEIGHBOUR: &str = "
+pub(super) const NEIGHBOUR: &str = "
 name: neighbour
 steps:
   - {id: work, action: t.work, params: {name: neighbour}}
