@@ -38,6 +38,13 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// A plan's trigger; `None` when it has none of this id that is a webhook or a form.
+    pub fn of(owner: Owner, plan: LoadedPlan, trigger: &str) -> Option<Hook> {
+        let is_it = |one: &Trigger| one.id == trigger && matches!(one.kind, TriggerKind::Webhook(_) | TriggerKind::Form(_));
+        let place = plan.plan.triggers.iter().position(is_it)?;
+        Some(Hook { owner, plan, place })
+    }
+
     pub fn trigger(&self) -> &Trigger {
         &self.plan.plan.triggers[self.place]
     }
@@ -66,11 +73,7 @@ impl Bound {
         let load = async {
             let Some(record) = app.store.get_plan(self.route.org, self.route.plan).await? else { return Ok(None) };
             let plan = app.engine.plan(&record.owner, record.id, record.version).await?;
-            let is_it = |trigger: &Trigger| {
-                trigger.id == self.route.trigger && matches!(trigger.kind, TriggerKind::Webhook(_) | TriggerKind::Form(_))
-            };
-            let place = plan.plan.triggers.iter().position(is_it);
-            Ok(place.map(|place| Arc::new(Hook { owner: record.owner, plan, place })))
+            Ok(Hook::of(record.owner, plan, &self.route.trigger).map(Arc::new))
         };
         self.hook.get_or_try_init(|| load).await.cloned()
     }

@@ -125,6 +125,9 @@ pub trait SignalStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<SignalRecord>, StoreError>;
 
+    /// The signal of this id, whatever its topic.
+    async fn signal(&self, org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError>;
+
     /// Events of the organization, newest first.
     async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError>;
 

@@ -37,6 +37,7 @@ mod place;
 mod plan;
 mod plan_file;
 mod plan_folder;
+mod plan_listen;
 mod plan_test;
 mod plan_versions;
 mod problems;

@@ -13,6 +13,7 @@ use super::graph::{self, Graph};
 use super::output::{Cx, yaml};
 use super::plan_file::{self, Saved};
 use super::plan_folder::{self, Apply, Pull, Push};
+use super::plan_listen::{self, Listen};
 use super::plan_test::{self, Test};
 use super::plan_versions::{self, Between, MoveRuns, Publish, Rollback, Versions};
 use super::table::Rows;
@@ -125,6 +126,15 @@ Examples:
 Example:
   mainspring plan detach Payments")]
     Detach(Named),
+    /// Open a test address for a plan's webhook, and show what is sent there: it starts nothing.
+    ///
+    /// Each sample is shown with what the plan would make of it, by the draft where there is one. The address ends by itself.
+    #[command(after_help = "\
+Examples:
+  mainspring plan listen Payments --server https://mainspring.example
+  mainspring plan listen Payments --trigger stripe --for 15m --run
+  mainspring plan listen Payments -n 1 -o json --server http://127.0.0.1:5000 | jq 'select(.trigger.body).trigger.body'")]
+    Listen(Listen),
     /// Move waiting runs of a plan to another of its versions, where what they did fits.
     ///
     /// A run keeps the version that it started with unless it is moved. Each run that stays is listed with the reason.
@@ -163,6 +173,7 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
     match command {
         PlanCommand::Graph(drawn) => return graph::run(cx, drawn).await,
         PlanCommand::Test(test) => return plan_test::run(cx, test).await,
+        PlanCommand::Listen(wanted) => return plan_listen::listen(cx, wanted).await,
         _ => {}
     }
     // A file that cannot be read is no reason to open anything.
@@ -176,7 +187,7 @@ pub(crate) async fn run(cx: &Cx, command: &PlanCommand) -> Result<Exit, Failure>
         (PlanCommand::List(list), _) => self::list(cx, &api, list).await,
         (PlanCommand::Show(named), _) => show(cx, &api, named).await,
         (PlanCommand::Delete(named), _) => delete(cx, &api, named).await,
-        (PlanCommand::Graph(_) | PlanCommand::Test(_), _) => unreachable!("done above"),
+        (PlanCommand::Graph(_) | PlanCommand::Test(_) | PlanCommand::Listen(_), _) => unreachable!("done above"),
         (PlanCommand::Versions(wanted), _) => plan_versions::versions(cx, &api, wanted).await,
         (PlanCommand::Diff(wanted), _) if wanted.is_of_files() => plan_folder::compare(cx, &api, wanted.path()).await,
         (PlanCommand::Apply(wanted), _) => plan_folder::apply(cx, &api, wanted).await,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use mainspring_engine::Start;
+use mainspring_engine::triggers::{self, Refused, Sight};
+use mainspring_engine::{LoadedPlan, Start};
 use mainspring_model::Problem as Finding;
 use mainspring_model::flow::Priority;
-use mainspring_model::id::PlanId;
+use mainspring_model::id::{PlanId, SignalId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -21,6 +22,7 @@ use super::plan_body;
 use super::plans;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
+use super::samples;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +38,9 @@ pub struct Execute {
     #[serde(default)]
     #[schema(value_type = Object)]
     trigger_data: Value,
+    /// Run it as a sample that came to a test address of its webhook would: `trigger` and the inputs are the sample's.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    sample: Option<SignalId>,
     /// Hold the caller until the run ends (or begins to wait, or 60 s).
     #[serde(default = "yes")]
     wait: bool,
@@ -85,13 +90,19 @@ async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> 
         (true, None) => return Err(Problem::conflict(format!("the plan \"{}\" has no draft", known.name))),
     };
     let plan = api.engine.plan(&caller.owner, id, version).await?;
-    let names = plan.plan.inputs.names();
-    let given = if wanted.inputs.is_null() { by_name(&names, &wanted.trigger_data)? } else { wanted.inputs };
-    let inputs = plan.plan.inputs.accept(&given).map_err(Problem::invalid_all)?;
-    let mut start = Start::manual(caller.owner, plan, inputs);
-    if !wanted.trigger_data.is_null() {
-        start.trigger = json!({"type": "manual", "body": wanted.trigger_data});
-    }
+    let mut start = match wanted.sample {
+        Some(sample) => by_sample(api, caller, plan, sample, &wanted).await?,
+        None => {
+            let names = plan.plan.inputs.names();
+            let given = if wanted.inputs.is_null() { by_name(&names, &wanted.trigger_data)? } else { wanted.inputs };
+            let inputs = plan.plan.inputs.accept(&given).map_err(Problem::invalid_all)?;
+            let mut start = Start::manual(caller.owner, plan, inputs);
+            if !wanted.trigger_data.is_null() {
+                start.trigger = json!({"type": "manual", "body": wanted.trigger_data});
+            }
+            start
+        }
+    };
     start.priority = wanted.priority;
     start.key = key.map(|key| key.for_run());
     let mut handle = api.engine.start(start).await?;
@@ -107,6 +118,28 @@ async fn run(api: &Api, caller: &Caller, wanted: Execute, key: Option<Once>) -> 
         Some(report) => Ok(execution::ended(run, id, &report)),
         None => execution::stored(api, caller, run).await,
     }
+}
+
+/// As the webhook would have started it. Whether its call was rightly signed is not asked: who may run the plan may run it with this.
+async fn by_sample(api: &Api, caller: &Caller, plan: LoadedPlan, sample: SignalId, wanted: &Execute) -> Refusable<Start> {
+    if !wanted.inputs.is_null() || !wanted.trigger_data.is_null() {
+        let message = "a \"sample\" brings its inputs; leave \"inputs\" and \"trigger_data\" out";
+        return Err(Problem::invalid(Finding::new("CONFLICTING_FIELDS", "/sample", message)));
+    }
+    let org = caller.owner.org;
+    let mut found = samples::sample(api, org, plan.id, sample).await?;
+    let seen = found.data["trigger"].take();
+    let variables = api.engine.org_of_triggers(org).await?;
+    let sight = Sight { trigger: &seen, org: &variables, now: api.clock.now() };
+    let inputs = match triggers::inputs(&plan.plan, samples::trigger_of(&plan, &seen)?, sight) {
+        Ok(Some(inputs)) => inputs,
+        Ok(None) => return Err(Problem::conflict("the sample starts nothing: the trigger's `if` is false")),
+        Err(Refused::Inputs(findings)) => return Err(Problem::invalid_all(findings)),
+        Err(Refused::Fault(fault)) => return Err(fault.into()),
+    };
+    let mut start = Start::manual(caller.owner, plan, inputs);
+    start.trigger = seen;
+    Ok(start)
 }
 
 /// The declared inputs out of trigger data; a plan without any takes all of it.

@@ -29,6 +29,7 @@ mod file_content;
 mod file_form;
 mod file_stream;
 mod files;
+mod form_sent;
 mod forms;
 mod health;
 mod history;
@@ -72,6 +73,8 @@ mod reply;
 mod request_id;
 mod resting;
 mod runs;
+mod sample_capture;
+mod samples;
 mod schedule_preview;
 mod schedules;
 mod schemas;
@@ -90,6 +93,7 @@ mod webhook;
 mod webhook_answer;
 mod webhook_auth;
 mod webhook_challenge;
+mod webhook_form;
 mod webhook_request;
 mod webhook_signature;
 
@@ -143,6 +147,8 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(versions::publish_plan))
         .routes(routes!(versions::discard_draft))
         .routes(routes!(move_runs::move_runs))
+        .routes(routes!(samples::make_test_address))
+        .routes(routes!(samples::list_samples))
         .routes(routes!(plan_files::list_plan_files))
         .routes(routes!(plan_files::detach_plan))
         .routes(routes!(patterns::execute_pattern))

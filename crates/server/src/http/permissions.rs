@@ -98,6 +98,8 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("publish_plan", Needs(P::PlanWrite)),
     ("discard_draft", Needs(P::PlanWrite)),
     ("move_runs", Needs(P::PlanWrite)),
+    ("make_test_address", Needs(P::PlanWrite)),
+    ("list_samples", Needs(P::RunView)),
     ("list_plan_files", Needs(P::PlanView)),
     ("detach_plan", Needs(P::PlanWrite)),
     ("execute_pattern", Needs(P::RunStart)),

@@ -19,9 +19,13 @@ use super::edge::method_not_allowed;
 use super::problem::{Problem, Refusable};
 use super::reply::Reply;
 use super::shape::Id;
+use super::webhook_form::WebhookForm;
 use super::webhook_request::Called;
-use super::{body, webhook_answer, webhook_auth, webhook_challenge, webhook_request, webhook_signature};
+use super::{body, sample_capture, webhook_answer, webhook_auth, webhook_challenge, webhook_request, webhook_signature};
 use crate::webhooks::{Bound, Hook};
+
+/// Before the token of a test address; no path of a trigger has a colon.
+pub const TEST: &str = "test:";
 
 #[derive(Serialize, ToSchema)]
 pub struct WebhookRuns {
@@ -50,7 +54,8 @@ pub struct WebhookRefusal {
 /// Needs no key, but what the trigger's `auth` and `signature` ask for. A message that was delivered before gets the first answer's run.
 /// Answers as its `respond` says: `immediately` 202 with the runs of all plans
 /// on the path; `last_step` 200 with the run's output; `step` what `logic.respond` said. 202 with `Location` when the run begins
-/// to wait, or still goes after 60 s. Any content type is taken.
+/// to wait, or still goes after 60 s. Any content type is taken. What is sent to a test address (`/api/plans/{id}/test-address`) is kept as a
+/// sample and starts nothing.
 #[utoipa::path(method(get, post, put, patch, delete), path = "/api/webhook/{*path}", tag = "webhooks", security(()),
     params(("path" = String, Path, description = "May have several parts.")), request_body(content = Value, description = "Anything."), responses(
     (status = 200, description = "The run's output, or the answer that the plan gave.", body = Value),
@@ -59,6 +64,9 @@ pub struct WebhookRefusal {
 pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Response> {
     let (parts, content) = request.into_parts();
     let path = webhook_request::path_of(&parts.uri);
+    if let Some(token) = path.strip_prefix(TEST) {
+        return sample_capture::capture(&api, token, parts, content).await;
+    }
     let routes = api
         .webhooks
         .at(&path)
@@ -76,7 +84,11 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
     let admitted = webhook_auth::admitted(&api, &parts.headers, hooks).await?;
     let content = body::read(&api, content).await?;
     let admitted = webhook_signature::proven(&api, &parts, &content, admitted).await?;
-    let called = Called::read(&parts, path, &content, &admitted.secret_headers)?;
+    let form = WebhookForm::read(&api, &parts.headers, &content).await?;
+    let called = match &form {
+        Some(form) => Called::with(&parts, path, &admitted.secret_headers, form.shown()),
+        None => Called::read(&parts, path, &content, &admitted.secret_headers)?,
+    };
     if let Some(answer) = webhook_challenge::answer(&admitted.hooks, called.body()) {
         return Ok(answer);
     }
@@ -87,12 +99,12 @@ pub async fn call_webhook(State(api): Shared, request: Request) -> Refusable<Res
         [one] if one.hook.webhook().is_some_and(|webhook| webhook.respond != Respond::Immediately) => {
             let hook = &one.hook;
             let answers = hook.webhook().map_or(Respond::LastStep, |webhook| webhook.respond);
-            let Some(handle) = begin(&api, one, called.into_seen(&hook.trigger().id)).await? else {
+            let Some(handle) = begin(&api, one, called.into_seen(&hook.trigger().id), form.as_ref()).await? else {
                 return Ok(accepted(Vec::new(), Vec::new()).into_response());
             };
             webhook_answer::answer(&api, hook.owner.org, hook.plan.id, handle, answers).await
         }
-        hooks => start_all(&api, hooks, called).await.map(IntoResponse::into_response),
+        hooks => start_all(&api, hooks, called, form.as_ref()).await.map(IntoResponse::into_response),
     }
 }
 
@@ -111,7 +123,23 @@ fn methods(routes: &[Bound]) -> String {
 }
 
 /// Starts one run; `None` when the trigger's `if` was false.
-async fn begin(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) -> Refusable<Option<RunHandle>> {
+async fn begin(api: &Api, delivered: &Delivered, mut seen: Value, form: Option<&WebhookForm>) -> Refusable<Option<RunHandle>> {
+    let Some(form) = form else { return begin_with(api, delivered, seen).await };
+    let mut kept = form.keep(api, delivered.hook.owner).await?;
+    seen["body"] = kept.body();
+    let mut begun = begin_with(api, delivered, seen).await;
+    let is_new = match &mut begun {
+        Ok(Some(handle)) => handle.accepted().await.is_ok_and(|run| run == handle.id),
+        _ => false,
+    };
+    if !is_new {
+        // A message that came before has its run and that run's files.
+        kept.forget(api).await;
+    }
+    begun
+}
+
+async fn begin_with(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) -> Refusable<Option<RunHandle>> {
     let now = api.clock.now();
     let org = api.engine.org_of_triggers(hook.owner.org).await?;
     let sight = Sight { trigger: &seen, org: &org, now };
@@ -129,9 +157,9 @@ async fn begin(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) -> Re
 }
 
 /// `immediately`: every plan on the path starts, and the answer waits only until all runs are durable.
-async fn start_all(api: &Api, hooks: &[Delivered], called: Called) -> Refusable<Reply> {
+async fn start_all(api: &Api, hooks: &[Delivered], called: Called, form: Option<&WebhookForm>) -> Refusable<Reply> {
     if let [one] = hooks {
-        let runs = match begin(api, one, called.into_seen(&one.hook.trigger().id)).await? {
+        let runs = match begin(api, one, called.into_seen(&one.hook.trigger().id), form).await? {
             Some(mut handle) => vec![(one.hook.plan.id, handle.accepted().await?)],
             None => Vec::new(),
         };
@@ -140,7 +168,7 @@ async fn start_all(api: &Api, hooks: &[Delivered], called: Called) -> Refusable<
     let starts = hooks.iter().map(|one| {
         let seen = called.seen_by(&one.hook.trigger().id);
         async move {
-            let started: Refusable<Option<RunId>> = match begin(api, one, seen).await {
+            let started: Refusable<Option<RunId>> = match begin(api, one, seen, form).await {
                 Ok(Some(mut handle)) => handle.accepted().await.map(Some).map_err(Into::into),
                 Ok(None) => Ok(None),
                 Err(problem) => Err(problem),

@@ -99,7 +99,7 @@ pub(super) fn same(given: &[u8], expected: &[u8]) -> bool {
     TokenHash(Sha256::digest(given).into()) == TokenHash(Sha256::digest(expected).into())
 }
 
-fn unauthorized(auth: WebhookAuth) -> Box<Problem> {
+pub(super) fn unauthorized(auth: WebhookAuth) -> Box<Problem> {
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "this webhook asks for a credential that the call does not have");
     match auth {
         WebhookAuth::Basic => {

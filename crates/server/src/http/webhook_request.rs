@@ -37,13 +37,22 @@ fn decoded(path: &str) -> String {
 impl Called {
     /// `secret_headers`: names (lower case) whose values proved the caller and are not to be kept.
     pub fn read(parts: &Parts, path: String, content: &Bytes, secret_headers: &[String]) -> Refusable<Called> {
-        Ok(Called {
+        Ok(Called::with(parts, path, secret_headers, body_of(&parts.headers, content)?))
+    }
+
+    /// A call whose body cannot be read by its type: the body as text.
+    pub fn unread(parts: &Parts, path: String, content: &Bytes, secret_headers: &[String]) -> Called {
+        Called::with(parts, path, secret_headers, Value::String(String::from_utf8_lossy(content).into_owned()))
+    }
+
+    pub fn with(parts: &Parts, path: String, secret_headers: &[String], body: Value) -> Called {
+        Called {
             method: parts.method.as_str().to_owned(),
             path,
             headers: headers_of(&parts.headers, secret_headers),
             query: parts.uri.query().map(|query| pairs(query.as_bytes())).unwrap_or_default(),
-            body: body_of(&parts.headers, content)?,
-        })
+            body,
+        }
     }
 
     pub fn body(&self) -> &Value {

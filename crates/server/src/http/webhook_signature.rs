@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::request::Parts;
+use mainspring_model::credential::Credential;
 use mainspring_model::plan::signature::{Service, Signature};
 use mainspring_vault::webhook::{self, Delivery, Unproven};
 use serde_json::Value;
@@ -26,9 +27,6 @@ pub async fn proven(api: &Api, parts: &Parts, content: &[u8], admitted: Admitted
         return Ok(admitted);
     }
     let Admitted { hooks, mut secret_headers } = admitted;
-    let headers = headers(parts);
-    let urls = addresses(api.engine.public_url(), parts.uri.path_and_query().map_or("/", |path| path.as_str()));
-    let delivery = Delivery { headers: &headers, urls: &urls, body: content, now: api.clock.now() };
     let mut left: Vec<Arc<Hook>> = Vec::with_capacity(hooks.len());
     let mut refused = None;
     for hook in hooks {
@@ -36,13 +34,9 @@ pub async fn proven(api: &Api, parts: &Parts, content: &[u8], admitted: Admitted
             left.push(hook);
             continue;
         };
-        if *signature == Signature::Service(Service::Gitlab) {
-            // The one service that sends its secret itself.
-            secret_headers.push("x-gitlab-token".to_owned());
-        }
+        secret_headers.extend(secret_header(signature));
         let credential = webhook_auth::credential(api, &hook).await?;
-        let secrets = credential.as_ref().and_then(|credential| credential.field(FIELD)).map(webhook::secrets).unwrap_or_default();
-        match webhook::verify(signature, &secrets, &delivery) {
+        match verdict(api, signature, credential.as_ref(), parts, content) {
             Ok(()) => left.push(hook),
             Err(unproven) => {
                 if unproven == Unproven::NoSecret {
@@ -56,6 +50,20 @@ pub async fn proven(api: &Api, parts: &Parts, content: &[u8], admitted: Admitted
         Some(unproven) if left.is_empty() => Err(rejected(&unproven)),
         _ => Ok(Admitted { hooks: left, secret_headers }),
     }
+}
+
+/// Whether the secrets of a trigger's credential signed the delivery.
+pub fn verdict(api: &Api, signature: &Signature, credential: Option<&Credential>, parts: &Parts, content: &[u8]) -> Result<(), Unproven> {
+    let headers = headers(parts);
+    let urls = addresses(api.engine.public_url(), parts.uri.path_and_query().map_or("/", |path| path.as_str()));
+    let delivery = Delivery { headers: &headers, urls: &urls, body: content, now: api.clock.now() };
+    let secrets = credential.and_then(|credential| credential.field(FIELD)).map(webhook::secrets).unwrap_or_default();
+    webhook::verify(signature, &secrets, &delivery)
+}
+
+/// The header that is a secret itself, of the one service that sends one.
+pub fn secret_header(signature: &Signature) -> Option<String> {
+    (*signature == Signature::Service(Service::Gitlab)).then(|| "x-gitlab-token".to_owned())
 }
 
 /// What the sender calls the message, where its service does.
@@ -72,7 +80,7 @@ fn headers(parts: &Parts) -> Vec<(&str, &[u8])> {
     parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
-fn rejected(unproven: &Unproven) -> Box<Problem> {
+pub fn rejected(unproven: &Unproven) -> Box<Problem> {
     let detail = match unproven {
         // What is set up here is nothing that a stranger should read.
         Unproven::NoSecret => "this delivery cannot be checked: its trigger has no secret to check it by".to_owned(),

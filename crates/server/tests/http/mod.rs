@@ -35,6 +35,7 @@ mod private_plans;
 mod proofs;
 mod replays;
 mod roles;
+mod samples;
 mod schedules;
 mod secret_references;
 mod serving;

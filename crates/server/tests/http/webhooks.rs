@@ -156,3 +156,39 @@ async fn changes_of_another_process_are_followed() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), followed).await.expect("the new route is seen");
 }
+
+#[tokio::test]
+async fn files_of_a_delivery_become_files_of_the_plan() {
+    let world = World::dev().await;
+    let mut hooked = plan("Papers", json!({"path": "papers", "if": "trigger.body.kind !== 'spam'", "dedupe": "${trigger.body.no}"}));
+    hooked["steps"] = json!([{"id": "read", "action": "file.read", "params": {"file": "${trigger.body.paper}"}},
+        {"id": "seen", "action": "logic.set", "params": {"text": "${steps.read.output}", "body": "${trigger.body}"}}]);
+    world.plan(hooked).await;
+    let send = async |kind: &str, no: &str| {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"kind\"\r\n\r\n{kind}\r\n--b\r\nContent-Disposition: form-data; name=\"no\"\r\n\r\n{no}\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"paper\"; filename=\"a/b.txt\"\r\nContent-Type: text/plain\r\n\r\nwhat it says\r\n--b--\r\n"
+        );
+        let request = ask(Method::POST, "/api/webhook/papers").header("content-type", "multipart/form-data; boundary=b");
+        world.send(request.body(Body::from(body)).unwrap()).await
+    };
+    let files = async || world.get("/api/files").await.body["files"].as_array().unwrap().len();
+    let taken = send("order", "1").await;
+    assert_eq!(taken.status, 202, "{}", taken.text);
+    let run = taken.body["runs"][0]["id"].as_str().unwrap().to_owned();
+    world.get(&format!("/api/runs/{run}/events")).await;
+    let output = world.get(&format!("/api/runs/{run}")).await.body["run"]["output"].clone();
+    assert_eq!(
+        (&output["text"], &output["body"]["kind"], &output["body"]["paper"]["name"]),
+        (&json!("what it says"), &json!("order"), &json!("b.txt"))
+    );
+    assert_eq!(files().await, 1);
+    assert_eq!(send("order", "1").await.body["runs"][0]["id"], json!(run), "the same message");
+    assert_eq!(send("spam", "2").await.body["runs"], json!([]));
+    assert_eq!(files().await, 1, "what starts nothing keeps nothing");
+    let broken = ask(Method::POST, "/api/webhook/papers")
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(Body::from("--b\r\nno"))
+        .unwrap();
+    assert_eq!(world.send(broken).await.status, 400);
+}

@@ -90,6 +90,16 @@ impl SignalStore for PostgresStore {
         self.within(found).await
     }
 
+    async fn signal(&self, org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError> {
+        let found = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let row = session.query(SIGNAL).bind(org.0).bind(id.0).fetch_optional(&mut *session).await?;
+            session.end().await?;
+            row.as_ref().map(signal).transpose()
+        };
+        self.within(found).await
+    }
+
     async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError> {
         let cursor = IdCursor::of(paging)?;
         let topic = filter.event_type.as_deref().map(event_topic);
@@ -152,6 +162,8 @@ const BY_TOPIC: &str = waits_where!("w.topic = $2 order by w.created_at desc lim
 const SIGNALS: &str = "select id, topic, data::text, received_at from signals where org_id = $1 and topic = $2 and received_at >= $3 \
      and ($4::uuid is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = $1 and s.id = $4)) \
      order by received_at, id limit $5";
+
+const SIGNAL: &str = "select id, topic, data::text, received_at from signals where org_id = $1 and id = $2";
 
 /// An answer that its run has yet to see stays.
 const PRUNE_SIGNALS: &str = "delete from signals where org_id = $1 and id in (select s.id from signals as s \

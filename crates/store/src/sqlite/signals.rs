@@ -80,6 +80,16 @@ impl SignalStore for SqliteStore {
         .await
     }
 
+    async fn signal(&self, org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let query = sqlx::query(SIGNAL).bind(bytes(org.0)).bind(bytes(id.0));
+                query.fetch_optional(connection).await?.as_ref().map(signal).transpose()
+            })
+        })
+        .await
+    }
+
     async fn list_events(&self, org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError> {
         let (filter, cursor, paging) = (filter.clone(), IdCursor::of(paging)?, paging.clone());
         self.read(move |connection| {
@@ -152,6 +162,8 @@ const BY_TOPIC: &str = waits_where!("w.topic = ?2 order by w.created_at desc lim
 const SIGNALS: &str = "select id, topic, data, received_at from signals where org_id = ?1 and topic = ?2 and received_at >= ?3 \
      and (?4 is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = ?1 and s.id = ?4)) \
      order by received_at, id limit ?5";
+
+const SIGNAL: &str = "select id, topic, data, received_at from signals where org_id = ?1 and id = ?2";
 
 /// An answer that its run has yet to see stays.
 const OLD_SIGNALS: &str = "select no from signals as s where received_at < ?1 and ((sole = 0 and substr(topic, 1, 9) <> 'triggers:') or not exists \

@@ -120,6 +120,10 @@ pub async fn signals_are_read_in_pages(world: &World) {
     let late = world.store.signals(org, "event:tick", world.now(), None, 9).await.unwrap();
     assert_eq!(late.into_iter().map(|signal| signal.data).collect::<Vec<_>>(), [json!(4)]);
     assert_eq!(world.store.signals(OrgId(world.uuid()), "event:tick", 0, None, 9).await.unwrap(), []);
+    let one = world.store.signal(org, made[0]).await.unwrap().expect("it is kept");
+    assert_eq!((one.id, one.topic.as_str()), (made[0], "event:tick"));
+    assert_eq!(world.store.signal(OrgId(world.uuid()), made[0]).await.unwrap(), None, "of another organization");
+    assert_eq!(world.store.signal(org, SignalId(world.uuid())).await.unwrap(), None);
 }
 
 pub async fn a_wait_goes_with_its_run(world: &World) {

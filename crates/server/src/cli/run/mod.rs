@@ -21,6 +21,7 @@ mod summary;
 mod tests;
 mod update;
 
+pub(crate) use interrupt::Interrupts;
 pub(crate) use start::Place;
 
 use clap::{Args, Subcommand};

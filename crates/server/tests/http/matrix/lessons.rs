@@ -6,6 +6,13 @@ use serde_json::{Value, json};
 use super::super::world::doubling;
 use super::tenant::Tenant;
 
+/// A plan that can also be started by a webhook, whose path nobody knows.
+pub fn hooked(name: &str) -> Value {
+    let mut plan = doubling(name);
+    plan["triggers"] = json!([{"type": "webhook", "path": "matrix/hooked"}]);
+    plan
+}
+
 /// A path's parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Named {
@@ -111,7 +118,7 @@ pub fn names_by_body(operation: &str) -> bool {
 pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
     Some(match operation {
         "create_plan" | "create_execution_plan" | "update_plan" | "update_execution_plan" | "validate_plan" => {
-            doubling(&format!("Renamed {}", named.slug))
+            hooked(&format!("Renamed {}", named.slug))
         }
         "execute_plan" => json!({"plan_id": named.plan, "inputs": {"n": 1}}),
         "execute_execution_plan" => json!({"execution_plan_id": named.plan, "trigger_data": {"n": 1}}),
@@ -137,7 +144,7 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "execute_pattern" => json!({"pattern": format!("pattern_{}", named.slug)}),
         "execute_by_id" => json!({"pattern_id": format!("pattern_{}", named.slug)}),
         "rollback_plan" => json!({"version": 1}),
-        "publish_plan" | "discard_draft" | "move_runs" | "detach_plan" => json!({}),
+        "publish_plan" | "discard_draft" | "move_runs" | "detach_plan" | "make_test_address" => json!({}),
         "resume_run" => json!({"decision": "repeat"}),
         "create_organization" => json!({"name": "Another"}),
         "update_organization" => json!({"name": "Renamed"}),

@@ -10,8 +10,9 @@ use tower::ServiceExt;
 
 use axum::body::Body;
 
-use super::super::world::{World, ask, doubling};
+use super::super::world::{World, ask};
 use super::As;
+use super::lessons::hooked;
 
 pub struct Tenant {
     org: OrgId,
@@ -87,7 +88,7 @@ impl Tenant {
 
     async fn fill(&mut self, world: &World) {
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned();
-        let plan = self.does(world, Method::POST, "/api/plans", doubling(&format!("Plan of {}", self.slug))).await;
+        let plan = self.does(world, Method::POST, "/api/plans", hooked(&format!("Plan of {}", self.slug))).await;
         self.plan = text(&plan["plan"]["id"]);
         self.does(world, Method::POST, &format!("/api/plans/{}/schedule", self.plan), json!({"cron_expression": "@daily"})).await;
         let steps = json!([{"capability": "logic.set", "as": "a", "args": {"n": 1}}]);
