@@ -16,26 +16,26 @@ use super::process::Server;
 use super::s8::peak;
 use crate::servers::server::{Server as Outside, in_pieces, reply};
 
-const PIECE: usize = 1 << 20;
+pub(super) const PIECE: usize = 1 << 20;
 /// Of the file that passes.
 const PIECES: usize = 192;
 /// What it may add to the memory of the process, in KiB.
 const MORE: u64 = 64 << 10;
 
-/// Sends so many pieces of a body of `PIECES`; the whole answer when all were sent.
-async fn upload(address: SocketAddr, pieces: usize, stream: &mut Option<TcpStream>) -> String {
+/// Sends so many pieces of a body of `of`; the whole answer when all were sent.
+pub(super) async fn upload(address: SocketAddr, of: usize, pieces: usize, stream: &mut Option<TcpStream>) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let head = format!(
         "POST /api/files?name=large.bin HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n",
-        PIECES * PIECE
+        of * PIECE
     );
     connection.write_all(head.as_bytes()).await.unwrap();
     let piece = vec![7; PIECE];
     for _ in 0..pieces {
         connection.write_all(&piece).await.unwrap();
     }
-    if pieces < PIECES {
+    if pieces < of {
         *stream = Some(connection);
         return String::new();
     }
@@ -45,7 +45,7 @@ async fn upload(address: SocketAddr, pieces: usize, stream: &mut Option<TcpStrea
 }
 
 /// How many bytes of the content arrive.
-async fn download(address: SocketAddr, id: &str) -> usize {
+pub(super) async fn download(address: SocketAddr, id: &str) -> usize {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let head = format!("GET /api/files/{id}/content HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     connection.write_all(head.as_bytes()).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_large_file_passes_in_little_memory() {
     let (through, more) = (began.elapsed(), peak(&server).saturating_sub(before));
     assert_eq!(execution["step_outputs"][1], (PIECES * PIECE).to_string(), "{execution}");
     let began = now();
-    let answer = upload(server.address, PIECES, &mut None).await;
+    let answer = upload(server.address, PIECES, PIECES, &mut None).await;
     let (up, more_up) = (began.elapsed(), peak(&server).saturating_sub(before));
     let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap_or_else(|_| panic!("{answer}"));
     let began = now();
@@ -129,7 +129,7 @@ async fn a_kill_in_an_upload_leaves_nothing() {
     server.start().await;
     let files = server.data().join("files");
     let mut open = None;
-    upload(server.address, 4, &mut open).await;
+    upload(server.address, PIECES, 4, &mut open).await;
     let patience = Duration::from_secs(30);
     let began = now();
     while held(&files).1 < 3 * PIECE as u64 {

@@ -2,6 +2,7 @@
 
 mod asks;
 mod audit;
+mod bucket;
 pub mod client;
 pub mod clock;
 mod crash;

@@ -116,6 +116,11 @@ impl Server {
     /// SIGTERM, and waits until it has ended in order; its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
         self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself; its exit code, `None` when it did not.
+    pub async fn ended(&mut self) -> Option<i32> {
         let mut child = self.child.take()?;
         let began = now();
         while began.elapsed() < Duration::from_secs(30) {

@@ -1,10 +1,15 @@
 //! R10: what was removed gives its room back: after many runs and their removal the file is as large as what is left asks for, and whole.
 //! `MAINSPRING_TEST_GROWTH=20000` is the long form.
 
+use std::sync::Arc;
+
+use mainspring_model::clock::{Clock, FakeClock};
+use mainspring_model::store::{LogStore, Retention};
+use mainspring_store::{OpenOptions, SqliteStore};
 use serde_json::json;
 
 use super::client::Client;
-use super::clock::asked;
+use super::clock::{asked, wall_ms};
 use super::dice::Dice;
 use super::dump::dump;
 use super::process::Server;
@@ -49,9 +54,12 @@ async fn a_file_shrinks_when_its_runs_are_removed() {
     assert_eq!(server.stop().await, Some(0));
     let full = size();
     let live = (full - empty) * KEPT / runs;
-    // The command of an operator; a server does the same by itself.
-    server.tell("MAINSPRING_KEEP_RUNS", &KEPT.to_string());
-    server.run(&["retention", "--apply"], "");
+    // As a server does it once a minute; two hours later, for what is young stays.
+    let later: Arc<dyn Clock> = Arc::new(FakeClock::at(wall_ms() + 2 * 3_600_000));
+    let store = SqliteStore::open(OpenOptions::new(server.data(), later)).await.unwrap();
+    let keep = Retention { max_runs: KEPT, ..Retention::default() };
+    while store.prune(&keep, 200).await.unwrap() > 0 {}
+    store.close().await;
     let (left, wanted) = (size(), ((empty + live) as f64 * MORE) as u64);
     // Every page is read by one of the two.
     let stay = dump(server.data(), &folder.path().join("copy")).await;

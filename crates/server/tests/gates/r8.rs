@@ -2,11 +2,13 @@
 //! over then, and no run is lost. `MAINSPRING_TEST_HERD=5000` is the long form.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::Client;
 use super::clock::{asked, now, pause};
@@ -24,7 +26,7 @@ const FOUND_WITHIN: Duration = Duration::from_secs(31);
 /// A call as the host saw it: when, whose, and whether it was answered.
 type Calls = Arc<Mutex<Vec<(Instant, String, bool)>>>;
 
-/// The most calls within a second.
+/// The most calls within a second; what is usual is what the same herd does to a host that is there.
 fn peak(times: &[Instant]) -> usize {
     (0..times.len())
         .map(|from| times[from..].iter().take_while(|at| **at - times[from] < Duration::from_secs(1)).count())
@@ -32,14 +34,29 @@ fn peak(times: &[Instant]) -> usize {
         .unwrap_or(0)
 }
 
-async fn start(client: &mut Client, plan: &serde_json::Value, runs: std::ops::Range<u64>) -> Vec<String> {
-    let mut started = Vec::new();
-    for n in runs {
-        let (status, begun) = client.post("/api/execute", &json!({"plan_id": plan, "wait": false, "inputs": {"n": n}})).await.unwrap();
-        assert!(matches!(status, 200 | 202), "{begun}");
-        started.push(begun["execution"]["id"].as_str().unwrap().to_owned());
+/// Callers that start runs side by side.
+const STARTERS: u64 = 16;
+
+/// Starts all of them as fast as they are taken.
+async fn start(address: SocketAddr, plan: &Value, runs: Range<u64>) -> Vec<String> {
+    let starters = (0..STARTERS).map(|starter| {
+        let (plan, mine) = (plan.clone(), (runs.start + starter..runs.end).step_by(STARTERS as usize));
+        tokio::spawn(async move {
+            let (mut client, mut started) = (Client::new(address), Vec::new());
+            for n in mine {
+                let (status, begun) =
+                    client.post("/api/execute", &json!({"plan_id": plan, "wait": false, "inputs": {"n": n}})).await.unwrap();
+                assert!(matches!(status, 200 | 202), "{begun}");
+                started.push(begun["execution"]["id"].as_str().unwrap().to_owned());
+            }
+            started
+        })
+    });
+    let mut all = Vec::new();
+    for starter in starters.collect::<Vec<_>>() {
+        all.extend(starter.await.unwrap());
     }
-    started
+    all
 }
 
 async fn all_succeed(client: &mut Client, runs: &[String], within: Duration) {
@@ -81,13 +98,13 @@ async fn a_host_that_was_away_is_found_and_not_run_over() {
     assert_eq!(status, 201, "{saved}");
     let plan = saved["plan"]["id"].clone();
 
-    let healthy = start(&mut client, &plan, 0..herd).await;
+    let healthy = start(server.address, &plan, 0..herd).await;
     all_succeed(&mut client, &healthy, Duration::from_secs(60)).await;
     let usual = peak(&calls.lock().unwrap().iter().map(|call| call.0).collect::<Vec<_>>());
 
     away.store(true, Ordering::Release);
     let began = now();
-    let waiting = start(&mut client, &plan, herd..2 * herd).await;
+    let waiting = start(server.address, &plan, herd..2 * herd).await;
     pause(away_for.saturating_sub(began.elapsed())).await;
     away.store(false, Ordering::Release);
     let back = now();

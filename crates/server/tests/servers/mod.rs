@@ -2,6 +2,7 @@
 
 mod asked;
 mod board;
+pub mod bucket;
 mod chat;
 mod client;
 mod files;
