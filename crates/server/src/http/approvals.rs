@@ -175,8 +175,9 @@ pub(super) struct Decision {
 pub(super) async fn decide(api: &Api, wait: &WaitRecord, decision: Decision) -> Refusable<Time> {
     let Decision { approved, comment, form, by, by_id } = decision;
     let now = api.clock.now();
+    let too_late = || Problem::conflict("the time to answer this is over");
     if is_over(wait, now) {
-        return Err(Problem::conflict("the time to answer this is over"));
+        return Err(too_late());
     }
     if comment.len() > LONGEST {
         let message = format!("a comment has at most {LONGEST} bytes; this one has {}", comment.len());
@@ -190,6 +191,10 @@ pub(super) async fn decide(api: &Api, wait: &WaitRecord, decision: Decision) -> 
         let earlier = told.signal.data["by"].as_str().unwrap_or("somebody").to_owned();
         let what = if told.signal.data["approved"] == json!(true) { "approved" } else { "rejected" };
         return Err(Problem::conflict(format!("{earlier} has {what} this already")));
+    }
+    // The run goes by when it was kept: nobody is told that an answer counts which came while it was written.
+    if is_over(wait, told.signal.received_at) {
+        return Err(too_late());
     }
     Ok(Time(now))
 }
