@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mainspring_model::clock::{Clock, FakeClock};
-use mainspring_model::store::{LogStore, Retention};
+use mainspring_model::store::{Health, LogStore, Retention};
 use mainspring_store::{OpenOptions, SqliteStore};
 use serde_json::json;
 
