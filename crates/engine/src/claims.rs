@@ -42,6 +42,7 @@ impl Engine {
             biased;
             () = self.take_up_due() => {}
             () = self.look_at_flow() => {}
+            () = self.look_at_bursts() => {}
         }
     }
 

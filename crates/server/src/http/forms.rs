@@ -101,8 +101,8 @@ pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Respon
     let id = &hook.trigger().id;
     let seen = json!({"id": id, "type": "form", "path": path_of(&parts.uri), "body": values, "submitted_at": Time(now)});
     let org = api.engine.org_of_triggers(hook.owner.org).await?;
-    let inputs = match triggers::inputs(plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
-        Ok(Some(inputs)) => inputs,
+    let (inputs, burst) = match triggers::fired(hook.plan.id, plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
+        Ok(Some(fired)) => fired,
         Ok(None) => return Ok(done(&hook)),
         Err(Refused::Inputs(findings)) => return refused(wrong_of(&findings, &fields)).await,
         Err(Refused::Fault(fault)) => {
@@ -111,7 +111,8 @@ pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Respon
         }
     };
     let key = Some(format!("form/{}/{id}/{nonce}", hook.plan.id));
-    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
+    let start =
+        Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None, burst };
     api.engine.start(start).await?.accepted().await?;
     Ok(done(&hook))
 }

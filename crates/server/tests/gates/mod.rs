@@ -2,6 +2,7 @@
 
 mod asks;
 mod audit;
+mod bursts;
 pub mod client;
 pub mod clock;
 mod crash;
