@@ -8,7 +8,7 @@ use mainspring_model::fault::{Code, Fault};
 use mainspring_model::flow::Flow;
 use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::plan::Plan;
-use mainspring_model::run::{Ending, RunHeader, RunStatus};
+use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::store::{BurstEnd, NewRun, Ripe, StoreError};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -184,11 +184,20 @@ fn unfit(refused: Refused) -> Fault {
     }
 }
 
+const DEBOUNCED: &str = "debounced_into";
+const BATCHED: &str = "batched_into";
+
 /// The end of a firing that another run was begun for.
 pub(crate) fn merged(into: RunId, by: Gathered) -> Ending {
-    let output = match by {
-        Gathered::Debounce => json!({"debounced_into": into}),
-        Gathered::Batch => json!({"batched_into": into}),
+    let name = match by {
+        Gathered::Debounce => DEBOUNCED,
+        Gathered::Batch => BATCHED,
     };
-    Ending { status: RunStatus::Success, output, blob: None, error: None }
+    Ending { status: RunStatus::Success, output: json!({name: into}), blob: None, error: None }
+}
+
+/// Whether a run that has ended looks like one that [`merged`] ended.
+pub(crate) fn is_merged(run: &RunSummary) -> bool {
+    let output = run.output.as_ref().and_then(Value::as_object);
+    output.is_some_and(|output| output.len() == 1 && (output.contains_key(DEBOUNCED) || output.contains_key(BATCHED)))
 }

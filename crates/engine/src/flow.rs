@@ -140,7 +140,12 @@ impl Inner {
             (Reason::Limit(policy), by) => ending_of(policy, by),
             (Reason::Cancelled | Reason::Gathered(_), _) => ending_of(Policy::Queue, None),
         };
-        if let Err(error) = self.end_with(id, claimed.epoch, ending).await {
+        let ended = match refusal.reason {
+            // What its firing asked for is done by the run that it names, and that one's end is heard.
+            Reason::Gathered(_) => self.write_end(id, claimed.epoch, ending).await,
+            _ => self.end_with(id, claimed.epoch, ending).await,
+        };
+        if let Err(error) = ended {
             tracing::error!(run_id = %id, %error, "a run that does not begin could not be ended; it goes back to the queue");
             return self.give_back(id, claimed.epoch);
         }

@@ -101,43 +101,43 @@ fn firings_are_brought_together() {
     all(&[
         (
             &with("type: cron, cron: '@daily', debounce: {for: 1s}"),
-            "4:32 /triggers/0/debounce CONFLICTING_FIELDS: \"debounce\" cannot stand here: this trigger fires at its own times, which can be further apart; remove it",
+            "4:34 /triggers/0/debounce CONFLICTING_FIELDS: \"debounce\" cannot stand here: this trigger fires at its own times, which can be further apart; remove it",
         ),
         (
             &with("type: webhook, path: a, respond: step, batch: {size: 2, within: 1s}"),
-            "4:44 /triggers/0/batch CONFLICTING_FIELDS: \"batch\" cannot stand here: \"respond\" answers each caller from a run of its own; write respond: immediately",
+            "4:45 /triggers/0/batch CONFLICTING_FIELDS: \"batch\" cannot stand here: \"respond\" answers each caller from a run of its own; write respond: immediately",
         ),
         (
             &with("type: webhook, path: a, debounce: {for: 1s}, batch: {size: 2, within: 1s}"),
-            "4:50 /triggers/0/batch CONFLICTING_FIELDS: \"debounce\" runs the last firing and \"batch\" all of them; write one of the two",
+            "4:51 /triggers/0/batch CONFLICTING_FIELDS: \"debounce\" runs the last firing and \"batch\" all of them; write one of the two",
         ),
         (
             &with("type: webhook, path: a, debounce: {}"),
-            "4:39 /triggers/0/debounce MISSING_FIELD: \"debounce\" needs \"for\", how long no firing must have come, such as 30s",
+            "4:40 /triggers/0/debounce MISSING_FIELD: \"debounce\" needs \"for\", how long no firing must have come, such as 30s",
         ),
         (
             &with("type: webhook, path: a, debounce: {for: 50ms}"),
-            "4:45 /triggers/0/debounce/for INVALID_DURATION: 50ms is too short; at least 100ms is needed",
+            "4:46 /triggers/0/debounce/for INVALID_DURATION: 50ms is too short; at least 100ms is needed",
         ),
         (
             &with("type: webhook, path: a, debounce: {for: 8d}"),
-            "4:45 /triggers/0/debounce/for INVALID_DURATION: 8d is too long; at most 7d is allowed",
+            "4:46 /triggers/0/debounce/for INVALID_DURATION: 8d is too long; at most 7d is allowed",
         ),
         (
             &with("type: webhook, path: a, debounce: {for: 10s, max: 5s}"),
-            "4:55 /triggers/0/debounce/max INVALID_VALUE: \"max\" is shorter than \"for\": the run would never wait for quiet",
+            "4:56 /triggers/0/debounce/max INVALID_VALUE: \"max\" is shorter than \"for\": the run would never wait for quiet",
         ),
         (
-            &with("type: webhook, path: a, debounce: {period: 10s}"),
-            "4:40 /triggers/0/debounce/period UNKNOWN_FIELD: debounce has no field \"period\"; here it is called \"for\" (write for)",
+            &with("type: webhook, path: a, debounce: {for: 1s, period: 10s}"),
+            "4:50 /triggers/0/debounce/period UNKNOWN_FIELD: debounce has no field \"period\"; here it is called \"for\" (write for)",
         ),
         (
             &with("type: webhook, path: a, batch: {size: 1001, within: 1s}"),
-            "4:43 /triggers/0/batch/size INVALID_VALUE: \"size\" is a whole number from 1 to 1000, not 1001",
+            "4:44 /triggers/0/batch/size INVALID_VALUE: \"size\" is a whole number from 1 to 1000, not 1001",
         ),
         (
             &with("type: webhook, path: a, batch: {size: 5, within: 1s, key: '${inputs.amount}'}"),
-            "4:64 /triggers/0/batch/key UNKNOWN_NAME: \"inputs\" is not in scope here; in scope are trigger and org",
+            "4:67 /triggers/0/batch/key UNKNOWN_NAME: \"inputs\" is not in scope here; in scope are trigger and org",
         ),
     ]);
     let text = "name: A\ninputs: {list: {type: array, required: true}}\ntriggers: [{type: webhook, path: a, batch: {size: 5, within: 1s}}]\nsteps: []\n";

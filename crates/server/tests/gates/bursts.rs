@@ -26,7 +26,7 @@ fn plan(name: &str, how: &str, together: &Value) -> Value {
         "triggers": [trigger],
         "steps": [
             {"id": "nap", "action": "logic.sleep", "params": {"for": "5ms"}},
-            {"id": "seen", "action": "logic.set", "params": {"all": "${trigger.batch ? trigger.batch.map(f => f.body.n) : [trigger.body.n]}"}},
+            {"id": "seen", "action": "logic.set", "params": {"all": "${trigger.batch?.map(f => f.body.n) ?? [trigger.body.n]}"}},
         ],
         "output": {"seen": "${steps.seen.output.all}"},
     })

@@ -6,7 +6,7 @@ use mainspring_model::burst::{Burst, Gather, Gathered, HeldFor};
 use mainspring_model::flow::{Flow, Policy, Priority, Reason, Refusal};
 use mainspring_model::id::{OrgId, Owner, RunId};
 use mainspring_model::run::{RunHeader, RunStatus};
-use mainspring_model::store::{BurstEnd, Claimed, Committed, NewRun, Ripe, RunFilter, Standing};
+use mainspring_model::store::{BurstEnd, Claimed, Committed, DueBursts, NewRun, Ripe, RunFilter, Standing};
 use serde_json::{Value, json};
 
 use super::make::{World, owner, page, plan_id};
@@ -213,40 +213,49 @@ pub async fn bursts_of_keys_and_organizations_are_apart(world: &World) {
     assert!(world.store.ripe_burst(owner(1).org, "other").await.unwrap().is_none());
 }
 
-/// Many who fire and close at once: each firing is in one burst, and no burst is larger than it may be.
 pub async fn firings_and_closings_at_once_lose_nothing(world: &World) {
+    all_at_once(&[world]).await;
+}
+
+/// Many who fire and close at once, of several keys and through several nodes: each firing is in one burst, and no burst is larger than it may be.
+pub async fn all_at_once(worlds: &[&World]) {
+    const KEYS: [&str; 3] = ["0a", "0b", "0c"];
+    let (world, org) = (worlds[0], Owner::LOCAL.org);
     let (mut fired, mut begun, mut ended) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..6 {
-        let writes: Vec<_> = (0..10)
-            .map(|_| {
-                let new = firing(&world.header(), KEY, LOT);
-                fired.push(new.header.id);
-                let (store, write) = (world.store.clone(), world.creation_of(new, Standing::Queued));
-                tokio::spawn(async move { assert_eq!(store.commit(write).await.unwrap(), Committed::Done) })
-            })
-            .collect();
-        let closings: Vec<_> = (0..6)
-            .map(|_| {
-                let store = world.store.clone();
-                tokio::spawn(async move {
-                    if let Some(ripe) = store.ripe_burst(Owner::LOCAL.org, KEY).await.unwrap() {
-                        assert!(ripe.merged.len() < 3);
-                        store.close_burst(&end(&ripe)).await.unwrap();
-                    }
-                })
-            })
-            .collect();
-        for task in writes.into_iter().chain(closings) {
+    for round in 0..6 {
+        let mut tasks = Vec::new();
+        for n in 0..12 {
+            let node = worlds[n % worlds.len()];
+            let new = firing(&node.header(), KEYS[(n + round) % KEYS.len()], LOT);
+            fired.push(new.header.id);
+            let (store, write) = (node.store.clone(), node.creation_of(new, Standing::Queued));
+            tasks.push(tokio::spawn(async move { assert_eq!(store.commit(write).await.unwrap(), Committed::Done) }));
+            let (store, key) = (worlds[(n / 2) % worlds.len()].store.clone(), KEYS[n % KEYS.len()]);
+            tasks.push(tokio::spawn(async move {
+                if let Some(ripe) = store.ripe_burst(org, key).await.unwrap() {
+                    assert!(ripe.merged.len() < 3);
+                    store.close_burst(&BurstEnd { key: key.to_owned(), ..end(&ripe) }).await.unwrap();
+                }
+            }));
+        }
+        for task in tasks {
             task.await.unwrap();
         }
     }
-    world.pass(6_000);
-    while ripe(world).await.is_some() {
-        assert!(close(world).await);
+    while world.store.due_bursts(1).await.unwrap() != DueBursts::default() {
         world.pass(6_000);
+        for key in KEYS {
+            if let Some(ripe) = world.store.ripe_burst(org, key).await.unwrap() {
+                assert!(world.store.close_burst(&BurstEnd { key: key.to_owned(), ..end(&ripe) }).await.unwrap());
+            }
+        }
     }
-    for _ in 0..3 {
-        for claimed in claim(world).await {
+    loop {
+        let taken = claim(world).await;
+        if taken.is_empty() {
+            break;
+        }
+        for claimed in taken {
             match claimed.refused {
                 None => begun.push(claimed.header.id),
                 Some(refusal) => ended.push((claimed.header.id, refusal.by.unwrap())),
