@@ -83,6 +83,7 @@ impl Inner {
             slot: None,
             parent: Some((parent.id, path.to_owned())),
             priority: None,
+            burst: None,
         };
         self.start(start).await?.accepted().await
     }

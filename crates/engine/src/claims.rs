@@ -42,6 +42,7 @@ impl Engine {
             biased;
             () = self.take_up_due() => {}
             () = self.look_at_flow() => {}
+            () = self.look_at_bursts() => {}
         }
     }
 
@@ -252,15 +253,19 @@ impl Inner {
 
     /// As [`Inner::end_from_outside`], with any ending.
     pub(crate) async fn end_with(&self, id: RunId, epoch: i64, ending: Ending) -> Result<(), StoreError> {
-        let seq = self.store.history(id).await?.last().map_or(0, |event| event.seq) + 1;
-        let event = mainspring_model::event::Event { seq, at: self.clock.now(), body: EventBody::Finished(ending.clone()) };
-        let events = Arc::new(vec![journal::plain_row(&event)]);
-        let header = self.store.header(id).await?;
-        if let Some(header) = header
+        if let Some(header) = self.store.header(id).await?
             && self.ends_are_heard(header.owner.org).await?
         {
             self.announce_end(&header, epoch).await?;
         }
+        self.write_end(id, epoch, ending).await
+    }
+
+    /// As [`Inner::end_with`], of a run whose end is nobody's to hear.
+    pub(crate) async fn write_end(&self, id: RunId, epoch: i64, ending: Ending) -> Result<(), StoreError> {
+        let seq = self.store.history(id).await?.last().map_or(0, |event| event.seq) + 1;
+        let event = mainspring_model::event::Event { seq, at: self.clock.now(), body: EventBody::Finished(ending.clone()) };
+        let events = Arc::new(vec![journal::plain_row(&event)]);
         self.store.commit(RunWrite { run: id, epoch, create: None, events, standing: Standing::Ended(ending) }).await?;
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use mainspring_model::burst::Burst;
 use mainspring_model::catalog::Catalog;
 use mainspring_model::clock::{Clock, Millis};
 use mainspring_model::fault::Fault;
@@ -60,12 +61,14 @@ pub struct Start {
     pub parent: Option<(RunId, String)>,
     /// Instead of the plan's own.
     pub priority: Option<Priority>,
+    /// Its trigger waits for others to come.
+    pub burst: Option<Burst>,
 }
 
 impl Start {
     /// A run by hand.
     pub fn manual(owner: Owner, plan: LoadedPlan, inputs: Value) -> Start {
-        Start { owner, plan, inputs, trigger: json!({"type": "manual"}), key: None, slot: None, parent: None, priority: None }
+        Start { owner, plan, inputs, trigger: json!({"type": "manual"}), key: None, slot: None, parent: None, priority: None, burst: None }
     }
 }
 
@@ -170,6 +173,8 @@ pub struct Inner {
     pub(crate) end_listeners: EndListeners,
     /// Told when a trigger that listens became due here.
     pub(crate) heard: tokio::sync::Notify,
+    /// Told when a firing came here that waits for others.
+    pub(crate) gathered: tokio::sync::Notify,
     /// Places for triggers that look for what is new.
     pub(crate) looks: Arc<tokio::sync::Semaphore>,
 }
@@ -213,6 +218,7 @@ impl Engine {
             schedule_pulse: Pulse::default(),
             end_listeners: EndListeners::default(),
             heard: tokio::sync::Notify::new(),
+            gathered: tokio::sync::Notify::new(),
             looks: Arc::new(tokio::sync::Semaphore::new(LOOKS_AT_ONCE)),
         }))
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use mainspring_model::expr::Fuel;
 use mainspring_model::fault::{Class, Code, Fault};
-use mainspring_model::flow::{Flow, Policy, Refusal, key_of};
+use mainspring_model::flow::{Flow, Policy, Reason, Refusal, key_of};
 use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::plan::Plan;
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{Claimed, StoreError};
 use serde_json::{Value, json};
 
+use crate::bursts::merged;
 use crate::driver::Signal;
 use crate::engine::{Engine, Inner};
 use crate::triggers::{Sight, TriggerScope};
@@ -133,7 +134,18 @@ impl Inner {
     /// Ends a run that was held back and will not begin: none of its steps runs, `finally` neither.
     pub(crate) async fn end_refused(self: &Arc<Self>, claimed: &Claimed, refusal: Refusal) {
         let id = claimed.header.id;
-        if let Err(error) = self.end_with(id, claimed.epoch, ending_of(refusal)).await {
+        let ending = match (refusal.reason, refusal.by) {
+            (Reason::Unfit, _) => self.unfit(&claimed.header).await,
+            (Reason::Gathered(by), Some(run)) => merged(run, by),
+            (Reason::Limit(policy), by) => ending_of(policy, by),
+            (Reason::Cancelled | Reason::Gathered(_), _) => ending_of(Policy::Queue, None),
+        };
+        let ended = match refusal.reason {
+            // What its firing asked for is done by the run that it names, and that one's end is heard.
+            Reason::Gathered(_) => self.write_end(id, claimed.epoch, ending).await,
+            _ => self.end_with(id, claimed.epoch, ending).await,
+        };
+        if let Err(error) = ended {
             tracing::error!(run_id = %id, %error, "a run that does not begin could not be ended; it goes back to the queue");
             return self.give_back(id, claimed.epoch);
         }
@@ -144,7 +156,7 @@ impl Inner {
     }
 }
 
-fn ending_of(refusal: Refusal) -> Ending {
+fn ending_of(policy: Policy, by: Option<RunId>) -> Ending {
     let cancelled = |code: Code, message: String, by: Option<RunId>| {
         let fault = Fault::new(code, message).class(Class::Limit);
         let fault = match by {
@@ -153,7 +165,7 @@ fn ending_of(refusal: Refusal) -> Ending {
         };
         Ending { status: RunStatus::Cancelled, output: Value::Null, blob: None, error: Some(fault) }
     };
-    match (refusal.policy, refusal.by) {
+    match (policy, by) {
         (_, None) => cancelled(Code::CANCELLED, "it was cancelled before it began".to_owned(), None),
         (Policy::Deliver, Some(run)) => {
             Ending { status: RunStatus::Success, output: json!({"delivered_to": run}), blob: None, error: None }

@@ -34,7 +34,12 @@ impl Inner {
             return Err(StartError::Draining);
         }
         let (plan, slot, priority) = (start.plan.plan.clone(), start.slot, start.priority);
+        let burst = start.burst.clone();
         let (header, key) = self.born(start).await?;
+        let priority = priority.unwrap_or(plan.priority);
+        if burst.is_some() {
+            return self.gather(&plan, NewRun { header, slot, key, flow: None, burst, priority });
+        }
         let (id, org) = (header.id, header.owner.org);
         let mut run = Run::new(plan, header.clone(), self.keys.clone())?;
         run.set_most_entries(self.settings.most_entries);
@@ -42,7 +47,7 @@ impl Inner {
         let tag = run.plan().tag.clone();
         let flow = self.flow_of(run.plan(), &header)?;
         let held = flow.is_some();
-        let new = Arc::new(NewRun { header, slot, key, flow, priority: priority.unwrap_or(run.plan().priority) });
+        let new = Arc::new(NewRun { header, slot, key, flow, burst: None, priority });
         let (progress, watching) = watch::channel(Progress::default());
         let tags = &self.settings.tags;
         let leaves = held || tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
@@ -115,7 +120,9 @@ impl Inner {
         };
         if matches!(result, Ok(mainspring_model::store::Committed::Done)) {
             self.watchers.changed(org, id);
-            if let Some(flow) = &new.flow {
+            if new.burst.is_some() {
+                self.gathered.notify_one();
+            } else if let Some(flow) = &new.flow {
                 // Whoever asked is answered when it is known whether it begins.
                 self.admit(org, &flow.key).await;
             }

@@ -2,6 +2,7 @@
 
 mod asks;
 mod attempt;
+mod bursts;
 mod children;
 mod claims;
 mod credentials;

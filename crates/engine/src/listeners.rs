@@ -114,8 +114,8 @@ impl Engine {
         };
         let org = self.org_of_triggers(record.owner.org).await?;
         let sight = Sight { trigger: &seen, org: &org, now: self.0.clock.now() };
-        let inputs = match triggers::inputs(&plan.plan, trigger, sight) {
-            Ok(Some(inputs)) => inputs,
+        let (inputs, burst) = match triggers::fired(plan.id, &plan.plan, trigger, sight) {
+            Ok(Some(fired)) => fired,
             Ok(None) => return Ok(Heard::Settled),
             Err(refused) => {
                 tracing::error!(plan = %record.plan, trigger = trigger.id, signal = %signal.id, error = %refused, "an event started nothing: its inputs do not fit the plan");
@@ -123,7 +123,8 @@ impl Engine {
             }
         };
         let key = Some(format!("heard/{}/{}/{id}", record.plan, trigger.id));
-        let start = Start { owner: record.owner, plan: plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
+        let start =
+            Start { owner: record.owner, plan: plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None, burst };
         let accepted = match self.start(start).await {
             Ok(mut handle) => handle.accepted().await.map(drop),
             Err(error) => Err(error),

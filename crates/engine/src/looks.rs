@@ -195,8 +195,8 @@ impl Engine {
         let Look { record, plan, trigger, .. } = look;
         let org = self.org_of_triggers(record.owner.org).await?;
         let sight = Sight { trigger: &find.seen, org: &org, now: self.0.clock.now() };
-        let inputs = match triggers::inputs(&plan.plan, trigger, sight) {
-            Ok(Some(inputs)) => inputs,
+        let (inputs, burst) = match triggers::fired(plan.id, &plan.plan, trigger, sight) {
+            Ok(Some(fired)) => fired,
             Ok(None) => return Ok(false),
             Err(refused) => {
                 tracing::error!(plan = %record.plan, trigger = trigger.id, key = find.key, error = %refused, "something new started nothing: its inputs do not fit the plan");
@@ -213,6 +213,7 @@ impl Engine {
             slot: None,
             parent: None,
             priority: None,
+            burst,
         };
         let accepted = match self.start(start).await {
             Ok(mut handle) => handle.accepted().await.map(|run| run == handle.id),

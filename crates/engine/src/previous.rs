@@ -6,6 +6,7 @@ use mainspring_model::run::RunSummary;
 use mainspring_model::store::{Paging, RunFilter, StoreError};
 use serde_json::{Value, json};
 
+use crate::bursts::is_merged;
 use crate::engine::Inner;
 use crate::run::rfc3339;
 
@@ -23,7 +24,7 @@ impl Inner {
         let mut paging = Paging { limit: PAGE, cursor: None };
         for _ in 0..PAGES {
             let page = self.store.list_runs(org, &filter, &paging).await?;
-            if let Some(run) = page.items.into_iter().find(|run| run.finished_at.is_some()) {
+            if let Some(run) = page.items.into_iter().find(|run| run.finished_at.is_some() && !is_merged(run)) {
                 return self.shown(run).await;
             }
             if page.next_cursor.is_none() {

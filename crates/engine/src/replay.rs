@@ -108,6 +108,7 @@ impl Engine {
             slot: None,
             key,
             flow: inner.flow_of(&checked, &header).map_err(StartError::Fault)?,
+            burst: None,
             priority: checked.priority,
         });
         inner.enqueue(header.id, new, rows, tag, progress).await;

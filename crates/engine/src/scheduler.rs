@@ -190,6 +190,7 @@ impl Engine {
             slot: Some((Slot { schedule: record.id, due_at }, next_due)),
             parent: None,
             priority: None,
+            burst: None,
         };
         let accepted = match self.start(start).await {
             Ok(mut handle) => handle.accepted().await.map(|run| run == handle.id),

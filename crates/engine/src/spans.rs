@@ -11,7 +11,7 @@ use crate::engine::{Engine, Inner};
 use crate::run::Call;
 
 /// In a run's trigger: by which piece of work it was started, kept with the run because it outlives that.
-const STARTED_BY: &str = "traceparent";
+pub(crate) const STARTED_BY: &str = "traceparent";
 
 #[derive(Default)]
 pub(crate) struct Told(OnceLock<Arc<dyn Spans>>);

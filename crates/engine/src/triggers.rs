@@ -1,8 +1,10 @@
 //! From what a trigger saw to a run's inputs: the trigger's own `if` and `inputs`, then the plan's check.
 
+use mainspring_model::burst::{Burst, Gather, batch_trigger, burst_key};
 use mainspring_model::clock::Millis;
 use mainspring_model::expr::{Ambient, Fuel, Scope, StepField, StepKey};
 use mainspring_model::fault::Fault;
+use mainspring_model::id::PlanId;
 use mainspring_model::plan::Plan;
 use mainspring_model::plan::trigger::Trigger;
 use mainspring_model::problem::Problem;
@@ -34,12 +36,57 @@ pub struct Sight<'a> {
 /// # Errors
 /// A fault of the trigger's expressions, or inputs that do not fit.
 pub fn inputs(plan: &Plan, trigger: &Trigger, sight: Sight<'_>) -> Result<Option<Value>, Refused> {
-    let scope = TriggerScope { sight, more: &[] };
-    if let Some(condition) = &trigger.condition
-        && !condition.truthy(&scope, &mut Fuel::default())?
-    {
+    if holds(trigger, sight)? { given(plan, trigger, sight).map(Some) } else { Ok(None) }
+}
+
+/// As [`inputs`], with the burst that the firing belongs to. A batch has its inputs when it closes, and its firings have none.
+///
+/// # Errors
+/// As for [`inputs`].
+pub fn fired(id: PlanId, plan: &Plan, trigger: &Trigger, sight: Sight<'_>) -> Result<Option<(Value, Option<Burst>)>, Refused> {
+    if !holds(trigger, sight)? {
         return Ok(None);
     }
+    let Some(together) = &trigger.burst else { return Ok(Some((given(plan, trigger, sight)?, None))) };
+    let key = match &together.key {
+        Some(template) => template.eval(&TriggerScope { sight, more: &[] }, &mut Fuel::default())?,
+        None => Value::Null,
+    };
+    let burst = Burst { key: burst_key(id, &trigger.id, together.gather.by(), &key), gather: together.gather };
+    let inputs = match together.gather {
+        Gather::Debounce { .. } => given(plan, trigger, sight)?,
+        Gather::Batch { .. } => Value::Object(Map::new()),
+    };
+    Ok(Some((inputs, Some(burst))))
+}
+
+/// The root `trigger` and the checked inputs of the run that a firing would start by itself, whatever others it would be gathered with.
+///
+/// # Errors
+/// As for [`inputs`].
+pub fn alone(plan: &Plan, trigger: &Trigger, sight: Sight<'_>) -> Result<Option<(Value, Value)>, Refused> {
+    if !holds(trigger, sight)? {
+        return Ok(None);
+    }
+    let root = match trigger.burst.as_ref().map(|together| together.gather) {
+        Some(Gather::Batch { .. }) => batch_trigger(std::slice::from_ref(sight.trigger), &[]),
+        _ => sight.trigger.clone(),
+    };
+    given(plan, trigger, Sight { trigger: &root, ..sight }).map(|inputs| Some((root, inputs)))
+}
+
+/// Whether the trigger's `if` lets a run be started.
+fn holds(trigger: &Trigger, sight: Sight<'_>) -> Result<bool, Fault> {
+    let scope = TriggerScope { sight, more: &[] };
+    trigger.condition.as_ref().map_or(Ok(true), |condition| condition.truthy(&scope, &mut Fuel::default()))
+}
+
+/// The checked inputs, whatever the trigger's `if` says.
+///
+/// # Errors
+/// As for [`inputs`].
+pub(crate) fn given(plan: &Plan, trigger: &Trigger, sight: Sight<'_>) -> Result<Value, Refused> {
+    let scope = TriggerScope { sight, more: &[] };
     let given = match &trigger.inputs {
         Some(templates) => {
             let mut given = Map::new();
@@ -50,7 +97,7 @@ pub fn inputs(plan: &Plan, trigger: &Trigger, sight: Sight<'_>) -> Result<Option
         }
         None => by_name(plan, sight.trigger),
     };
-    plan.inputs.accept(&given).map(Some).map_err(Refused::Inputs)
+    plan.inputs.accept(&given).map_err(Refused::Inputs)
 }
 
 /// What the trigger's `dedupe` says that the delivery is known by; `None` where it says nothing.

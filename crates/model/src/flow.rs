@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::burst::Gathered;
 use crate::id::{PlanId, RunId};
 
 /// The most runs that one plan or key may let live side by side.
@@ -122,9 +123,22 @@ impl Ruling {
 /// Why a run that was held back will not begin, as its row says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    pub policy: Policy,
-    /// The run for whose sake; `None` when it was cancelled while it waited.
+    pub reason: Reason,
+    /// The run for whose sake; `None` when it was cancelled while it waited, or does not fit.
     pub by: Option<RunId>,
+}
+
+/// Why a run that was held back will not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was one too many, or was cancelled while it waited for its turn.
+    Limit(Policy),
+    /// Its firing belongs to a burst that another run was begun for.
+    Gathered(Gathered),
+    /// It was cancelled while it waited for other firings.
+    Cancelled,
+    /// It was begun for a batch, and what it would be born with does not fit its plan.
+    Unfit,
 }
 
 /// Decides over all runs of one key: the live ones oldest first, the held ones in the order in which they begin. The limit that counts

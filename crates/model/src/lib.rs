@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod budget;
+pub mod burst;
 pub mod catalog;
 pub mod clock;
 pub mod context;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::burst::HeldFor;
 use crate::clock::Millis;
 use crate::event::BlobRef;
 use crate::fault::Fault;
@@ -161,6 +162,9 @@ pub struct RunSummary {
     pub wake_at: Option<Millis>,
     /// The tag that a queued run's node must serve, where that is not [`UNTAGGED`].
     pub tag: Option<String>,
+    /// A queued run is held back for others to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<HeldFor>,
     pub output: Option<Value>,
     pub error: Option<Fault>,
 }

@@ -117,7 +117,14 @@ async fn ended(store: Arc<SqliteStore>, n: u32, rare: bool) {
     let write = RunWrite {
         run: header.id,
         epoch: store.epoch(),
-        create: Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal })),
+        create: Some(Arc::new(NewRun {
+            header: Arc::new(header),
+            slot: None,
+            key: None,
+            flow: None,
+            burst: None,
+            priority: Priority::Normal,
+        })),
         events: Arc::new(events.collect()),
         standing: Standing::Ended(ending),
     };

@@ -9,6 +9,8 @@ use mainspring_model::id::{PlanId, RunId, ScheduleId};
 use mainspring_model::run::{Ending, RunHeader, RunStatus};
 use mainspring_model::store::{Committed, DataKeyRecord, JournalRow, PlanRecord, RunWrite, ScheduleRecord, Standing, StoreError};
 
+use super::bursts::Bursts;
+
 /// A switch that breaks the model store, to show that the judge sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
@@ -57,6 +59,8 @@ pub struct Row {
     /// Under which limit, and whether it was let begin.
     pub flow: Option<(Flow, bool)>,
     pub refused: Option<Refusal>,
+    /// The burst whose closing it waits for.
+    pub waits_for: Option<String>,
 }
 
 #[derive(Default)]
@@ -69,6 +73,7 @@ pub struct Database {
     pub schedules: BTreeMap<ScheduleId, ScheduleRecord>,
     pub plans: BTreeMap<PlanId, PlanRecord>,
     pub data_keys: Vec<DataKeyRecord>,
+    pub bursts: Bursts,
     /// There is something to claim: listeners are told.
     pub arrived: bool,
     /// A run was written or taken since this was last looked at.
@@ -129,7 +134,7 @@ impl Database {
         }
         match &write.standing {
             Standing::Queued | Standing::QueuedFor(_) => {
-                let held = row.flow.as_ref().is_some_and(|(_, live)| !live) && row.refused.is_none();
+                let held = (row.flow.as_ref().is_some_and(|(_, live)| !live) && row.refused.is_none()) || row.waits_for.is_some();
                 (row.status, row.due_at, row.epoch, row.signalled) = (RunStatus::Queued, (!held).then_some(now), 0, false);
                 self.arrived = true;
             }
@@ -172,6 +177,7 @@ impl Database {
                 schedule.next_due = *next_due;
             }
         }
+        let waits_for = self.gather(new, now);
         let row = Row {
             header: new.header.clone(),
             status: RunStatus::Running,
@@ -185,6 +191,7 @@ impl Database {
             ending: None,
             flow: new.flow.clone().map(|flow| (flow, false)),
             refused: None,
+            waits_for,
         };
         self.runs.insert(write.run, row);
     }

@@ -1,7 +1,7 @@
 //! The model store's holding of runs: registrations with leases, claims, the sweep, cancellations, schedules.
 
 use mainspring_model::clock::Millis;
-use mainspring_model::flow::{HeldRun, LiveRun, Refusal, rule};
+use mainspring_model::flow::{HeldRun, LiveRun, Reason, Refusal, rule};
 use mainspring_model::id::{RunId, ScheduleId};
 use mainspring_model::run::RunStatus;
 use mainspring_model::store::{Admitted, Claimed, ScheduleRecord, StoreError};
@@ -121,7 +121,11 @@ impl Database {
         }
         row.cancel_by.get_or_insert_with(|| by.to_owned());
         if let (Some((flow, false)), None) = (&row.flow, row.refused) {
-            (row.refused, row.due_at) = (Some(Refusal { policy: flow.policy, by: None }), Some(now));
+            (row.refused, row.due_at) = (Some(Refusal { reason: Reason::Limit(flow.policy), by: None }), Some(now));
+            self.arrived = true;
+        }
+        if row.waits_for.take().is_some() {
+            (row.refused, row.due_at) = (Some(Refusal { reason: Reason::Cancelled, by: None }), Some(now));
             self.arrived = true;
         }
         self.signal(run, now);
@@ -150,7 +154,7 @@ impl Database {
         for (id, by) in ruling.refused.iter().chain(&ruling.delivered) {
             let row = self.runs.get_mut(id).expect("found just above");
             let policy = row.flow.as_ref().map(|(flow, _)| flow.policy).unwrap_or_default();
-            (row.refused, row.due_at) = (Some(Refusal { policy, by: Some(*by) }), Some(now));
+            (row.refused, row.due_at) = (Some(Refusal { reason: Reason::Limit(policy), by: Some(*by) }), Some(now));
             (self.arrived, self.wrote) = (true, true);
         }
         let cancelled: Vec<RunId> = ruling.cancelled.iter().map(|(live, _)| *live).collect();

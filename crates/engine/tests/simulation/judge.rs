@@ -78,6 +78,8 @@ pub struct Count {
     pub calls: u32,
     pub sweeps: u32,
     pub takeovers: u32,
+    /// Firings that ended for another one's run.
+    pub merged: u32,
 }
 
 impl Judge {

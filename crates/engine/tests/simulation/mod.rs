@@ -5,6 +5,7 @@
 
 mod actions;
 mod agenda;
+mod bursts;
 mod course;
 mod database;
 mod dice;
@@ -68,12 +69,14 @@ fn three_hundred_worlds_keep_every_promise() {
         sum.calls += count.calls;
         sum.sweeps += count.sweeps;
         sum.takeovers += count.takeovers;
+        sum.merged += count.merged;
     }
     println!("R6: {seeds} seeds, {runs} runs, {acks} acknowledged, at least {fewest} faults each, in all {sum:?}");
     // Against empty passes.
     assert!(fewest >= faults::FEWEST, "a world had {fewest} faults");
     let seeds = u32::try_from(seeds).unwrap();
     assert!(acks >= 15 * seeds as usize && sum.calls > 60 * seeds, "too little work: {acks} acknowledged, {sum:?}");
+    assert!(sum.merged > seeds / 2, "firings did not meet: {sum:?}");
     assert!(sum.late > seeds && sum.sweeps > 7 * seeds && sum.takeovers > 3 * seeds, "the faults hit nothing: {sum:?}");
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use mainspring_engine::triggers::{self, Sight};
 use mainspring_engine::{Engine, NoMarks, Parts, Settings, Start, StartError, StoreClock};
 use mainspring_model::clock::Clock;
 use mainspring_model::id::{OrgId, Owner, RunId};
@@ -219,8 +220,19 @@ async fn answer(world: Arc<World>, engine: Engine, asked: Asked) {
 async fn start(engine: &Engine, request: &Request) -> Result<RunId, StartError> {
     let plan = scenario::loaded(request.plan);
     let given: Value = json!({"token": format!("t{}", request.no)});
-    let inputs = plan.plan.inputs.accept(&given).map_err(StartError::Inputs)?;
-    let mut start = Start::manual(Owner::LOCAL, plan, inputs);
+    let mut start = match plan.plan.triggers.first() {
+        // As a webhook does it.
+        Some(trigger) if trigger.burst.is_some() => {
+            let seen = json!({"id": trigger.id, "type": "webhook", "body": given});
+            let sight = Sight { trigger: &seen, org: &json!({}), now: engine.clock().now() };
+            let (inputs, burst) = triggers::fired(plan.id, &plan.plan, trigger, sight).unwrap().expect("no if");
+            Start { trigger: seen, burst, ..Start::manual(Owner::LOCAL, plan, inputs) }
+        }
+        _ => {
+            let inputs = plan.plan.inputs.accept(&given).map_err(StartError::Inputs)?;
+            Start::manual(Owner::LOCAL, plan, inputs)
+        }
+    };
     start.key = request.key.clone();
     engine.start(start).await?.accepted().await
 }

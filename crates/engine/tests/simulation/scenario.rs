@@ -20,7 +20,7 @@ pub const LIVELY: Millis = 540_000;
 /// A world lasts so long at least.
 pub const LENGTH: Millis = 600_000;
 
-const PLANS: [(&str, &str); 9] = [
+const PLANS: [(&str, &str); 11] = [
     (
         "flow",
         r#"{"steps": [{"id": "look", "action": "w.read", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "keep", "action": "w.put", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "nap", "action": "w.sleep", "params": {"ms": 20000}}, {"id": "sum", "action": "w.echo", "params": {"of": "${steps.keep.output.path}"}}, {"id": "last", "action": "w.put", "params": {"of": "${steps.sum.output}"}, "retry": RETRY}]}"#,
@@ -54,6 +54,14 @@ const PLANS: [(&str, &str); 9] = [
         r#"{"concurrency": {"limit": 2}, "steps": [{"id": "a", "action": "w.put", "params": {}, "retry": RETRY}, {"id": "b", "action": "w.sleep", "params": {"ms": 9000}}, {"id": "c", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
     ),
     (
+        "calm",
+        r#"{"triggers": [{"id": "hook", "type": "webhook", "path": "calm", "debounce": {"for": "40s", "max": "80s"}}], "steps": [{"id": "a", "action": "w.put", "params": {"token": "${inputs.token}"}, "retry": RETRY}, {"id": "b", "action": "w.sleep", "params": {"ms": 3000}}, {"id": "c", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
+    ),
+    (
+        "lot",
+        r#"{"concurrency": {"limit": 1}, "triggers": [{"id": "hook", "type": "webhook", "path": "lot", "batch": {"size": 3, "within": "75s"}, "inputs": {"token": "${trigger.batch[0].body.token}"}}], "steps": [{"id": "a", "action": "w.put", "params": {"token": "${inputs.token}", "of": "${trigger.batch.length}"}, "retry": RETRY}, {"id": "b", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
+    ),
+    (
         "tick",
         r#"{"steps": [{"id": "look", "action": "w.read", "params": {}, "retry": RETRY}, {"id": "keep", "action": "w.put", "params": {}, "retry": RETRY}]}"#,
     ),
@@ -64,7 +72,7 @@ pub const FLOW: usize = 0;
 pub const ONCE: usize = 2;
 pub const PARENT: usize = 3;
 /// Plans that callers start; `child` and `tick` are started otherwise.
-const STARTED: [usize; 7] = [0, 1, 2, 3, 5, 6, 7];
+const STARTED: [usize; 9] = [0, 1, 2, 3, 5, 6, 7, 8, 9];
 
 /// Documents and checked plans, read once a process: the same for every seed.
 static LOADED: LazyLock<Vec<(Value, Arc<Plan>)>> = LazyLock::new(|| {

@@ -22,6 +22,7 @@ impl Judge {
         self.everything_ended(database);
         self.acknowledged();
         self.slots(scenario, end);
+        self.bursts(database);
     }
 
     fn everything_ended(&mut self, database: &Database) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::check::Mode;
+use super::check_burst;
 use super::check_folder;
 use super::check_poll;
 use super::code;
@@ -102,6 +103,7 @@ fn trigger(
         key,
         credential: doc.credential.clone(),
         dedupe,
+        burst: check_burst::compile(doc, pointer, around.inputs, compiler, problems),
     }
 }
 

@@ -11,7 +11,7 @@ pub use super::document_step::{
     BackoffDoc, CacheDoc, DelayDoc, JoinDoc, OnErrorDoc, OnItemErrorDoc, RateDoc, RepeatDoc, RetryDoc, StepDoc,
 };
 pub use super::document_test::{ExpectDoc, ExpectStepDoc, TestDoc};
-pub use super::document_trigger::{TriggerDoc, TriggerKindDoc};
+pub use super::document_trigger::{BatchDoc, DebounceDoc, TriggerDoc, TriggerKindDoc};
 use super::document_value::{Duration, InputSchema, Template};
 use crate::budget::Budget;
 use crate::flow::{MOST_LIVE, Policy, Priority};

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::document_value::{Duration, Expression, Template};
 use super::signature::SignatureSchema;
 use super::trigger::{FolderEvent, FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
+use crate::burst::MOST_IN_BATCH;
 use crate::cron::Misfire;
 
 /// What starts a run. Starting by hand always works.
@@ -34,6 +35,46 @@ pub struct TriggerDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<std::collections::BTreeMap<String, Template>>")]
     pub inputs: Option<Map<String, Value>>,
+    /// Firings that come close together make one run, of the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debounce: Option<DebounceDoc>,
+    /// Firings that come close together make one run that gets all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchDoc>,
+}
+
+/// When a trigger that is debounced starts its run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct DebounceDoc {
+    /// So long after the last firing: 100ms to 7d.
+    #[serde(rename = "for")]
+    #[schemars(with = "Duration")]
+    pub quiet: Value,
+    /// At most so long after the first one; for as long as more come unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Duration>")]
+    pub max: Option<Value>,
+    /// Firings belong together for each value of this template; sees `trigger` and `org`. All of the trigger's unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Template>")]
+    pub key: Option<Value>,
+}
+
+/// When a trigger that is batched starts its run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct BatchDoc {
+    /// When there are so many firings.
+    #[schemars(range(min = 1, max = MOST_IN_BATCH))]
+    pub size: u32,
+    /// At most so long after the first one: 100ms to 7d.
+    #[schemars(with = "Duration")]
+    pub within: Value,
+    /// Firings belong together for each value of this template; sees `trigger` and `org`. All of the trigger's unless written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Template>")]
+    pub key: Option<Value>,
 }
 
 /// The kinds of triggers.

@@ -6,6 +6,7 @@
 mod actions;
 mod bits;
 mod check;
+mod check_burst;
 mod check_folder;
 mod check_poll;
 mod check_step;
@@ -37,6 +38,7 @@ mod params;
 mod policy;
 mod problems;
 mod read;
+mod read_burst;
 mod read_step;
 mod read_test;
 mod read_trigger;

@@ -53,13 +53,15 @@ pub(crate) const STEP: &[&str] = &[
 ];
 
 /// Fields that every trigger has.
-pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs"];
+pub(crate) const TRIGGER: &[&str] = &["id", "type", "if", "key", "credential", "inputs", "debounce", "batch"];
 
 pub(crate) const TEST: &[&str] = &["name", "inputs", "trigger", "pinned", "expect"];
 pub(crate) const EXPECT: &[&str] = &["status", "output", "error", "steps"];
 pub(crate) const EXPECT_STEP: &[&str] = &["status", "output", "error"];
 pub(crate) const BUDGET: &[&str] = &["cost_usd", "tokens", "calls"];
 pub(crate) const CONCURRENCY: &[&str] = &["limit", "key", "policy"];
+pub(crate) const DEBOUNCE: &[&str] = &["for", "max", "key"];
+pub(crate) const BATCH: &[&str] = &["size", "within", "key"];
 
 /// Fields of a step's `undo`. `provider` is read beside `action`.
 pub(crate) const UNDO: &[&str] = &["action", "provider", "params"];
@@ -88,6 +90,8 @@ pub(crate) enum Noun {
     Rate,
     Concurrency,
     Budget,
+    Debounce,
+    Batch,
 }
 
 impl Noun {
@@ -106,6 +110,8 @@ impl Noun {
             Noun::Delay => "delay",
             Noun::Concurrency => "concurrency",
             Noun::Budget => "budget",
+            Noun::Debounce => "debounce",
+            Noun::Batch => "batch",
             Noun::Cache => "cache",
             Noun::Rate => "rate",
         }
@@ -123,6 +129,16 @@ impl Noun {
     /// What other tools write, and our way to say it.
     pub(crate) fn foreign(self, name: &str) -> Option<Foreign> {
         let (ours, advice) = match self {
+            Noun::Debounce => match name {
+                "period" | "wait" | "delay" | "quiet" | "interval" => ("for", ""),
+                "timeout" | "max_wait" | "maxWait" | "at_most" => ("max", ""),
+                _ => return None,
+            },
+            Noun::Batch => match name {
+                "max_size" | "maxSize" | "count" | "limit" | "max" => ("size", ""),
+                "timeout" | "for" | "period" | "window" => ("within", ""),
+                _ => return None,
+            },
             Noun::Step => match name {
                 "uses" | "action_id" | "tool" | "operation" | "call" | "task" => ("action", ""),
                 "with" | "parameters" | "args" | "arguments" | "input" | "inputs" | "config" => ("params", ""),

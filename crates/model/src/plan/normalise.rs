@@ -36,6 +36,9 @@ pub(crate) fn normalise(doc: &mut PlanDoc, catalog: &dyn Catalog, owner: &Owner)
         };
         let own = [&mut trigger.condition, &mut trigger.key, dedupe];
         own.into_iter().flatten().for_each(|value| template(value, &names));
+        let debounce = trigger.debounce.as_mut().and_then(|debounce| debounce.key.as_mut());
+        let batch = trigger.batch.as_mut().and_then(|batch| batch.key.as_mut());
+        [debounce, batch].into_iter().flatten().for_each(|value| template(value, &names));
         trigger.inputs.iter_mut().for_each(|inputs| fields(inputs, &names));
     }
     walk.steps(&mut doc.steps, &run);

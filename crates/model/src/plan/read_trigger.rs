@@ -7,6 +7,7 @@ use super::document::{TriggerDoc, TriggerKindDoc};
 use super::fields::{Fields, one_of, unknown_word};
 use super::names::{self, Noun};
 use super::problems::Problems;
+use super::read_burst;
 use super::read_step::{credential_problem, identifier, is_plain_name};
 use super::trigger::{FolderEvent, FormAuth, PollFirst, PollPer, Respond, WebhookAuth};
 use crate::Problem;
@@ -28,7 +29,16 @@ pub(crate) fn triggers(plan: &Fields<'_>, problems: &mut Problems<'_>) -> Vec<Tr
 }
 
 fn trigger(value: &Value, pointer: &str, problems: &mut Problems<'_>) -> TriggerDoc {
-    let empty = TriggerDoc { id: None, kind: TriggerKindDoc::Manual, condition: None, key: None, credential: None, inputs: None };
+    let empty = TriggerDoc {
+        id: None,
+        kind: TriggerKindDoc::Manual,
+        condition: None,
+        key: None,
+        credential: None,
+        inputs: None,
+        debounce: None,
+        batch: None,
+    };
     let Some(fields) = Fields::of(Noun::Trigger, value, pointer, problems) else { return empty };
     let Some((kind, own)) = kind(&fields, problems) else { return empty };
     let known: Vec<&str> = names::TRIGGER.iter().chain(own).copied().collect();
@@ -40,6 +50,8 @@ fn trigger(value: &Value, pointer: &str, problems: &mut Problems<'_>) -> Trigger
         key: fields.map.get("key").cloned(),
         credential: credential(&fields, problems),
         inputs: fields.object("inputs", problems).cloned(),
+        debounce: read_burst::debounce(&fields, problems),
+        batch: read_burst::batch(&fields, problems),
     }
 }
 

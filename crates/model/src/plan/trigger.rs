@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compiled::Plan;
 use super::signature::Signature;
+use crate::burst::Gather;
 use crate::cron::{Cron, Misfire};
 use crate::expr::{Expr, Template};
 
@@ -22,6 +23,16 @@ pub struct Trigger {
     pub credential: Option<String>,
     /// Gives what a delivery is known by: a second one of the same starts no run.
     pub dedupe: Option<Template>,
+    /// Firings that come close together make one run.
+    pub burst: Option<TriggerBurst>,
+}
+
+/// What brings a trigger's firings together.
+#[derive(Clone, Debug)]
+pub struct TriggerBurst {
+    pub gather: Gather,
+    /// They belong together for each value of it.
+    pub key: Option<Template>,
 }
 
 #[derive(Clone, Debug)]

@@ -105,7 +105,8 @@ pub const TABLES: &[Table] = &[
         plan_version Whole, created_ms Whole, due_at Moment, started_at Moment, finished_at Moment, slot_schedule Id,
         slot_due Moment, parent_id Id, parent_path Text, cancel_by Text, idempotency_key Key, seed Bytes, plan_name Text,
         environment Text, trigger_data Json, org_data Json, inputs Json, ending Json, priority Whole, flow_key Text, flow_limit Whole, flow_policy Text,
-        flow_state Text, flow_by Id, pause_asked Flag),
+        flow_state Text, flow_by Id, pause_asked Flag, burst_key Text),
+    table!("bursts": burst_key Text, gather Json, opened_at Moment, due_at Moment, firings Whole, bytes Whole),
     table!("run_blobs": run_id Id, sha256 Text),
     table!("journal": run_id Id, seq Whole, at Moment, plan_id Id, provider Key, status Text, body Json),
 ];

@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod bursts;
 mod choice;
 pub mod copy;
 mod egress;
@@ -32,6 +33,7 @@ mod variables;
 
 pub use access::{AccessStore, ApiKeyRecord, IdempotentAnswer, Remembered};
 pub use audit::{Actor, AuditFilter, AuditOutcome, AuditRecord, AuditStore};
+pub use bursts::{BurstEnd, BurstStore, DueBursts, Ripe};
 pub use choice::{Access, Choice, DEFAULT_NAME, choose};
 pub use egress::{EgressRuleRecord, EgressStore};
 pub use error::StoreError;
@@ -85,6 +87,7 @@ pub struct Paging {
 pub trait Store:
     RunStore
     + FlowStore
+    + BurstStore
     + PlanStore
     + ScheduleStore
     + SecretStore
@@ -116,6 +119,7 @@ pub trait Store:
 impl<T> Store for T where
     T: RunStore
         + FlowStore
+        + BurstStore
         + PlanStore
         + ScheduleStore
         + SecretStore

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Page, Paging, StateBatch, StoreError};
+use crate::burst::Burst;
 use crate::clock::Millis;
 use crate::event::Event;
 use crate::flow::{Flow, Priority, Refusal};
@@ -22,6 +23,9 @@ pub struct NewRun {
     /// Its plan limits live runs: a run that is born [`Standing::Queued`] is held back until [`FlowStore::admit`](super::FlowStore::admit)
     /// lets it begin.
     pub flow: Option<Flow>,
+    /// Its trigger waits for others to come: a run that is born [`Standing::Queued`] is held back until
+    /// [`BurstStore::close_burst`](super::BurstStore::close_burst) closes the burst. It has no `flow` before.
+    pub burst: Option<Burst>,
     pub priority: Priority,
 }
 

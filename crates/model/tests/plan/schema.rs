@@ -64,6 +64,9 @@ fn what_is_refused_by_shape_is_refused_by_both() {
         "name: A\nsteps: []\ntriggers: [{type: event}]",
         "name: A\nsteps: []\ntriggers: [{type: webhook}]",
         "name: A\nsteps: []\ntriggers: [{type: manual, paht: x}]",
+        "name: A\nsteps: []\ntriggers: [{type: event, event_type: a, debounce: {}}]",
+        "name: A\nsteps: []\ntriggers: [{type: event, event_type: a, batch: {size: 0, within: 1s}}]",
+        "name: A\nsteps: []\ntriggers: [{type: event, event_type: a, batch: {size: 5, within: 1s, each: x}}]",
         "name: A\nsteps: [{action: test.read, on_error: ignore}]",
     ] {
         assert!(!accepts(text), "{text}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mainspring_model::burst::Gather;
 use mainspring_model::cron::Misfire;
 use mainspring_model::plan::signature::{HmacAlgorithm, HmacEncoding, HmacForm, Service, Signature};
 use mainspring_model::plan::trigger::{Folder, PlanEnd, PollFirst, PollPer, Respond, TriggerKind, Webhook, WebhookAuth};
@@ -93,6 +94,88 @@ fn bad_triggers() {
             "5:27 /triggers/1/path CONFLICTING_FIELDS: the trigger \"trigger_1\" has this path and method, and one of the two answers with its run; it needs them for itself",
         ),
     ]);
+}
+
+#[test]
+fn firings_are_brought_together() {
+    all(&[
+        (
+            &with("type: cron, cron: '@daily', debounce: {for: 1s}"),
+            "4:34 /triggers/0/debounce CONFLICTING_FIELDS: \"debounce\" cannot stand here: this trigger fires at its own times, which can be further apart; remove it",
+        ),
+        (
+            &with("type: webhook, path: a, respond: step, batch: {size: 2, within: 1s}"),
+            "4:45 /triggers/0/batch CONFLICTING_FIELDS: \"batch\" cannot stand here: \"respond\" answers each caller from a run of its own; write respond: immediately",
+        ),
+        (
+            &with("type: webhook, path: a, debounce: {for: 1s}, batch: {size: 2, within: 1s}"),
+            "4:51 /triggers/0/batch CONFLICTING_FIELDS: \"debounce\" runs the last firing and \"batch\" all of them; write one of the two",
+        ),
+        (
+            &with("type: webhook, path: a, debounce: {}"),
+            "4:40 /triggers/0/debounce MISSING_FIELD: \"debounce\" needs \"for\", how long no firing must have come, such as 30s",
+        ),
+        (
+            &with("type: webhook, path: a, debounce: {for: 50ms}"),
+            "4:46 /triggers/0/debounce/for INVALID_DURATION: 50ms is too short; at least 100ms is needed",
+        ),
+        (
+            &with("type: webhook, path: a, debounce: {for: 8d}"),
+            "4:46 /triggers/0/debounce/for INVALID_DURATION: 8d is too long; at most 7d is allowed",
+        ),
+        (
+            &with("type: webhook, path: a, debounce: {for: 10s, max: 5s}"),
+            "4:56 /triggers/0/debounce/max INVALID_VALUE: \"max\" is shorter than \"for\": the run would never wait for quiet",
+        ),
+        (
+            &with("type: webhook, path: a, debounce: {for: 1s, period: 10s}"),
+            "4:50 /triggers/0/debounce/period UNKNOWN_FIELD: debounce has no field \"period\"; here it is called \"for\" (write for)",
+        ),
+        (
+            &with("type: webhook, path: a, batch: {size: 1001, within: 1s}"),
+            "4:44 /triggers/0/batch/size INVALID_VALUE: \"size\" is a whole number from 1 to 1000, not 1001",
+        ),
+        (
+            &with("type: webhook, path: a, batch: {size: 5, within: 1s, key: '${inputs.amount}'}"),
+            "4:67 /triggers/0/batch/key UNKNOWN_NAME: \"inputs\" is not in scope here; in scope are trigger and org",
+        ),
+    ]);
+    let text = "name: A\ninputs: {list: {type: array, required: true}}\ntriggers: [{type: webhook, path: a, batch: {size: 5, within: 1s}}]\nsteps: []\n";
+    let problems = super::loaded(text).unwrap_err();
+    assert_eq!((problems[0].code.as_str(), problems[0].pointer.as_str()), ("MISSING_FIELD", "/triggers/0"));
+    assert_eq!(problems[0].expected.as_deref(), Some("inputs: {list: \"${trigger.batch}\"}"));
+    for kind in ["type: manual", "type: interval, every: 5m", "type: poll, action: test.read, every: 5m, dedupe_key: item.id, per: batch"] {
+        let problems = super::loaded(&with(&format!("{kind}, batch: {{size: 2, within: 1s}}"))).unwrap_err();
+        assert_eq!((problems[0].code.as_str(), problems[0].pointer.as_str()), ("CONFLICTING_FIELDS", "/triggers/0/batch"), "{kind}");
+    }
+    let gathers: Vec<_> = [
+        "type: webhook, path: a, debounce: {for: 30s, max: 10m, key: '{{trigger.body.order}}'}",
+        "type: event, event_type: a.b, batch: {size: 100, within: 1m}",
+        "type: form, path: a, debounce: {for: 100ms}",
+        "type: plan_failed, batch: {size: 1, within: 7d}",
+        "type: poll, action: test.read, every: 5m, dedupe_key: item.id, debounce: {for: 1s}",
+        "type: folder, path: /a, debounce: {for: 1s}",
+    ]
+    .iter()
+    .map(|trigger| {
+        let checked = good(&with(trigger));
+        let again = good(&checked.document.to_string());
+        assert_eq!(checked.document, again.document);
+        let burst = checked.plan.triggers[0].burst.clone().unwrap();
+        (burst.gather, burst.key.is_some())
+    })
+    .collect();
+    assert_eq!(
+        gathers[..4],
+        [
+            (Gather::Debounce { quiet: 30_000, most: Some(600_000) }, true),
+            (Gather::Batch { size: 100, within: 60_000 }, false),
+            (Gather::Debounce { quiet: 100, most: None }, false),
+            (Gather::Batch { size: 1, within: 604_800_000 }, false),
+        ]
+    );
+    let document = good(&with("type: webhook, path: a, debounce: {for: 30s, key: '{{trigger.body.order}}'}")).document;
+    assert_eq!(document["triggers"][0]["debounce"], serde_json::json!({"for": "30s", "key": "${trigger.body.order}"}));
 }
 
 #[test]

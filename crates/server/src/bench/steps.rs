@@ -100,7 +100,8 @@ pub(super) async fn queue(app: &Arc<App>, plan: &LoadedPlan, runs: u32) -> anyho
             parent: None,
         };
         let run = header.id;
-        let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal }));
+        let create =
+            Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, burst: None, priority: Priority::Normal }));
         let store = app.store.clone();
         let write = RunWrite { run, epoch: store.epoch(), create, events: Arc::default(), standing: Standing::Queued };
         tasks.push(tokio::spawn(async move { store.commit(write).await }));

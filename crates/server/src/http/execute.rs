@@ -131,14 +131,14 @@ async fn by_sample(api: &Api, caller: &Caller, plan: LoadedPlan, sample: SignalI
     let seen = found.data["trigger"].take();
     let variables = api.engine.org_of_triggers(org).await?;
     let sight = Sight { trigger: &seen, org: &variables, now: api.clock.now() };
-    let inputs = match triggers::inputs(&plan.plan, samples::trigger_of(&plan, &seen)?, sight) {
-        Ok(Some(inputs)) => inputs,
+    let (root, inputs) = match triggers::alone(&plan.plan, samples::trigger_of(&plan, &seen)?, sight) {
+        Ok(Some(run)) => run,
         Ok(None) => return Err(Problem::conflict("the sample starts nothing: the trigger's `if` is false")),
         Err(Refused::Inputs(findings)) => return Err(Problem::invalid_all(findings)),
         Err(Refused::Fault(fault)) => return Err(fault.into()),
     };
     let mut start = Start::manual(caller.owner, plan, inputs);
-    start.trigger = seen;
+    start.trigger = root;
     Ok(start)
 }
 

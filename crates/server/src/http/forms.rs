@@ -121,8 +121,8 @@ async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) 
     let id = &hook.trigger().id;
     let seen = json!({"id": id, "type": "form", "path": path_of(uri), "body": values, "submitted_at": Time(now)});
     let org = api.engine.org_of_triggers(hook.owner.org).await?;
-    let inputs = match triggers::inputs(plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
-        Ok(Some(inputs)) => inputs,
+    let (inputs, burst) = match triggers::fired(hook.plan.id, plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
+        Ok(Some(fired)) => fired,
         Ok(None) => return Ok((done(hook), false)),
         Err(Refused::Inputs(findings)) => return refused(wrong_of(&findings, fields)).await,
         Err(Refused::Fault(fault)) => {
@@ -131,7 +131,8 @@ async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) 
         }
     };
     let key = Some(format!("form/{}/{id}/{nonce}", hook.plan.id));
-    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
+    let start =
+        Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None, burst };
     let mut handle = api.engine.start(start).await?;
     let run = handle.accepted().await?;
     // Another one: the page was sent before, and its run has that sending's files.

@@ -69,7 +69,21 @@ pub struct RunEntry {
     /// A queued run waits for a node that serves this tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<String>,
+    /// A queued run waits for other firings of its trigger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_for: Option<HeldForEntry>,
     error: Option<ErrorBody>,
+}
+
+/// What a run waits for that a trigger's `debounce` or `batch` holds back.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldFor)]
+pub struct HeldForEntry {
+    /// `debounce` or `batch`.
+    #[schema(example = "debounce")]
+    by: &'static str,
+    /// When it goes on unless more come.
+    until: Time,
 }
 
 impl From<RunSummary> for RunEntry {
@@ -86,6 +100,7 @@ impl From<RunSummary> for RunEntry {
             finished_at: run.finished_at.map(Time),
             wake_at: run.wake_at.map(Time),
             tag: run.tag,
+            held_for: run.held_for.map(|held| HeldForEntry { by: held.by.as_str(), until: Time(held.until) }),
             error: run.error.as_ref().map(ErrorBody::from),
         }
     }

@@ -167,10 +167,10 @@ fn shown(plan: &LoadedPlan, org: &Value, record: SignalRecord) -> Sample {
     let SignalRecord { id, mut data, received_at, .. } = record;
     let (seen, refused) = (data["trigger"].take(), data["refused"].take());
     let given =
-        trigger_of(plan, &seen).map(|trigger| triggers::inputs(&plan.plan, trigger, Sight { trigger: &seen, org, now: received_at }));
+        trigger_of(plan, &seen).map(|trigger| triggers::alone(&plan.plan, trigger, Sight { trigger: &seen, org, now: received_at }));
     let said = |code: &str, message: &str| vec![json!({"code": code, "message": message})];
     let (inputs, problems) = match given {
-        Ok(Ok(Some(inputs))) => (inputs, Vec::new()),
+        Ok(Ok(Some((_, inputs)))) => (inputs, Vec::new()),
         Ok(Ok(None)) => (Value::Null, said("SKIPPED", "the trigger's `if` is false")),
         Ok(Err(Refused::Fault(fault))) => (Value::Null, said(fault.code.as_str(), &fault.message)),
         Ok(Err(Refused::Inputs(findings))) => (Value::Null, findings.iter().map(|finding| json!(finding)).collect()),

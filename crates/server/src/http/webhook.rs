@@ -143,8 +143,8 @@ async fn begin_with(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) 
     let now = api.clock.now();
     let org = api.engine.org_of_triggers(hook.owner.org).await?;
     let sight = Sight { trigger: &seen, org: &org, now };
-    let inputs = match triggers::inputs(&hook.plan.plan, hook.trigger(), sight) {
-        Ok(Some(inputs)) => inputs,
+    let (inputs, burst) = match triggers::fired(hook.plan.id, &hook.plan.plan, hook.trigger(), sight) {
+        Ok(Some(fired)) => fired,
         Ok(None) => return Ok(None),
         Err(Refused::Inputs(findings)) => return Err(Problem::invalid_all(findings)),
         Err(Refused::Fault(fault)) => return Err(fault.into()),
@@ -152,7 +152,8 @@ async fn begin_with(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) 
     let written = triggers::known_by(hook.trigger(), sight)?;
     // Unique in the run's own transaction: the second delivery of a message meets the run of the first.
     let key = written.or_else(|| id.clone()).map(|id| format!("webhook/{}/{}/{id}", hook.plan.id, hook.trigger().id));
-    let start = Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None };
+    let start =
+        Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None, burst };
     Ok(Some(api.engine.start(start).await?))
 }
 

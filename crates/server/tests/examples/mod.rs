@@ -1,6 +1,7 @@
 //! The example plans of `plans/`: each is loaded, run against local servers, and looked at from both ends.
 
 mod basket_totals;
+mod bursts;
 mod contact_form;
 mod daily_digest;
 mod daily_limit;
@@ -44,6 +45,8 @@ mod world;
 /// Every plan file that has a test; `folder` compares it with what is there.
 const TESTED: &[&str] = &[
     basket_totals::PLAN,
+    bursts::CHANGED,
+    bursts::SETTLED,
     contact_form::PLAN,
     daily_digest::PLAN,
     daily_limit::PLAN,

@@ -3,6 +3,7 @@
 mod asks;
 mod audit;
 mod bucket;
+mod bursts;
 pub mod client;
 pub mod clock;
 mod crash;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audited;
+mod bursts;
 mod conventions;
 mod credential_items;
 mod credentials;

@@ -217,7 +217,8 @@ async fn died_in(world: &World, plan: PlanId, step: &str) -> String {
     };
     let body = EventBody::Started(Started { path: step.to_owned(), attempt: 1, now: None, once: true, reserved: None, undo: false });
     let row = JournalRow { seq: 1, at: now, kind: body.kind(), body: serde_json::to_string(&body).unwrap(), progress: false };
-    let create = Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal }));
+    let create =
+        Some(Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, burst: None, priority: Priority::Normal }));
     let write = RunWrite { run: id, epoch: store.epoch(), create, events: Arc::new(vec![row]), standing: Standing::Running };
     assert_eq!(store.commit(write).await.unwrap(), Committed::Done);
     store.release(id, store.epoch()).await.unwrap();

@@ -37,7 +37,7 @@ async fn one(store: Arc<impl RunStore>, n: u128) {
     };
     let epoch = store.epoch();
     let write = |create, events: Vec<JournalRow>, standing| RunWrite { run, epoch, create, events: Arc::new(events), standing };
-    let new = Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority: Priority::Normal });
+    let new = Arc::new(NewRun { header: Arc::new(header), slot: None, key: None, flow: None, burst: None, priority: Priority::Normal });
     done(store.commit(write(Some(new), vec![], Standing::Running)).await);
     for step in 0..STEPS {
         done(store.commit(write(None, vec![row(step + 1, "attempted", body(step, n as u64), true)], Standing::Running)).await);

@@ -19,7 +19,7 @@ $$;
 grant usage on schema public to {queue}, {runtime};
 
 grant select, insert, update, delete on
-    api_keys, blobs, credential_shares, credentials, data_keys, egress_rules, feature_flags, file_chunks, file_uploads, files, hidden_fields, idempotency, integrations, invitations, journal, login_attempts,
+    api_keys, blobs, bursts, credential_shares, credentials, data_keys, egress_rules, feature_flags, file_chunks, file_uploads, files, hidden_fields, idempotency, integrations, invitations, journal, login_attempts,
     members, nodes, notification_rules, notifications, one_time_tokens, organization_totals, organizations, outbox, outside_identities,
     plan_shares, plan_versions, plans, rate_turns, recovery_codes, refresh_tokens, run_blobs, runs, schedules, second_factors, sessions, signals, state_done, state_seen, state_values,
     step_results, store_state, trigger_states,
@@ -56,6 +56,7 @@ grant select (org_id, id, token_hash) on invitations to {queue};
 grant select (org_id, name) on variables to {queue};
 grant select (org_id, at) on audit_log to {queue};
 grant select (org_id, received_at) on signals to {queue};
+grant select (org_id, burst_key, due_at) on bursts to {queue};
 grant select (org_id) on rate_turns, waits, state_done to {queue};
 grant select (org_id, expires_at) on state_values, state_seen, step_results to {queue};
 grant select (org_id, failures) on trigger_states to {queue};
@@ -68,7 +69,7 @@ declare name text;
 begin
     foreach name in array array['runs', 'schedules', 'webhook_routes', 'plans', 'integrations', 'credentials', 'plan_versions', 'api_keys',
             'data_keys', 'idempotency', 'blobs', 'run_blobs', 'organization_totals', 'members', 'organizations', 'users', 'outbox',
-            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields', 'invitations', 'variables', 'audit_log', 'egress_rules', 'signals', 'waits',
+            'notifications', 'notification_rules', 'feature_flags', 'hidden_fields', 'invitations', 'variables', 'audit_log', 'egress_rules', 'signals', 'waits', 'bursts',
             'state_values', 'state_seen', 'state_done', 'step_results', 'rate_turns', 'trigger_states', 'files', 'file_uploads'] loop
         execute format('drop policy if exists queue on %I', name);
         execute format('create policy queue on %I to %I using (current_user = %L) with check (current_user = %L)',

@@ -246,8 +246,8 @@ impl PostgresStore {
                  signalled = case status when 'running' then true else signalled end, \
                  tag = 'default', \
              due_at = case when status = 'waiting' then least(coalesce(due_at, $4), $4) \
-                 when status = 'paused' or (status = 'queued' and flow_state = 'held') then $4 else due_at end, \
-                 flow_state = case flow_state when 'held' then 'refused' else flow_state end, \
+                 when status = 'paused' or (status = 'queued' and flow_state in ('held', 'burst')) then $4 else due_at end, \
+                 flow_state = case when flow_state in ('held', 'burst') then 'refused' else flow_state end, \
                  status = case status when 'paused' then 'queued' else status end where org_id = $1 and id = $2",
             )
             .bind(org.0)

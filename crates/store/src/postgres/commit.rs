@@ -10,6 +10,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::births;
+use super::bursts;
 use super::error::Fail;
 use super::ledger::{Effects, Ledger, Place};
 use super::rows;
@@ -142,6 +143,7 @@ impl<'a> Group<'a> {
         let mut newborns: Vec<_> = candidates.iter().map(|i| entries[*i].newborn(self.drafts)).collect();
         let made = births::insert(org, &mut newborns, self.now, &self.ledger.turns, self.prepared, connection).await?;
         births::hold_back(org, &newborns, &made, self.prepared, connection).await?;
+        bursts::arrive(org, &newborns, &made, self.now, self.prepared, connection).await?;
         drop(newborns);
         let mut filled = Vec::new();
         for i in candidates {

@@ -43,6 +43,7 @@ pub(super) fn select(table: &Table) -> String {
         "runs" => ("", "t.created_ms, t.id"),
         "file_chunks" => (" and exists (select from files as f where f.org_id = t.org_id and f.id = t.file_id)", "t.file_id, t.no"),
         "files" => ("", "t.created_at, t.id"),
+        "bursts" => ("", "t.burst_key"),
         "run_blobs" => ("", "t.run_id, t.sha256 collate \"C\""),
         _ => ("", "t.run_id, t.seq"),
     };
@@ -141,7 +142,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from organizations union select org_id from members union select org_id from users \
      union select org_id from feature_flags union select org_id from notification_rules union select org_id from notifications \
      union select org_id from outbox union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
+     union select org_id from bursts union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
      union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules union select org_id from files order by org_id";
 
 /// How many of what there is, as the queue's role sees it.

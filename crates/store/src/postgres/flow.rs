@@ -176,7 +176,7 @@ impl PostgresStore {
         let done = session
             .query(
                 "update runs set pause_asked = false, \
-                 due_at = case when status = 'paused' and flow_state is distinct from 'held' then $3 else due_at end, \
+                 due_at = case when status = 'paused' and coalesce(flow_state, '') not in ('held', 'burst') then $3 else due_at end, \
                  status = case status when 'paused' then 'queued' else status end \
                  where org_id = $1 and id = $2 and pause_asked and finished_at is null",
             )

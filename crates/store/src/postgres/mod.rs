@@ -8,6 +8,7 @@ mod audit;
 mod births;
 mod blobs;
 mod breaker;
+mod bursts;
 mod ceiling;
 mod claims;
 mod commit;

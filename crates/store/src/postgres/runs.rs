@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::error::Fail;
 use super::session::{Scope, Session};
 use super::{PostgresStore, at, at_or_none, enter_org_of, json, json_or_none, text, text_or_none, whole};
+use crate::shared::bursts::held_for;
 use crate::shared::cursor::{self, IdCursor};
 use crate::shared::draft::Draft;
 
@@ -142,7 +143,7 @@ impl RunStore for PostgresStore {
             let mut session = self.read(Scope::Org(org)).await?;
             let row = session.query(SUMMARY_BY_ID).bind(org.0).bind(run.0).fetch_optional(&mut *session).await?;
             session.end().await?;
-            row.map(|row| summary(&row)).transpose()
+            row.map(|row| shown(&row)).transpose()
         };
         self.within(found).await
     }
@@ -206,7 +207,9 @@ pub(super) fn header(row: &PgRow) -> Result<RunHeader, Fail> {
 macro_rules! select_summaries {
     ($rest:literal) => {
         concat!(
-            "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text, tag \
+            "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text, tag, \
+             (select b.gather::text from bursts as b where runs.flow_state = 'burst' and b.org_id = runs.org_id and b.burst_key = runs.burst_key), \
+             (select b.due_at from bursts as b where runs.flow_state = 'burst' and b.org_id = runs.org_id and b.burst_key = runs.burst_key) \
              from runs where org_id = $1 and ",
             $rest
         )
@@ -234,9 +237,15 @@ pub(super) fn summary(row: &PgRow) -> Result<RunSummary, Fail> {
         finished_at: at_or_none(row, 8)?,
         wake_at: if status == RunStatus::Waiting { at_or_none(row, 9)? } else { None },
         tag: if status == RunStatus::Queued { Some(text(row, 11)?).filter(|tag| tag != UNTAGGED) } else { None },
+        held_for: None,
         output,
         error,
     })
+}
+
+/// With what it waits for.
+fn shown(row: &PgRow) -> Result<RunSummary, Fail> {
+    Ok(RunSummary { held_for: held_for(row.try_get(12)?, at_or_none(row, 13)?)?, ..summary(row)? })
 }
 
 /// One text for each way to the rows: a plan of its own, that no other filter spoils.
@@ -285,7 +294,7 @@ pub(super) async fn list(
         .fetch_all(&mut **session)
         .await?;
     let found = rows.iter().map(|row| {
-        let run = summary(row)?;
+        let run = shown(row)?;
         Ok((IdCursor { at: run.created_at, id: run.id.0, seq: 0 }, run))
     });
     Ok(cursor::page(found.collect::<Result<_, Fail>>()?, paging))

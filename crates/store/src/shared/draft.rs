@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+use mainspring_model::burst::Burst;
 use mainspring_model::clock::Millis;
 use mainspring_model::flow::{Flow, Priority};
 use mainspring_model::id::{OrgId, PlanId, RunId, UserId};
@@ -63,6 +64,7 @@ pub(crate) struct Birth {
     pub(crate) trigger_kind: String,
     pub(crate) org_data: Arc<str>,
     pub(crate) flow: Option<Flow>,
+    pub(crate) burst: Option<Burst>,
     pub(crate) priority: Priority,
 }
 
@@ -152,6 +154,7 @@ impl Birth {
             trigger_kind: header.trigger["type"].as_str().unwrap_or_default().to_owned(),
             org_data: text_of(&header.org)?.into(),
             flow: new.flow.clone(),
+            burst: new.burst.clone(),
             priority: new.priority,
         })
     }

@@ -1,18 +1,29 @@
 //! Runs that are held back, as both databases keep them: states, and how a claim reads them.
 
-use mainspring_model::flow::{HeldRun, Policy, Refusal};
+use mainspring_model::burst::Gathered;
+use mainspring_model::flow::{HeldRun, Policy, Reason, Refusal};
 use mainspring_model::id::RunId;
 use mainspring_model::store::StoreError;
 use uuid::Uuid;
+
+use super::bursts::UNFIT;
 
 pub(crate) const REFUSED: &str = "refused";
 
 /// Why a claimed run will not begin; `None` for all others.
 pub(crate) fn refusal(state: Option<&str>, policy: Option<&str>, by: Option<Uuid>) -> Result<Option<Refusal>, StoreError> {
-    match state {
-        Some(REFUSED) => Ok(Some(Refusal { policy: self::policy(policy)?, by: by.map(RunId) })),
-        _ => Ok(None),
+    if state != Some(REFUSED) {
+        return Ok(None);
     }
+    let gathered = [Gathered::Debounce, Gathered::Batch].into_iter().find(|gathered| Some(gathered.as_str()) == policy);
+    let reason = match (gathered, policy) {
+        (Some(gathered), _) => Reason::Gathered(gathered),
+        (None, Some(UNFIT)) => Reason::Unfit,
+        // It waited for others, and under no limit yet.
+        (None, None) => Reason::Cancelled,
+        (None, policy) => Reason::Limit(self::policy(policy)?),
+    };
+    Ok(Some(Refusal { reason, by: by.map(RunId) }))
 }
 
 pub(crate) fn held(id: Uuid, limit: i64, policy: Option<&str>) -> Result<HeldRun, StoreError> {

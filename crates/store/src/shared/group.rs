@@ -31,6 +31,12 @@ pub(crate) struct Newborn<'a, P> {
     pub(crate) stand: &'a Stand,
 }
 
+impl<P> Newborn<'_, P> {
+    pub(crate) fn is_queued(&self) -> bool {
+        self.stand.status == RunStatus::Queued
+    }
+}
+
 /// The group's drafts by run, in the order in which each run came first.
 pub(crate) fn entries<P>(drafts: &[&Draft]) -> Vec<Entry<P>> {
     let mut places = HashMap::with_capacity(drafts.len());

@@ -1,5 +1,6 @@
 //! What both databases share: the parts of a store that know no SQL.
 
+pub(crate) mod bursts;
 pub(crate) mod cursor;
 pub(crate) mod draft;
 pub(crate) mod files;

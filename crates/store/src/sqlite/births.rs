@@ -12,7 +12,7 @@ use sqlx::{Row, SqliteConnection};
 use super::error::Fail;
 use super::ledger::Numbers;
 use super::values::{Bound, Rows, take};
-use super::{bytes, hex_list, uuid};
+use super::{bursts, bytes, hex_list, uuid};
 use crate::shared::draft::Birth;
 use crate::shared::group;
 use crate::shared::texts::short;
@@ -52,13 +52,17 @@ pub(super) async fn insert(
 }
 
 /// What only runs under a limit or with a priority have in their rows. One that is queued under a limit is held back.
-pub(super) async fn hold_back(no: i64, birth: &Birth, queued: bool, connection: &mut SqliteConnection) -> Result<(), Fail> {
+pub(super) async fn hold_back(no: i64, birth: &Birth, queued: bool, now: Millis, connection: &mut SqliteConnection) -> Result<(), Fail> {
+    if let Some(burst) = birth.burst.as_ref().filter(|_| queued) {
+        bursts::arrive(birth.org, no, burst, birth.trigger.len(), now, connection).await?;
+    }
     if birth.flow.is_none() && birth.priority == Priority::Normal {
         return Ok(());
     }
     let flow = birth.flow.as_ref();
     sqlx::query(
-        "update runs set priority = ?2, flow_key = ?3, flow_limit = ?4, flow_policy = ?5, flow_state = ?6, \
+        "update runs set priority = ?2, flow_key = ?3, flow_limit = ?4, flow_policy = ?5, \
+         flow_state = coalesce(?6, flow_state), \
          due_at = case ?6 when 'held' then null else due_at end where no = ?1",
     )
     .bind(no)

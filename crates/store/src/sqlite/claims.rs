@@ -113,8 +113,8 @@ pub(super) async fn request_cancel(org: OrgId, run: RunId, by: &str, now: Millis
     sqlx::query(
         "update runs set cancel_by = coalesce(cancel_by, ?2), signalled = case status when 'running' then 1 else signalled end, \
          due_at = case when status = 'waiting' then min(coalesce(due_at, ?3), ?3) \
-         when status = 'paused' or (status = 'queued' and flow_state = 'held') then ?3 else due_at end, \
-         flow_state = case flow_state when 'held' then 'refused' else flow_state end, \
+         when status = 'paused' or (status = 'queued' and flow_state in ('held', 'burst')) then ?3 else due_at end, \
+         flow_state = case when flow_state in ('held', 'burst') then 'refused' else flow_state end, \
          status = case status when 'paused' then 'queued' else status end where no = ?1",
     )
     .bind(no)

@@ -90,7 +90,7 @@ impl Group<'_> {
                 known.place.no = *no;
                 let queued = known.status == RunStatus::Queued;
                 effects.arrived |= queued;
-                births::hold_back(*no, birth, queued, connection).await?;
+                births::hold_back(*no, birth, queued, self.now, connection).await?;
                 filled.push(birth);
                 continue;
             }

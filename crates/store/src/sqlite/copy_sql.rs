@@ -118,10 +118,11 @@ pub(super) fn select(table: &str) -> &'static str {
              case r.status when 'running' then coalesce(r.due_at, r.started_at, r.created_at) else r.due_at end, r.started_at, \
              r.finished_at, r.slot_schedule, r.slot_due, r.parent_id, r.parent_path, r.cancel_by, r.idempotency_key, r.seed, r.plan_name, \
              r.environment, r.trigger_data, r.org_data, r.inputs, r.ending, r.priority, r.flow_key, r.flow_limit, \
-             r.flow_policy, r.flow_state, r.flow_by, r.pause_asked from organization_totals as o \
+             r.flow_policy, r.flow_state, r.flow_by, r.pause_asked, r.burst_key from organization_totals as o \
              cross join runs as r on r.org_no = o.no cross join plan_numbers as p on p.no = r.plan_no \
              where o.org_id = ?1 order by r.created_at, r.no"
         }
+        "bursts" => "select org_id, burst_key, gather, opened_at, due_at, firings, bytes from bursts where org_id = ?1 order by burst_key",
         "run_blobs" => {
             "select o.org_id, r.id, b.sha256 from organization_totals as o cross join runs as r on r.org_no = o.no \
              cross join run_blobs as b on b.run_no = r.no where o.org_id = ?1 order by r.created_at, r.no, b.sha256"
@@ -231,14 +232,15 @@ pub(super) fn insert(table: &str) -> &'static str {
             "insert into runs (org_no, id, plan_no, user_id, status, epoch, signalled, crashes, crashes_alone, plan_version, created_at, \
              due_at, started_at, finished_at, slot_schedule, slot_due, parent_id, parent_path, cancel_by, idempotency_key, seed, plan_name, \
              environment, trigger_data, org_data, inputs, ending, priority, flow_key, flow_limit, flow_policy, flow_state, flow_by, \
-             pause_asked) values ((select no from organization_totals where org_id = ?1), ?2, \
+             pause_asked, burst_key) values ((select no from organization_totals where org_id = ?1), ?2, \
              (select no from plan_numbers where plan_id = ?3), ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)"
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)"
         }
         "files" => {
             "insert into files (org_id, id, user_id, name, media_type, size, sha256, created_at, expires_at, run_id, step, elsewhere) \
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         }
+        "bursts" => "insert into bursts (org_id, burst_key, gather, opened_at, due_at, firings, bytes) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         "run_blobs" => "insert into run_blobs (run_no, sha256) select no, ?3 from runs where id = ?2 and ?1 is not null",
         _ => {
             "insert into journal (run_no, seq, at, org_no, plan_no, provider, status, body) select r.no, ?3, ?4, r.org_no, \
@@ -259,7 +261,7 @@ pub(super) const ORGANIZATIONS: &str = "select org_id from organization_totals u
      union select org_id from feature_flags union select org_id from notification_rules \
      union select org_id from notifications union select org_id from outbox \
      union select org_id from audit_log union select org_id from invitations union select org_id from variables \
-     union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
+     union select org_id from bursts union select org_id from signals union select org_id from waits union select org_id from state_values union select org_id from state_seen \
      union select org_id from state_done union select org_id from hidden_fields union select org_id from egress_rules union select org_id from files union select zeroblob(16) from users order by org_id";
 
 /// Whether a file is still there.

@@ -187,7 +187,7 @@ async fn resume(org: OrgId, run: RunId, now: Millis, connection: &mut SqliteConn
         return Err(StoreError::NotFound { what: format!("the run {run}") }.into());
     };
     let done = sqlx::query(
-        "update runs set pause_asked = 0, due_at = case when status = 'paused' and coalesce(flow_state, '') <> 'held' then ?2 else due_at end, \
+        "update runs set pause_asked = 0, due_at = case when status = 'paused' and coalesce(flow_state, '') not in ('held', 'burst') then ?2 else due_at end, \
          status = case status when 'paused' then 'queued' else status end where no = ?1 and pause_asked = 1 and finished_at is null",
     )
     .bind(no)

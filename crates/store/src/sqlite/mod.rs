@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod births;
+mod bursts;
 mod claims;
 mod commit;
 mod copy_in;

@@ -8,7 +8,7 @@ use mainspring_model::run::RunStatus;
 use mainspring_model::store::RunFilter;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::{DATABASE_FILE, OpenOptions, SqliteStore, claims, flow, logs, runs, schedules};
+use super::{DATABASE_FILE, OpenOptions, SqliteStore, bursts, claims, flow, logs, runs, schedules};
 
 /// The steps of a query, as `explain query plan` names them.
 async fn steps(sql: &str) -> String {
@@ -63,6 +63,14 @@ async fn admissions_go_by_the_runs_of_their_key() {
     goes_by(flow::HELD, &["runs_flow (org_no=? AND flow_key=? AND flow_state=?)"]).await;
     sorts_nothing(flow::HELD).await;
     goes_by(flow::HELD_KEYS, &["runs_flow_held"]).await;
+}
+
+#[tokio::test]
+async fn bursts_go_by_when_they_are_due_and_by_their_firings() {
+    goes_by(bursts::DUE, &["bursts_by_due"]).await;
+    sorts_nothing(bursts::DUE).await;
+    goes_by(bursts::FIRINGS, &["runs_burst (org_no=? AND burst_key=?)"]).await;
+    sorts_nothing(bursts::FIRINGS).await;
 }
 
 #[tokio::test]

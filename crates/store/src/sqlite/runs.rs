@@ -15,6 +15,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::error::Fail;
 use super::{SqliteStore, bytes, claims, id_of, json, uuid};
+use crate::shared::bursts::held_for;
 use crate::shared::cursor::{self, Cursor};
 use crate::shared::draft::Draft;
 
@@ -124,7 +125,7 @@ impl RunStore for SqliteStore {
         self.read(move |connection| {
             Box::pin(async move {
                 let row = sqlx::query(SUMMARY_BY_ID).bind(bytes(org.0)).bind(bytes(run.0)).fetch_optional(connection).await?;
-                row.map(|row| summary(&row)).transpose()
+                row.map(|row| shown(&row)).transpose()
             })
         })
         .await
@@ -163,7 +164,7 @@ macro_rules! with_owner {
 }
 pub(super) use {header_columns, with_owner};
 
-const HEADER_BY_ID: &str = concat!("select ", header_columns!(), with_owner!(), "where r.id = ?1");
+pub(super) const HEADER_BY_ID: &str = concat!("select ", header_columns!(), with_owner!(), "where r.id = ?1");
 
 pub(super) fn header(row: &SqliteRow) -> Result<RunHeader, Fail> {
     let parent = match row.try_get::<Option<&[u8]>, _>(12)? {
@@ -186,11 +187,13 @@ pub(super) fn header(row: &SqliteRow) -> Result<RunHeader, Fail> {
     })
 }
 
-/// The columns that [`summary`] reads, in its order. The last two are a list's cursor.
+/// The columns that [`summary`] reads, in its order. The one before the last two is a list's cursor, with the moment.
 macro_rules! summary_columns {
     () => {
         "r.id, p.plan_id, r.plan_version, r.plan_name, r.status, r.trigger_data ->> '$.type', r.created_at, r.started_at, \
-         r.finished_at, r.due_at, r.ending, r.no"
+         r.finished_at, r.due_at, r.ending, r.no, \
+         (select b.gather from bursts as b where r.flow_state = 'burst' and b.org_id = o.org_id and b.burst_key = r.burst_key), \
+         (select b.due_at from bursts as b where r.flow_state = 'burst' and b.org_id = o.org_id and b.burst_key = r.burst_key)"
     };
 }
 
@@ -216,9 +219,15 @@ pub(super) fn summary(row: &SqliteRow) -> Result<RunSummary, Fail> {
         wake_at: if status == RunStatus::Waiting { row.try_get(9)? } else { None },
         // The one process that uses this database serves everything.
         tag: None,
+        held_for: None,
         output,
         error,
     })
+}
+
+/// With what it waits for.
+fn shown(row: &SqliteRow) -> Result<RunSummary, Fail> {
+    Ok(RunSummary { held_for: held_for(row.try_get(12)?, row.try_get(13)?)?, ..summary(row)? })
 }
 
 /// The index is named: the planner, which knows no figures, would read a whole organization for a rare status.
@@ -270,7 +279,7 @@ pub(super) async fn list(
     let mut found = Vec::new();
     while let Some(row) = rows.try_next().await? {
         let cursor = Cursor { at: row.try_get(6)?, no: row.try_get(11)? };
-        found.push((cursor, summary(&row)?));
+        found.push((cursor, shown(&row)?));
     }
     Ok(cursor::page(found, paging))
 }

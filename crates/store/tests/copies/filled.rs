@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mainspring_model::burst::{Burst, Gather};
 use mainspring_model::event::{AttemptStatus, BlobRef, EventBody};
 use mainspring_model::file::{FILE_CHUNK, FileValue};
 use mainspring_model::flag::Flag;
@@ -301,11 +302,15 @@ async fn runs(n: u128, who: Owner, world: &World) {
                 slot,
                 key,
                 flow: Some(Flow { key: "ab12".to_owned(), limit: 2, policy: Policy::Deliver }),
+                burst: None,
                 priority: Priority::High,
             },
             Standing::Queued,
         ))
         .await;
+    let burst = Burst { key: "cd34".to_owned(), gather: Gather::Debounce { quiet: 1_000, most: Some(2_000) } };
+    let gathered = NewRun { header: header().into(), slot: None, key: None, flow: None, burst: Some(burst), priority: Priority::Normal };
+    world.commit(world.creation_of(gathered, Standing::Queued)).await;
     let waiting = header();
     let until = Some(world.now() + 10);
     assert_eq!(world.commit(world.creation(&waiting, Standing::Waiting(until))).await, Committed::Done);

@@ -53,6 +53,7 @@ const SQLITE: &[(&str, &str)] = &[
     ("0017_triggers", "drop table trigger_states"),
     ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
     ("0019_limits", "drop table rate_turns"),
+    ("0020_bursts", "drop table bursts; drop index runs_burst; alter table runs drop column burst_key"),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -102,6 +103,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0019_triggers", "drop table trigger_states; delete from schema_rights"),
     ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
     ("0021_limits", "drop table rate_turns; delete from schema_rights"),
+    ("0022_bursts", "drop table bursts; alter table runs drop column burst_key; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.
@@ -130,6 +132,7 @@ const NEW: &[&str] = &[
     "state_done",
     "trigger_states",
     "files",
+    "bursts",
 ];
 
 /// The first shapes that had rows of users: nothing earlier was ever released.
@@ -200,7 +203,7 @@ async fn empty_the_new(folder: &std::path::Path) {
     // A column that the first shapes did not have.
     connection.execute("update credentials set hosts = null").await.unwrap();
     connection.execute("update api_keys set scopes = null").await.unwrap();
-    let flow = "update runs set priority = 0, flow_key = null, flow_limit = null, flow_policy = null, flow_state = null, flow_by = null, pause_asked = 0";
+    let flow = "update runs set priority = 0, flow_key = null, flow_limit = null, flow_policy = null, flow_state = null, flow_by = null, pause_asked = 0, burst_key = null";
     connection.execute(flow).await.unwrap();
     connection.close().await.unwrap();
 }

@@ -115,6 +115,7 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "api_keys: id key_hash org_id",
         "audit_log: at org_id",
         "blobs: org_id sha256 touched_at",
+        "bursts: burst_key due_at org_id",
         "credentials: expires_at id org_id",
         "data_keys: org_id version",
         "egress_rules: org_id",

@@ -200,6 +200,14 @@ async fn two_nodes_claim_each_run_once_and_write_no_run_of_the_other() {
     two.second_store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_that_fire_and_close_bursts_lose_no_firing() {
+    let two = two().await;
+    crate::suite::bursts::all_at_once(&[&two.first, &two.second]).await;
+    two.first_store.close().await;
+    two.second_store.close().await;
+}
+
 async fn drain(world: &World) -> Vec<RunId> {
     let mut all = Vec::new();
     loop {

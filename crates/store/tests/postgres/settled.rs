@@ -1,8 +1,10 @@
 //! Organizations with a row in every table, and users with one in every table of the installation, for attempts to reach them.
 
+use mainspring_model::burst::{Burst, Gather};
 use mainspring_model::event::AttemptStatus;
 use mainspring_model::file::FileValue;
 use mainspring_model::flag::Flag;
+use mainspring_model::flow::Priority;
 use mainspring_model::hidden::HiddenField;
 use mainspring_model::id::{
     ApiKeyId, AuditId, CredentialId, FileId, IntegrationId, InvitationId, MessageId, NotificationRuleId, Owner, RunId, SessionId, SignalId,
@@ -15,9 +17,9 @@ use mainspring_model::run::RunStatus;
 use mainspring_model::state::{Digests, StateChange, StateScope, StateWrite};
 use mainspring_model::store::{
     Actor, ApiKeyRecord, AuditOutcome, AuditRecord, Channel, CredentialChange, DataKeyRecord, EgressRuleRecord, FileRecord, FlagRecord,
-    IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
-    NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord, Standing, StateSpace,
-    TriggerState, UserRecord, VariableRecord, VariableValue, WaitRecord, WebhookRoute,
+    IntegrationRecord, InvitationRecord, InvitationState, MemberRecord, NewCredential, NewMessage, NewPlan, NewRun, NewSignal,
+    NotificationRecord, NotificationRuleRecord, OneTime, OrganizationRecord, OutsideIdentity, RefreshToken, SecondFactor, SessionRecord,
+    Standing, StateSpace, TriggerState, UserRecord, VariableRecord, VariableValue, WaitRecord, WebhookRoute,
 };
 use serde_json::json;
 
@@ -102,6 +104,10 @@ pub async fn settle(world: &World, who: Owner, n: u128, name: &str) {
         }
         world.commit(world.write(header.id, &[event], Standing::Ended(ending(status)))).await;
     }
+    let header = world.header_of(who, plan_id(n)).into();
+    let burst = Some(Burst { key: name.to_owned(), gather: Gather::Batch { size: 2, within: 1 } });
+    let new = NewRun { header, slot: None, key: None, flow: None, burst, priority: Priority::Normal };
+    world.commit(world.creation_of(new, Standing::Queued)).await;
 }
 
 async fn kept_beside(world: &World, who: Owner, n: u128, name: &str) {

@@ -48,6 +48,7 @@ pub async fn a_key_gives_the_first_run(world: &World) {
         slot: None,
         key: Some(key.to_owned()),
         flow: None,
+        burst: None,
         priority: Priority::Normal,
     };
     let first = keyed(Owner::LOCAL, "order-17");
@@ -73,7 +74,7 @@ pub async fn a_slot_is_filled_once(world: &World) {
     let fill = |due_at, next| {
         let slot = Some((Slot { schedule, due_at }, next));
         world.creation_of(
-            NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal },
+            NewRun { header: world.header().into(), slot, key: None, flow: None, burst: None, priority: Priority::Normal },
             Standing::Queued,
         )
     };
@@ -95,14 +96,22 @@ pub async fn a_slot_of_a_removed_schedule_is_late(world: &World) {
     world.store.create_plan(plan_id(1), plan).await.unwrap();
     world.store.delete_plan(Owner::LOCAL.org, plan_id(1)).await.unwrap();
     let slot = Some((Slot { schedule, due_at: world.now() }, None));
-    let write = world
-        .creation_of(NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal }, Standing::Queued);
+    let write = world.creation_of(
+        NewRun { header: world.header().into(), slot, key: None, flow: None, burst: None, priority: Priority::Normal },
+        Standing::Queued,
+    );
     assert_eq!(world.commit(write).await, Committed::Late);
 }
 
 pub async fn duplicates_inside_one_batch(world: &World) {
-    let keyed =
-        || NewRun { header: world.header().into(), slot: None, key: Some("once".to_owned()), flow: None, priority: Priority::Normal };
+    let keyed = || NewRun {
+        header: world.header().into(),
+        slot: None,
+        key: Some("once".to_owned()),
+        flow: None,
+        burst: None,
+        priority: Priority::Normal,
+    };
     let writes: Vec<_> = (0..40).map(|_| world.creation_of(keyed(), Standing::Queued)).collect();
     let answers = join_all(writes.into_iter().map(|write| world.commit(write))).await;
     let runs = world.store.list_runs(Owner::LOCAL.org, &RunFilter::default(), &page(50)).await.unwrap().items;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mainspring_model::flow::{Flow, Policy, Priority, Refusal};
+use mainspring_model::flow::{Flow, Policy, Priority, Reason, Refusal};
 use mainspring_model::id::{OrgId, Owner, RunId};
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{Admitted, Claimed, Committed, NewRun, Standing};
@@ -15,7 +15,7 @@ const KEY: &str = "00ff";
 
 fn born(header: &RunHeader, key: &str, limit: u32, policy: Policy) -> NewRun {
     let flow = Flow { key: key.to_owned(), limit, policy };
-    NewRun { header: Arc::new(header.clone()), slot: None, key: None, flow: Some(flow), priority: Priority::Normal }
+    NewRun { header: Arc::new(header.clone()), slot: None, key: None, flow: Some(flow), burst: None, priority: Priority::Normal }
 }
 
 async fn queued(world: &World, limit: u32, policy: Policy) -> RunId {
@@ -112,10 +112,10 @@ pub async fn one_over_the_limit_is_refused_and_says_for_whom(world: &World) {
     admit(world).await;
     let claimed = claim(world).await;
     assert_eq!(claimed.iter().map(|claimed| claimed.header.id).collect::<Vec<_>>(), [second]);
-    assert_eq!(claimed[0].refused, Some(Refusal { policy: Policy::Skip, by: Some(first) }));
+    assert_eq!(claimed[0].refused, Some(Refusal { reason: Reason::Limit(Policy::Skip), by: Some(first) }));
     // Given back, it is refused still.
     world.store.release(second, world.store.epoch()).await.unwrap();
-    assert_eq!(claim(world).await[0].refused, Some(Refusal { policy: Policy::Skip, by: Some(first) }));
+    assert_eq!(claim(world).await[0].refused, Some(Refusal { reason: Reason::Limit(Policy::Skip), by: Some(first) }));
 }
 
 pub async fn the_oldest_makes_way(world: &World) {
@@ -131,7 +131,7 @@ pub async fn the_oldest_makes_way(world: &World) {
     admit(world).await;
     let gone = claim(world).await;
     assert_eq!((gone.len(), gone[0].header.id), (1, second), "the newest is wanted, and waits for the end of the first");
-    assert_eq!(gone[0].refused, Some(Refusal { policy: Policy::CancelRunning, by: Some(third) }));
+    assert_eq!(gone[0].refused, Some(Refusal { reason: Reason::Limit(Policy::CancelRunning), by: Some(third) }));
     end(world, first).await;
     admit(world).await;
     let began = claim(world).await;
@@ -154,7 +154,7 @@ pub async fn a_trigger_is_delivered_once(world: &World) {
     let mut taken = claim(world).await;
     taken.sort_by_key(|claimed| claimed.header.id);
     assert_eq!(taken.iter().map(|claimed| claimed.header.id).collect::<Vec<_>>(), [first, second], "the live one is woken");
-    assert_eq!(taken[1].refused, Some(Refusal { policy: Policy::Deliver, by: Some(first) }));
+    assert_eq!(taken[1].refused, Some(Refusal { reason: Reason::Limit(Policy::Deliver), by: Some(first) }));
 }
 
 pub async fn one_that_is_held_can_be_cancelled(world: &World) {
@@ -164,7 +164,7 @@ pub async fn one_that_is_held_can_be_cancelled(world: &World) {
     assert!(world.store.request_cancel(Owner::LOCAL.org, second, "somebody").await.unwrap());
     let taken = claim(world).await;
     assert_eq!((taken.len(), taken[0].header.id), (1, second));
-    assert_eq!((taken[0].refused, taken[0].cancel_requested), (Some(Refusal { policy: Policy::Queue, by: None }), true));
+    assert_eq!((taken[0].refused, taken[0].cancel_requested), (Some(Refusal { reason: Reason::Limit(Policy::Queue), by: None }), true));
     end(world, first).await;
     admit(world).await;
     assert_eq!(claimed(world).await, []);
@@ -186,7 +186,7 @@ pub async fn urgent_ones_begin_first(world: &World) {
     // Of those without a limit too. Writers know nothing of each other's places, but what can wait is later than all of them.
     let mut runs = Vec::new();
     for priority in [Priority::Low, Priority::Normal, Priority::Normal, Priority::High] {
-        let new = NewRun { header: Arc::new(world.header()), slot: None, key: None, flow: None, priority };
+        let new = NewRun { header: Arc::new(world.header()), slot: None, key: None, flow: None, burst: None, priority };
         runs.push(new.header.id);
         world.commit(world.creation_of(new, Standing::Queued)).await;
     }

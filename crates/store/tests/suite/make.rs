@@ -73,7 +73,7 @@ impl World {
     }
 
     pub fn creation(&self, header: &RunHeader, standing: Standing) -> RunWrite {
-        let new = NewRun { header: Arc::new(header.clone()), slot: None, key: None, flow: None, priority: Priority::Normal };
+        let new = NewRun { header: Arc::new(header.clone()), slot: None, key: None, flow: None, burst: None, priority: Priority::Normal };
         self.creation_of(new, standing)
     }
 

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod bursts;
 pub mod claims;
 pub mod egress;
 pub mod factors;
@@ -68,6 +69,10 @@ macro_rules! suite {
                 one_over_the_limit_is_refused_and_says_for_whom, the_oldest_makes_way, a_trigger_is_delivered_once,
                 one_that_is_held_can_be_cancelled, urgent_ones_begin_first, held_keys_are_found_in_pages, a_paused_run_is_nobodys,
                 a_run_that_is_held_lies_down_when_its_holder_says, a_pause_before_the_turn_keeps_the_line, a_cancel_ends_a_pause;
+            bursts: the_last_of_a_burst_begins_when_none_came_for_a_while, a_batch_gets_what_fits_and_the_rest_is_the_next,
+                a_burst_that_changed_meanwhile_is_not_closed, a_burst_whose_firings_have_all_gone_goes_too,
+                a_paused_firing_is_merged_and_a_paused_run_begins_when_it_is_resumed, what_does_not_fit_is_claimed_to_be_ended,
+                bursts_of_keys_and_organizations_are_apart, firings_and_closings_at_once_lose_nothing;
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;

@@ -120,7 +120,7 @@ pub async fn endings_of_a_schedule_go_backwards(world: &World) {
     for (n, status) in [RunStatus::Success, RunStatus::Error, RunStatus::TimedOut].into_iter().enumerate() {
         let due_at = now + i64::try_from(n).unwrap() * 60_000;
         let slot = Some((Slot { schedule, due_at }, Some(due_at + 60_000)));
-        let new = NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal };
+        let new = NewRun { header: world.header().into(), slot, key: None, flow: None, burst: None, priority: Priority::Normal };
         world.commit(world.creation_of(new, Standing::Ended(ending(status)))).await;
     }
     let statuses = async |until, limit| store.slot_endings(ME.org, schedule, until, limit).await.unwrap();

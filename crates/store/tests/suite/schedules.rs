@@ -68,7 +68,7 @@ pub async fn the_last_status_is_that_of_the_last_slot(world: &World) {
     let fill = |due_at| {
         let slot = Some((Slot { schedule, due_at }, Some(due_at + 1)));
         world.creation_of(
-            NewRun { header: world.header().into(), slot, key: None, flow: None, priority: Priority::Normal },
+            NewRun { header: world.header().into(), slot, key: None, flow: None, burst: None, priority: Priority::Normal },
             Standing::Running,
         )
     };

@@ -71,6 +71,9 @@ pub(crate) fn verdict(run: &Value, style: Style) -> String {
     let run_id = run["id"].as_str().unwrap_or_default();
     text.push_str(&style.dim(&format!("  {name}{version}  run {run_id}")));
     text.push('\n');
+    if let (Some(by), Some(until)) = (run["held_for"]["by"].as_str(), run["held_for"]["until"].as_str()) {
+        text.push_str(&format!("  it waits for others of its trigger by {} until {}\n", plain(by), plain(until)));
+    }
     if run["error"].is_object() {
         let step = run["error"]["step"].as_str().map(|step| format!(" (step {})", plain(step))).unwrap_or_default();
         text.push_str(&format!("  {}{step}\n", style.red(&plain_lines(&fault(&run["error"])))));

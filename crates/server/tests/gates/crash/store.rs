@@ -18,14 +18,14 @@ use mainspring_model::role::Role;
 use mainspring_model::run::{Ending, RunHeader, RunStatus, RunSummary};
 use mainspring_model::state::{Digest, StateWrite};
 use mainspring_model::store::{
-    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, Claimed, Committed, CredentialChange,
-    CredentialRecord, DataKeyRecord, Delivery, Departed, EgressRuleRecord, EgressStore, EndedBadly, Erasure, EventFilter, Expiring,
-    FactorStore, FailingTrigger, FileEnd, FileRecord, FileStore, FileTotals, FlagRecord, FlagStore, FlowStore, Health, IdempotentAnswer,
-    IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
-    MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
+    AccessStore, Admitted, ApiKeyRecord, AuditFilter, AuditRecord, AuditStore, Backlog, Blobs, BurstEnd, BurstStore, Claimed, Committed,
+    CredentialChange, CredentialRecord, DataKeyRecord, Delivery, Departed, DueBursts, EgressRuleRecord, EgressStore, EndedBadly, Erasure,
+    EventFilter, Expiring, FactorStore, FailingTrigger, FileEnd, FileRecord, FileStore, FileTotals, FlagRecord, FlagStore, FlowStore,
+    Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
+    LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
-    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter,
-    RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending,
+    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, Ripe,
+    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending,
     SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace,
     StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord,
     WaitRecord, WebhookRoute,
@@ -209,6 +209,12 @@ delegate!(FlowStore {
     fn take_turn(ask: &TurnAsk) -> Result<Turn, StoreError>;
     fn forget_turns(org: OrgId, run: RunId) -> Result<(), StoreError>;
     fn prune_turns(batch: u32) -> Result<u64, StoreError>;
+});
+
+delegate!(BurstStore {
+    fn due_bursts(limit: u32) -> Result<DueBursts, StoreError>;
+    fn ripe_burst(org: OrgId, key: &str) -> Result<Option<Ripe>, StoreError>;
+    fn close_burst(end: &BurstEnd) -> Result<bool, StoreError>;
 });
 
 delegate!(SealedStore {
