@@ -144,6 +144,25 @@ pub struct Ending {
 /// The tag of steps that ask for none, and of nodes that were started with none.
 pub const UNTAGGED: &str = "default";
 
+/// Which limit a queued run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// Its plan's on live runs.
+    Concurrency,
+    /// Its organization's on runs at work.
+    OrganizationLimit,
+}
+
+impl HeldBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HeldBy::Concurrency => "concurrency",
+            HeldBy::OrganizationLimit => "organization_limit",
+        }
+    }
+}
+
 /// A run's row as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -161,6 +180,8 @@ pub struct RunSummary {
     pub wake_at: Option<Millis>,
     /// The tag that a queued run's node must serve, where that is not [`UNTAGGED`].
     pub tag: Option<String>,
+    /// The limit that keeps a queued run from beginning, or from going on.
+    pub held_by: Option<HeldBy>,
     pub output: Option<Value>,
     pub error: Option<Fault>,
 }

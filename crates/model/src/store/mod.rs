@@ -19,6 +19,7 @@ mod notifications;
 mod organizations;
 mod outbox;
 mod people;
+mod places;
 mod plans;
 mod runs;
 mod schedules;
@@ -46,6 +47,7 @@ pub use notifications::{EndedBadly, Expiring, NotificationRecord, NotificationRu
 pub use organizations::{Departed, Erasure, OrganizationStore};
 pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, SendState, Sending, Throttle};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
+pub use places::{MOST_PLACES, PlaceStore, places_in_force};
 pub use plans::{
     IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, SaveAs, Saving, VERSIONS_KEPT,
     VersionRecord, WebhookRoute,
@@ -85,6 +87,7 @@ pub struct Paging {
 pub trait Store:
     RunStore
     + FlowStore
+    + PlaceStore
     + PlanStore
     + ScheduleStore
     + SecretStore
@@ -116,6 +119,7 @@ pub trait Store:
 impl<T> Store for T where
     T: RunStore
         + FlowStore
+        + PlaceStore
         + PlanStore
         + ScheduleStore
         + SecretStore

@@ -105,6 +105,7 @@ mod tests {
             finished_at,
             wake_at: (status == RunStatus::Waiting).then_some(900),
             tag: None,
+            held_by: None,
             output: None,
             error: None,
         }

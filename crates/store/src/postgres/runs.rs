@@ -19,6 +19,7 @@ use super::session::{Scope, Session};
 use super::{PostgresStore, at, at_or_none, enter_org_of, json, json_or_none, text, text_or_none, whole};
 use crate::shared::cursor::{self, IdCursor};
 use crate::shared::draft::Draft;
+use crate::shared::places::held_by;
 
 #[async_trait]
 impl RunStore for PostgresStore {
@@ -206,7 +207,8 @@ pub(super) fn header(row: &PgRow) -> Result<RunHeader, Fail> {
 macro_rules! select_summaries {
     ($rest:literal) => {
         concat!(
-            "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text, tag \
+            "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text, tag, \
+             coalesce(flow_state = 'held', false), set_aside \
              from runs where org_id = $1 and ",
             $rest
         )
@@ -234,6 +236,7 @@ pub(super) fn summary(row: &PgRow) -> Result<RunSummary, Fail> {
         finished_at: at_or_none(row, 8)?,
         wake_at: if status == RunStatus::Waiting { at_or_none(row, 9)? } else { None },
         tag: if status == RunStatus::Queued { Some(text(row, 11)?).filter(|tag| tag != UNTAGGED) } else { None },
+        held_by: held_by(status == RunStatus::Queued, row.try_get(12)?, row.try_get(13)?),
         output,
         error,
     })

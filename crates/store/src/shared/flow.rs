@@ -7,10 +7,13 @@ use uuid::Uuid;
 
 pub(crate) const REFUSED: &str = "refused";
 
-/// Why a claimed run will not begin; `None` for all others.
+/// Why a claimed run will not begin; `None` for all others. One that was cancelled before its organization had a place for it may have
+/// no policy.
 pub(crate) fn refusal(state: Option<&str>, policy: Option<&str>, by: Option<Uuid>) -> Result<Option<Refusal>, StoreError> {
     match state {
-        Some(REFUSED) => Ok(Some(Refusal { policy: self::policy(policy)?, by: by.map(RunId) })),
+        Some(REFUSED) => {
+            Ok(Some(Refusal { policy: policy.map_or(Ok(Policy::Queue), |policy| self::policy(Some(policy)))?, by: by.map(RunId) }))
+        }
         _ => Ok(None),
     }
 }

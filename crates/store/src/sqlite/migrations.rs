@@ -37,6 +37,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0017_triggers", text: include_str!("../../migrations/sqlite/0017_triggers.sql") },
     Migration { name: "0018_state", text: include_str!("../../migrations/sqlite/0018_state.sql") },
     Migration { name: "0019_limits", text: include_str!("../../migrations/sqlite/0019_limits.sql") },
+    Migration { name: "0020_places", text: include_str!("../../migrations/sqlite/0020_places.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.

@@ -8,7 +8,7 @@ use mainspring_model::run::RunStatus;
 use mainspring_model::store::RunFilter;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::{DATABASE_FILE, OpenOptions, SqliteStore, claims, flow, logs, runs, schedules};
+use super::{DATABASE_FILE, OpenOptions, SqliteStore, claims, flow, logs, places, runs, schedules};
 
 /// The steps of a query, as `explain query plan` names them.
 async fn steps(sql: &str) -> String {
@@ -63,6 +63,14 @@ async fn admissions_go_by_the_runs_of_their_key() {
     goes_by(flow::HELD, &["runs_flow (org_no=? AND flow_key=? AND flow_state=?)"]).await;
     sorts_nothing(flow::HELD).await;
     goes_by(flow::HELD_KEYS, &["runs_flow_held"]).await;
+}
+
+#[tokio::test]
+async fn places_go_by_the_runs_of_their_organization() {
+    goes_by(places::AT_WORK, &["runs_by_status (status=? AND org_no=?)"]).await;
+    goes_by(places::LINE, &["runs_set_aside (org_no=?)"]).await;
+    sorts_nothing(places::LINE).await;
+    goes_by(places::SET_ASIDE, &["runs_set_aside"]).await;
 }
 
 #[tokio::test]

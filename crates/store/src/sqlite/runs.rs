@@ -17,6 +17,7 @@ use super::error::Fail;
 use super::{SqliteStore, bytes, claims, id_of, json, uuid};
 use crate::shared::cursor::{self, Cursor};
 use crate::shared::draft::Draft;
+use crate::shared::places::held_by;
 
 #[async_trait]
 impl RunStore for SqliteStore {
@@ -47,7 +48,12 @@ impl RunStore for SqliteStore {
         if epoch == 0 {
             return Err(StoreError::Failed("only the process that holds engine.lock claims runs".to_owned()));
         }
-        self.write(async move |connection| claims::claim(epoch, now, max, connection).await).await
+        let each = self.places;
+        let taken = self.write(async move |connection| claims::claim(epoch, now, max, each, connection).await).await?;
+        if taken.look_again {
+            self.arrived.notify_one();
+        }
+        Ok(taken.runs)
     }
 
     async fn next_wake(&self) -> Result<Option<Millis>, StoreError> {
@@ -190,7 +196,7 @@ pub(super) fn header(row: &SqliteRow) -> Result<RunHeader, Fail> {
 macro_rules! summary_columns {
     () => {
         "r.id, p.plan_id, r.plan_version, r.plan_name, r.status, r.trigger_data ->> '$.type', r.created_at, r.started_at, \
-         r.finished_at, r.due_at, r.ending, r.no"
+         r.finished_at, r.due_at, r.ending, r.no, coalesce(r.flow_state = 'held', 0), r.set_aside"
     };
 }
 
@@ -216,6 +222,7 @@ pub(super) fn summary(row: &SqliteRow) -> Result<RunSummary, Fail> {
         wake_at: if status == RunStatus::Waiting { row.try_get(9)? } else { None },
         // The one process that uses this database serves everything.
         tag: None,
+        held_by: held_by(status == RunStatus::Queued, row.try_get(12)?, row.try_get(13)?),
         output,
         error,
     })

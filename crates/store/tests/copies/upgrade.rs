@@ -53,6 +53,11 @@ const SQLITE: &[(&str, &str)] = &[
     ("0017_triggers", "drop table trigger_states"),
     ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
     ("0019_limits", "drop table rate_turns"),
+    (
+        "0020_places",
+        "drop index runs_set_aside; alter table runs drop column set_aside; drop index organizations_with_places; \
+         alter table organizations drop column places",
+    ),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -102,6 +107,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0019_triggers", "drop table trigger_states; delete from schema_rights"),
     ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
     ("0021_limits", "drop table rate_turns; delete from schema_rights"),
+    ("0022_places", "alter table runs drop column set_aside; alter table organizations drop column places; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.

@@ -17,6 +17,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod parents;
 pub mod people;
+pub mod places;
 pub mod plans;
 pub mod pruning;
 pub mod runs;
@@ -68,6 +69,9 @@ macro_rules! suite {
                 one_over_the_limit_is_refused_and_says_for_whom, the_oldest_makes_way, a_trigger_is_delivered_once,
                 one_that_is_held_can_be_cancelled, urgent_ones_begin_first, held_keys_are_found_in_pages, a_paused_run_is_nobodys,
                 a_run_that_is_held_lies_down_when_its_holder_says, a_pause_before_the_turn_keeps_the_line, a_cancel_ends_a_pause;
+            places: no_more_are_at_work_than_there_are_places, who_waits_has_no_place_and_waits_for_one_to_go_on,
+                one_without_a_place_can_be_paused_and_cancelled, a_limit_that_changes_holds_from_then_on, a_long_line_hides_nobody_else,
+                places_hold_for_claims_at_once;
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;

@@ -24,11 +24,11 @@ use mainspring_model::store::{
     IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
     MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
-    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, RunFilter,
-    RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending,
-    SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace,
-    StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord,
-    WaitRecord, WebhookRoute,
+    PeopleStore, PlaceStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered,
+    Retention, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor,
+    SecretStore, Sending, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord,
+    StateSet, StateSpace, StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore,
+    VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -209,6 +209,18 @@ delegate!(FlowStore {
     fn take_turn(ask: &TurnAsk) -> Result<Turn, StoreError>;
     fn forget_turns(org: OrgId, run: RunId) -> Result<(), StoreError>;
     fn prune_turns(batch: u32) -> Result<u64, StoreError>;
+});
+
+delegate!(PlaceStore {
+    fn own_places(org: OrgId) -> Result<Option<u32>, StoreError>;
+    fn set_own_places(org: OrgId, places: Option<u32>) -> Result<Option<u32>, StoreError>;
+    fn with_own_places() -> Result<Vec<OrgId>, StoreError>;
+    fn offer_place(org: OrgId) -> Result<bool, StoreError>;
+    fn with_set_aside(after: Option<OrgId>, limit: u32) -> Result<Vec<OrgId>, StoreError>;
+    =
+    fn places_of_each(&self) -> Option<u32> {
+        self.inner.places_of_each()
+    }
 });
 
 delegate!(SealedStore {

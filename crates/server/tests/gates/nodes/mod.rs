@@ -4,6 +4,7 @@ mod books;
 mod cluster;
 mod faults;
 mod gate;
+mod places;
 mod r12;
 mod r14;
 mod r15;
