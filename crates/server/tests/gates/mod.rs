@@ -25,6 +25,7 @@ mod polls;
 pub mod process;
 mod promptness;
 mod r1;
+mod rates;
 mod reload;
 mod s13;
 mod s6;

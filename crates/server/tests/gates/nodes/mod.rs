@@ -11,4 +11,5 @@ mod r15;
 mod r2;
 mod r3;
 mod r4;
+mod rates;
 mod verdict;
