@@ -118,7 +118,7 @@ Examples:
         #[command(flatten)]
         which: Which,
         /// At most so many; the rest stays queued.
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "RUNS")]
         runs: Option<u32>,
         /// Take the organization's own limit away.
         #[arg(long, conflicts_with = "runs")]
