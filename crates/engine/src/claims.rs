@@ -240,8 +240,9 @@ impl Inner {
     }
 
     /// Writes a terminal event for a run that is not driven.
-    pub(crate) async fn end_at_once(&self, claimed: &Claimed, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
+    pub(crate) async fn end_at_once(self: &Arc<Self>, claimed: &Claimed, status: RunStatus, fault: Fault) -> Result<(), StoreError> {
         self.end_from_outside(claimed.header.id, claimed.epoch, status, fault).await?;
+        self.place_freed(claimed.header.owner.org);
         self.watchers.changed(claimed.header.owner.org, claimed.header.id);
         Ok(())
     }

@@ -27,6 +27,7 @@ use crate::live::Watchers;
 use crate::looks::LOOKS_AT_ONCE;
 use crate::marks::CrashMarks;
 use crate::meter::Told;
+use crate::places::Places;
 use crate::plans::{LoadedPlan, PlanCache};
 use crate::pulse::Pulse;
 use crate::run::RunKeys;
@@ -95,8 +96,8 @@ impl From<StoreError> for StartError {
 /// A started run and how far it has come.
 pub struct RunHandle {
     pub id: RunId,
-    /// Some of its steps belong on nodes that serve what this one does not, or it is held back by a limit: what is known here ends
-    /// when the run leaves.
+    /// Some of its steps belong on nodes that serve what this one does not, or it goes through the queue by a limit: what is known here
+    /// ends when the run leaves.
     pub leaves: bool,
     pub progress: watch::Receiver<Progress>,
 }
@@ -150,6 +151,7 @@ pub struct Inner {
     pub(crate) keys: Arc<dyn RunKeys>,
     pub(crate) credentials: Credentials,
     pub(crate) plans: PlanCache,
+    pub(crate) places: Places,
     pub(crate) watchers: Watchers,
     pub(crate) settings: Settings,
     pub(crate) live: Mutex<HashMap<RunId, LiveRun>>,
@@ -200,6 +202,7 @@ impl Engine {
             marks: parts.marks,
             credentials,
             plans: PlanCache::default(),
+            places: Places::default(),
             watchers: Watchers::default(),
             settings: parts.settings,
             live: Mutex::new(HashMap::new()),

@@ -52,17 +52,21 @@ impl Engine {
         Ok(resumed)
     }
 
-    /// Finds, for as long as it is polled, what nobody was told of: pauses that were asked for elsewhere, and admissions that were missed
-    /// because a process died between the end of a run and the next one's admission.
+    /// Finds, for as long as it is polled, what nobody was told of: pauses that were asked for and limits that were set elsewhere, and
+    /// admissions and free places that were missed because a process died between the end of a run and what follows from it.
     pub(crate) async fn look_at_flow(&self) {
-        let mut after = None;
+        let (mut after, mut after_org) = (None, None);
         for look in 0_u64.. {
+            if let Err(error) = self.0.learn_places().await {
+                tracing::warn!(%error, "limits of organizations could not be read; trying again");
+            }
             match self.0.store.pause_requests().await {
                 Ok(runs) => runs.into_iter().for_each(|run| self.0.signal(run, Signal::Pause)),
                 Err(error) => tracing::warn!(%error, "pauses could not be read; trying again"),
             }
             if look.is_multiple_of(ADMISSIONS) {
                 after = self.look_at_held(after).await;
+                after_org = self.0.look_at_places(after_org).await;
             }
             self.0.clock.sleep_until(self.next_look(None)).await;
         }
@@ -150,6 +154,10 @@ impl Inner {
             return self.give_back(id, claimed.epoch);
         }
         self.watchers.changed(claimed.header.owner.org, id);
+        if refusal.by.is_none() {
+            // It may have been let begin by its plan's limit before its organization had a place for it.
+            self.admit_of(id).await;
+        }
         if let Some((parent, _)) = &claimed.header.parent {
             self.signal(*parent, Signal::Child);
         }

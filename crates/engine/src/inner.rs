@@ -50,10 +50,11 @@ impl Inner {
         let new = Arc::new(NewRun { header, slot, key, flow, burst: None, priority });
         let (progress, watching) = watch::channel(Progress::default());
         let tags = &self.settings.tags;
-        let leaves = held || tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
-        let handle = RunHandle { id, leaves, progress: watching };
         let room = !held && !draining && !self.exclusive.load(Ordering::Acquire) && self.has_room_for(org);
-        if room && serves(&self.settings.tags, tag.as_deref()) {
+        let by_places = room && self.goes_by_places(org).await?;
+        let leaves = held || by_places || tags.is_some() && run.plan().steps.iter().any(|step| !serves(tags, step.tag.as_deref()));
+        let handle = RunHandle { id, leaves, progress: watching };
+        if room && !by_places && serves(&self.settings.tags, tag.as_deref()) {
             self.spawn(run, self.store.epoch(), Some(new), progress, None, Asked::default());
         } else {
             let inner = self.clone();

@@ -23,6 +23,7 @@ mod memory;
 mod meter;
 mod oauth;
 pub mod offline;
+mod places;
 mod plans;
 mod poll;
 mod previous;

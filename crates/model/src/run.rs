@@ -145,6 +145,25 @@ pub struct Ending {
 /// The tag of steps that ask for none, and of nodes that were started with none.
 pub const UNTAGGED: &str = "default";
 
+/// Which limit a queued run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// Its plan's on live runs.
+    Concurrency,
+    /// Its organization's on runs at work.
+    OrganizationLimit,
+}
+
+impl HeldBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HeldBy::Concurrency => "concurrency",
+            HeldBy::OrganizationLimit => "organization_limit",
+        }
+    }
+}
+
 /// A run's row as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -165,6 +184,8 @@ pub struct RunSummary {
     /// A queued run is held back for others to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_for: Option<HeldFor>,
+    /// The limit that keeps a queued run from beginning, or from going on.
+    pub held_by: Option<HeldBy>,
     pub output: Option<Value>,
     pub error: Option<Fault>,
 }

@@ -181,6 +181,7 @@ impl Driver {
                 progress.refused = Some(Arc::new(error));
             }
         });
+        self.inner.place_freed(self.run.header().owner.org);
     }
 
     async fn go_on(&mut self) -> Result<(), Stop> {

@@ -22,10 +22,10 @@ use mainspring_model::store::{
     IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry, LogFilter, LogStore,
     MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
-    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention,
-    ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending, SessionRecord, SessionStore,
-    ShareStore, Sharing, SignalRecord, SignalStore, StateDone, StateRecord, StateSet, StateSpace, StateStore, StoreError, Told,
-    TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
+    PeopleStore, PlaceStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered,
+    Retention, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending, SessionRecord,
+    SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, StateDone, StateRecord, StateSet, StateSpace, StateStore, StoreError,
+    Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -94,6 +94,23 @@ not_kept!(FlowStore {
     }
     /// Nobody pauses here.
     async fn pause_requests(&self) -> Result<Vec<RunId>, StoreError> {
+        Ok(Vec::new())
+    }
+});
+
+not_kept!(PlaceStore {
+    fn own_places(OrgId) -> Option<u32>;
+    fn set_own_places(OrgId, Option<u32>) -> Option<u32>;
+    fn offer_place(OrgId) -> bool;
+    =
+    /// Nobody limits any here.
+    fn places_of_each(&self) -> Option<u32> {
+        None
+    }
+    async fn with_own_places(&self) -> Result<Vec<OrgId>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn with_set_aside(&self, _: Option<OrgId>, _: u32) -> Result<Vec<OrgId>, StoreError> {
         Ok(Vec::new())
     }
 });

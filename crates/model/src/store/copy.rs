@@ -57,7 +57,7 @@ macro_rules! table {
 pub const TABLES: &[Table] = &[
     table!("users": id Id, email Text, email_key Text, name Text, password_hash Text, operator Flag, verified_at Moment, disabled_at Moment,
         created_at Moment, updated_at Moment),
-    table!("organizations": name Text, slug Text, created_at Moment, updated_at Moment, erase_at Moment),
+    table!("organizations": name Text, slug Text, created_at Moment, updated_at Moment, erase_at Moment, places Whole),
     table!("second_factors": user_id Id, sealed Bytes, confirmed_at Moment, last_step Whole, created_at Moment),
     table!("recovery_codes": user_id Id, code_hash Bytes),
     table!("outside_identities": issuer Text, subject Text, user_id Id, created_at Moment),

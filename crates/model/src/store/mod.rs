@@ -20,6 +20,7 @@ mod notifications;
 mod organizations;
 mod outbox;
 mod people;
+mod places;
 mod plans;
 mod runs;
 mod schedules;
@@ -48,6 +49,7 @@ pub use notifications::{EndedBadly, Expiring, NotificationRecord, NotificationRu
 pub use organizations::{Departed, Erasure, OrganizationStore};
 pub use outbox::{Channel, Delivery, Message, NewMessage, OutboxStore, Put, SendState, Sending, Throttle};
 pub use people::{MemberRecord, OrganizationRecord, PeopleStore, UserRecord, email_key};
+pub use places::{MOST_PLACES, PlaceStore, places_in_force};
 pub use plans::{
     IntegrationRecord, IntegrationStore, NewPlan, PlanRecord, PlanSource, PlanStore, PlanSummary, SaveAs, Saving, VERSIONS_KEPT,
     VersionRecord, WebhookRoute,
@@ -88,6 +90,7 @@ pub trait Store:
     RunStore
     + FlowStore
     + BurstStore
+    + PlaceStore
     + PlanStore
     + ScheduleStore
     + SecretStore
@@ -120,6 +123,7 @@ impl<T> Store for T where
     T: RunStore
         + FlowStore
         + BurstStore
+        + PlaceStore
         + PlanStore
         + ScheduleStore
         + SecretStore

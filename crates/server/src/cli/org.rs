@@ -108,6 +108,22 @@ Example:
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Show or set how many runs of an organization may be at work.
+    #[command(after_help = "\
+Examples:
+  mainspring org limit north-wind
+  mainspring org limit north-wind --runs 8
+  mainspring org limit north-wind --none")]
+    Limit {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many; the rest stays queued.
+        #[arg(long, value_name = "RUNS")]
+        runs: Option<u32>,
+        /// Take the organization's own limit away.
+        #[arg(long, conflicts_with = "runs")]
+        none: bool,
+    },
     /// Delete an organization with everything in it.
     #[command(after_help = "\
 Example:
@@ -215,6 +231,7 @@ async fn perform(cx: &Cx, api: &Api, command: &OrgCommand) -> Result<Exit, Failu
             api.delete(&format!("{}/variables/{}", which.path(), part(name)), &[]).await?;
             said(cx, &json!({ "deleted": name }), &format!("deleted {name}"))
         }
+        OrgCommand::Limit { which, runs, none } => limit(cx, api, which, *runs, *none).await,
         OrgCommand::Delete { which, confirm } => {
             let answer = api.delete(&which.path(), &[("confirm", confirm.clone())]).await?;
             let at = moment_of(&answer["organization"]["erase_at"]);
@@ -225,6 +242,22 @@ async fn perform(cx: &Cx, api: &Api, command: &OrgCommand) -> Result<Exit, Failu
             said(cx, &answer, &format!("{} stays", which.organization))
         }
     }
+}
+
+async fn limit(cx: &Cx, api: &Api, which: &Which, runs: Option<u32>, none: bool) -> Result<Exit, Failure> {
+    let path = format!("{}/limits", which.path());
+    let answer = if runs.is_some() || none {
+        api.send(Method::PUT, &path, &json!({ "runs_at_work": runs })).await?
+    } else {
+        api.get(&path, &[]).await?
+    };
+    let limits = &answer["limits"];
+    let text = match (limits["in_force"].as_u64(), limits["runs_at_work"].is_null()) {
+        (Some(most), true) => format!("{most} runs may be at work; the operator lets every organization have so many"),
+        (Some(most), false) => format!("{most} runs may be at work"),
+        (None, _) => "any number of runs may be at work".to_owned(),
+    };
+    said(cx, &answer, &text)
 }
 
 async fn variables(cx: &Cx, api: &Api, which: &Which) -> Result<Exit, Failure> {

@@ -53,6 +53,7 @@ mod notifications;
 mod oauth_fields;
 mod one_call;
 mod openapi;
+mod org_limits;
 mod organization_end;
 mod organizations;
 mod origin;
@@ -210,6 +211,7 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(webhook::call_webhook))
         .routes(routes!(forms::get_form, forms::send_form))
         .routes(routes!(organizations::list_organizations, organizations::create_organization))
+        .routes(routes!(org_limits::get_organization_limits, org_limits::set_organization_limits))
         .routes(routes!(organizations::get_organization, organizations::update_organization, organization_end::delete_organization))
         .routes(routes!(organization_end::restore_organization))
         .routes(routes!(members::transfer_organization))

@@ -187,6 +187,8 @@ pub const OPERATIONS: &[(&str, Rule)] = &[
     ("create_organization", SignedIn),
     ("get_organization", Needs(P::OrganizationView)),
     ("update_organization", Needs(P::OrganizationUpdate)),
+    ("get_organization_limits", Needs(P::OrganizationView)),
+    ("set_organization_limits", Needs(P::OrganizationUpdate)),
     ("delete_organization", Needs(P::OrganizationDelete)),
     ("restore_organization", Needs(P::OrganizationDelete)),
     ("transfer_organization", Needs(P::OrganizationDelete)),

@@ -7,7 +7,7 @@ use mainspring_engine::run::view::{AttemptView, StepView};
 use mainspring_model::action::Effect;
 use mainspring_model::fault::{Class, Effected, Fault};
 use mainspring_model::id::RunId;
-use mainspring_model::run::{RunStatus, RunSummary};
+use mainspring_model::run::{HeldBy, RunStatus, RunSummary};
 use mainspring_model::store::RunFilter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -72,6 +72,9 @@ pub struct RunEntry {
     /// A queued run waits for other firings of its trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_for: Option<HeldForEntry>,
+    /// Which limit keeps a queued run from beginning or going on: `concurrency` (its plan's) or `organization_limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<&'static str>,
     error: Option<ErrorBody>,
 }
 
@@ -101,6 +104,7 @@ impl From<RunSummary> for RunEntry {
             wake_at: run.wake_at.map(Time),
             tag: run.tag,
             held_for: run.held_for.map(|held| HeldForEntry { by: held.by.as_str(), until: Time(held.until) }),
+            held_by: run.held_by.map(HeldBy::as_str),
             error: run.error.as_ref().map(ErrorBody::from),
         }
     }

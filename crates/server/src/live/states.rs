@@ -106,6 +106,7 @@ mod tests {
             wake_at: (status == RunStatus::Waiting).then_some(900),
             tag: None,
             held_for: None,
+            held_by: None,
             output: None,
             error: None,
         }

@@ -96,6 +96,8 @@ pub struct Settings {
     /// Between the deletion of an organization and the removal of its rows.
     pub grace: Duration,
     pub max_live: usize,
+    /// How many runs of one organization may be at work, over all nodes.
+    pub runs_per_organization: Option<u32>,
     /// The program whose processes work apart; this one itself unless a test, which is another program, says so.
     pub helper: Option<PathBuf>,
     pub roles: Roles,
@@ -172,6 +174,7 @@ impl Default for Settings {
             keep_audit: Duration::from_secs(2_555 * 86_400),
             grace: Duration::from_secs(7 * 86_400),
             max_live: 2_048,
+            runs_per_organization: None,
             helper: None,
             roles: Roles::ALL,
             tags: Tags::default(),

@@ -7,7 +7,9 @@ use mainspring_model::duration;
 
 use super::EgressMode;
 use super::setting::{Kind, Setting};
-use super::values::{address, database_url, exposed, filter, joined, list, number, public_url, put, signing_secret, span, switch, token};
+use super::values::{
+    address, database_url, exposed, filter, joined, list, number, places, public_url, put, signing_secret, span, switch, token,
+};
 use super::{code, files, secrets, seeing, traces};
 use crate::identity::outside::issuers;
 use crate::limits;
@@ -433,6 +435,17 @@ static ALL: &[Setting] = &[
         examples: ["1000000", "50000"],
         take: |settings, text| put(&mut settings.retention.max_runs, number(text, "runs")),
         value: |settings| Some(settings.retention.max_runs.to_string()),
+    },
+    Setting {
+        key: "runs.per_organization",
+        variables: &["MAINSPRING_RUNS_PER_ORGANIZATION"],
+        flag: None,
+        kind: Kind::Number,
+        default: "",
+        meaning: "how many [runs of one organization may be at work](flow-control.md#limits-on-runs-of-an-organization), over all nodes; the rest stays queued. Set it alike on all nodes",
+        examples: ["20", "100"],
+        take: |settings, text| put(&mut settings.runs_per_organization, places(text)),
+        value: |settings| settings.runs_per_organization.map(|runs| runs.to_string()),
     },
     Setting {
         key: "audit.keep_for",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mainspring_model::credential::Secret;
 use mainspring_model::duration;
+use mainspring_model::store::MOST_PLACES;
 use mainspring_vault::SigningKeys;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -49,6 +50,14 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 
 pub(super) fn number<T: FromStr>(text: &str, noun: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("\"{text}\" is no number of {noun}"))
+}
+
+/// Runs of one organization at work.
+pub(super) fn places(text: &str) -> Result<Option<u32>, String> {
+    match text.parse() {
+        Ok(runs @ 1..=MOST_PLACES) => Ok(Some(runs)),
+        _ => Err(format!("\"{text}\" is no number of runs from 1 to {MOST_PLACES}")),
+    }
 }
 
 pub(super) fn filter(text: &str) -> Result<String, String> {

@@ -143,6 +143,7 @@ pub async fn open(settings: &Settings, drive: bool) -> Result<Arc<App>, OpenErro
     let options = OpenOptions {
         hold_engine_lock: drive,
         auto_migrate: settings.auto_migrate,
+        places: settings.runs_per_organization,
         objects: bucket(settings, drive).await?,
         ..OpenOptions::new(&settings.data, clock.clone())
     };

@@ -22,6 +22,7 @@ pub fn options(settings: &Settings, url: &Secret, drives: bool) -> OpenOptions {
         auto_migrate: settings.auto_migrate,
         drives,
         tags: settings.tags.0.clone(),
+        places: settings.runs_per_organization,
         production: settings.is_production(),
         lease: settings.lease,
         ..OpenOptions::new(url.expose())

@@ -30,6 +30,7 @@ mod r1;
 mod r10;
 mod r7;
 mod r8;
+mod rates;
 mod reload;
 mod s13;
 mod s6;

@@ -27,6 +27,7 @@ mod matrix;
 mod metrics;
 mod oauth;
 mod observing;
+mod org_limits;
 mod organizations;
 mod outside;
 mod patterns;

@@ -33,8 +33,9 @@ grant execute on function mainspring_make_day(date), mainspring_drop_day(date) t
 
 -- What has to be seen and done across organizations, column by column: no input, no output, no name, no secret.
 grant select (org_id, id, status, epoch, signalled, cancel_asked, crashes, crashes_alone, due_at, started_at, finished_at, parent_id,
-        plan_id, plan_version, slot_schedule, slot_due, tag, pause_asked, flow_key, flow_state, flow_policy, flow_by),
-    update (status, epoch, signalled, crashes, crashes_alone, due_at, started_at, tag) on runs to {queue};
+        plan_id, plan_version, slot_schedule, slot_due, tag, pause_asked, flow_key, flow_state, flow_policy, flow_by,
+        priority, created_ms, set_aside),
+    update (status, epoch, signalled, crashes, crashes_alone, due_at, started_at, tag, flow_state, set_aside) on runs to {queue};
 grant select (no, alone) on nodes to {queue};
 grant select on schedules, webhook_routes to {queue};
 grant select (org_id, id) on plans, integrations, notification_rules to {queue};

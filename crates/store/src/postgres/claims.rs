@@ -1,21 +1,27 @@
 //! Holding runs: claims by age, waits that are cut short, and requests to cancel.
 
+use std::collections::BTreeMap;
+
 use mainspring_model::clock::Millis;
 use mainspring_model::flow::Refusal;
 use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::{RunStatus, UNTAGGED};
 use mainspring_model::store::{Claimed, StoreError};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::error::Fail;
 use super::ledger::Place;
+use super::notices::Notices;
+use super::places::Given;
 use super::runs::{HEADERS, header, status};
 use super::session::{Scope, Session};
 use super::values::{Stamp, given, kept};
 use super::{PostgresStore, at_or_none, whole};
 use crate::shared::flow::refusal;
 use crate::shared::judge::Known;
+use crate::shared::places::LOOKS;
 
 /// Runs of one claim: enough to make the transaction cheap, few enough that another node finds some too.
 const BATCH: u32 = 50;
@@ -59,6 +65,7 @@ impl Floor {
 /// turn it is: $1 the node's epoch, $2 now, $3 how many, $4 where the queued ones begin, $5 where those begin whose place is now
 /// while the first lies in the future, $6 the tags of the node. Waits are taken up by nodes that serve what has no tag: what a run
 /// needs next is known only when it has been read. A run that is held has no tag, so that anybody goes on with a dead node's.
+/// Runs of organizations whose runs at work are limited ($7: all of them are) are named and not taken: [`super::places`] decides.
 const CLAIM: &str = "with near as materialized (select q.org_id, q.id, q.due_at from unnest($6::text[]) as served (tag) \
      cross join lateral (select org_id, id, due_at from runs where status = 'queued' and runs.tag = served.tag and due_at >= $5 \
      and due_at <= $2 and due_at < $4 order by due_at, id limit $3 for update skip locked) as q), \
@@ -68,25 +75,26 @@ const CLAIM: &str = "with near as materialized (select q.org_id, q.id, q.due_at 
      queued as (select org_id, id, due_at from near union all select org_id, id, due_at from far), \
      waiting as materialized (select org_id, id, due_at from runs where status = 'waiting' and due_at <= $2 and 'default' = any($6) \
      order by due_at, id limit $3 for update skip locked), \
-     chosen as (select org_id, id, due_at, was_queued from (select org_id, id, due_at, true as was_queued, \
+     chosen as (select org_id, id, due_at, was_queued, $7 or exists (select from organizations as o where o.org_id = both_kinds.org_id \
+     and o.places is not null) as limited from (select org_id, id, due_at, true as was_queued, \
      row_number() over (order by due_at, id) as place from queued \
      union all select org_id, id, due_at, false, row_number() over (order by due_at, id) from waiting) as both_kinds \
      order by place, due_at, id limit $3), \
      taken as (update runs as r set status = 'running', epoch = $1, due_at = null, signalled = false, \
-     tag = 'default', started_at = coalesce(r.started_at, $2) from chosen as c where r.org_id = c.org_id and r.id = c.id \
-     returning r.org_id, r.id, c.due_at, c.was_queued, r.cancel_asked, r.crashes, r.crashes_alone, r.parent_id, r.plan_id, \
+     tag = 'default', started_at = coalesce(r.started_at, $2) from chosen as c where not c.limited and r.org_id = c.org_id and r.id = c.id \
+     returning r.org_id, r.id, r.cancel_asked, r.crashes, r.crashes_alone, r.parent_id, \
      r.pause_asked, r.flow_state, r.flow_policy, r.flow_by) \
-     select t.org_id, t.id, t.due_at, t.was_queued, t.cancel_asked, t.crashes::bigint, t.crashes_alone::bigint, t.parent_id, \
-     (select r.started_at is not null from runs as r where r.org_id = t.org_id and r.id = t.id), \
-     t.pause_asked, t.flow_state, t.flow_policy, t.flow_by \
-     from taken as t order by t.due_at, t.id";
+     select c.org_id, c.id, c.due_at, c.was_queued, t.cancel_asked, t.crashes::bigint, t.crashes_alone::bigint, t.parent_id, \
+     (select r.started_at is not null from runs as r where r.org_id = c.org_id and r.id = c.id), \
+     t.pause_asked, t.flow_state, t.flow_policy, t.flow_by, c.limited \
+     from chosen as c left join taken as t on t.org_id = c.org_id and t.id = c.id order by c.due_at, c.id";
 
 /// Runs of a claim of which nobody knows whether it was kept: this node drives none of them, and nobody else may while it lives.
 const GIVE_BACK: &str =
     "update runs set status = 'queued', epoch = 0, due_at = $2 where epoch = $1 and status = 'running' and id = any($3)";
 
 /// What the queue tells of a claimed run.
-struct Taken {
+pub(super) struct Taken {
     org: OrgId,
     run: RunId,
     cancel_requested: bool,
@@ -98,6 +106,29 @@ struct Taken {
     refused: Option<Refusal>,
 }
 
+impl Taken {
+    /// From a row in the order of [`CLAIM`]'s columns.
+    pub(super) fn of(row: &PgRow) -> Result<Taken, Fail> {
+        Ok(Taken {
+            org: OrgId(row.try_get(0)?),
+            run: RunId(row.try_get(1)?),
+            cancel_requested: row.try_get(4)?,
+            crashes: whole(row, 5)?,
+            crashes_alone: whole(row, 6)?,
+            parent: row.try_get::<Option<Uuid>, _>(7)?.map(RunId),
+            begun: row.try_get(8)?,
+            pause_requested: row.try_get(9)?,
+            refused: refusal(row.try_get(10)?, row.try_get(11)?, row.try_get(12)?)?,
+        })
+    }
+}
+
+/// A claim, and whether nothing that it met had a place.
+struct Looked {
+    claimed: Vec<Claimed>,
+    set_aside: bool,
+}
+
 impl PostgresStore {
     /// Takes up to `max` runs for this node, oldest due first; none when this node was declared dead.
     pub(super) async fn claim_batch(&self, max: u32) -> Result<Vec<Claimed>, Fail> {
@@ -105,13 +136,20 @@ impl PostgresStore {
         if size == 0 {
             return Ok(vec![]);
         }
-        let began = self.floor().take();
-        let claimed = self.claim_from(began, size).await?;
-        match (began, claimed.is_empty()) {
-            // There may be some before the floor: a run that a dead node had goes back with the moment of the sweep, but clocks differ.
-            (Some(_), true) => self.claim_from(None, size).await,
-            _ => Ok(claimed),
+        for _ in 0..LOOKS {
+            let began = self.floor().take();
+            let mut looked = self.claim_from(began, size).await?;
+            if began.is_some() && looked.claimed.is_empty() && !looked.set_aside {
+                // There may be some before the floor: a run that a dead node had goes back with the moment of the sweep, but clocks differ.
+                looked = self.claim_from(None, size).await?;
+            }
+            if !looked.claimed.is_empty() || !looked.set_aside {
+                return Ok(looked.claimed);
+            }
         }
+        // Others have a turn, and then it looks on.
+        self.notices.again();
+        Ok(vec![])
     }
 
     fn floor(&self) -> std::sync::MutexGuard<'_, Floor> {
@@ -122,11 +160,11 @@ impl PostgresStore {
         self.unanswered.lock().expect("no panic happens while the list is held")
     }
 
-    async fn claim_from(&self, began: Option<Millis>, size: u32) -> Result<Vec<Claimed>, Fail> {
+    async fn claim_from(&self, began: Option<Millis>, size: u32) -> Result<Looked, Fail> {
         let epoch = self.node.epoch();
         let mut session = self.steps.open(Scope::Queue, true, Some(epoch)).await?;
         if !self.node.keeps(epoch, &mut session).await? {
-            return Ok(vec![]);
+            return Ok(Looked { claimed: vec![], set_aside: false });
         }
         let unanswered = self.unanswered().clone();
         if !unanswered.is_empty() {
@@ -135,24 +173,34 @@ impl PostgresStore {
         }
         let query = session.query(CLAIM).bind(epoch).bind(Stamp(session.now())).bind(i64::from(size));
         let from = began.unwrap_or(Millis::MIN);
-        let rows = query.bind(Stamp(from)).bind(Stamp(from.min(session.now() - SLACK))).bind(&self.tags).fetch_all(&mut *session).await?;
+        let query = query.bind(Stamp(from)).bind(Stamp(from.min(session.now() - SLACK))).bind(&self.tags).bind(self.places.is_some());
+        let rows = query.fetch_all(&mut *session).await?;
         let mut taken = Vec::with_capacity(rows.len());
+        // In the order of ids, in which every claim takes the organizations' locks.
+        let mut met: BTreeMap<OrgId, Vec<Uuid>> = BTreeMap::new();
         let mut last = None;
         for row in &rows {
             if row.try_get(3)? {
                 last = at_or_none(row, 2)?;
             }
-            taken.push(Taken {
-                org: OrgId(row.try_get(0)?),
-                run: RunId(row.try_get(1)?),
-                cancel_requested: row.try_get(4)?,
-                crashes: whole(row, 5)?,
-                crashes_alone: whole(row, 6)?,
-                parent: row.try_get::<Option<Uuid>, _>(7)?.map(RunId),
-                begun: row.try_get(8)?,
-                pause_requested: row.try_get(9)?,
-                refused: refusal(row.try_get(10)?, row.try_get(11)?, row.try_get(12)?)?,
-            });
+            if row.try_get(13)? {
+                met.entry(OrgId(row.try_get(0)?)).or_default().push(row.try_get(1)?);
+            } else {
+                taken.push(Taken::of(row)?);
+            }
+        }
+        let (mut set_aside, mut busy) = (false, false);
+        let mut left: usize = met.values().map(Vec::len).sum();
+        for (org, runs) in met {
+            left -= runs.len();
+            let most = (size as usize).saturating_sub(taken.len() + left);
+            match self.give_places(org, &runs, most, epoch, &mut session).await? {
+                Given::Taken(begin, aside) => {
+                    taken.extend(begin);
+                    set_aside |= aside > 0;
+                }
+                Given::Busy => busy = true,
+            }
         }
         let ids: Vec<RunId> = taken.iter().map(|run| run.run).collect();
         let claimed = self.load(taken, epoch, &mut session).await?;
@@ -161,11 +209,17 @@ impl PostgresStore {
             return Err(fail);
         }
         self.unanswered().retain(|run| !unanswered.contains(run));
-        self.floor().note(began, rows.len() == size as usize, last);
+        if busy {
+            // They are met again as soon as whoever decides is done.
+            *self.floor() = Floor::default();
+            Notices::soon(&self.notices);
+        } else {
+            self.floor().note(began, rows.len() == size as usize, last);
+        }
         for (claim, known) in &claimed {
             self.writers.learn(claim.header.id, known.clone());
         }
-        Ok(claimed.into_iter().map(|(claim, _)| claim).collect())
+        Ok(Looked { claimed: claimed.into_iter().map(|(claim, _)| claim).collect(), set_aside })
     }
 
     /// The headers, each read as its own organization.
@@ -246,8 +300,8 @@ impl PostgresStore {
                  signalled = case status when 'running' then true else signalled end, \
                  tag = 'default', \
              due_at = case when status = 'waiting' then least(coalesce(due_at, $4), $4) \
-                 when status = 'paused' or (status = 'queued' and flow_state in ('held', 'burst')) then $4 else due_at end, \
-                 flow_state = case when flow_state in ('held', 'burst') then 'refused' else flow_state end, \
+                 when status = 'paused' or (status = 'queued' and (flow_state in ('held', 'burst') or set_aside)) then $4 else due_at end, \
+                 set_aside = false, flow_state = case when flow_state in ('held', 'burst') then 'refused' else flow_state end, \
                  status = case status when 'paused' then 'queued' else status end where org_id = $1 and id = $2",
             )
             .bind(org.0)

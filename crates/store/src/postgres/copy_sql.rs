@@ -55,7 +55,7 @@ fn column(table: &str, name: &str, kind: Kind) -> String {
         ("organization_totals", "total_executions" | "successful" | "failed", _) => format!("sum(t.{name})::bigint"),
         ("runs", "status", _) => "case t.status when 'running' then 'queued' else t.status end".to_owned(),
         ("runs", "due_at", _) => {
-            "case t.status when 'running' then coalesce(t.due_at, t.started_at, t.created_at) else t.due_at end".to_owned()
+            "case when t.status = 'running' or t.set_aside then coalesce(t.due_at, t.started_at, t.created_at) else t.due_at end".to_owned()
         }
         (_, _, Kind::Whole) => format!("t.{name}::bigint"),
         (_, _, Kind::Json) => format!("t.{name}::text"),

@@ -155,7 +155,7 @@ impl PostgresStore {
         }
         session
             .query(
-                "update runs set pause_asked = true, due_at = case when status in ('queued', 'waiting') then null else due_at end, \
+                "update runs set pause_asked = true, set_aside = false, due_at = case when status in ('queued', 'waiting') then null else due_at end, \
                  status = case when status in ('queued', 'waiting') then 'paused' else status end where org_id = $1 and id = $2",
             )
             .bind(org.0)
@@ -256,7 +256,8 @@ async fn carry_out(org: OrgId, ruling: &Ruling, session: &mut Session) -> Result
             .query(
                 "update runs set cancel_by = coalesce(cancel_by, $3), cancel_asked = true, tag = 'default', \
                  signalled = case status when 'running' then true else signalled end, \
-                 due_at = case status when 'waiting' then least(coalesce(due_at, $4), $4) when 'paused' then $4 else due_at end, \
+                 due_at = case status when 'waiting' then least(coalesce(due_at, $4), $4) when 'paused' then $4 else \
+                 case when set_aside then $4 else due_at end end, set_aside = false, \
                  status = case status when 'paused' then 'queued' else status end \
                  where org_id = $1 and id = $2 and finished_at is null",
             )

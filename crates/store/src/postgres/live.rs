@@ -18,7 +18,8 @@ macro_rules! select_states {
     ($rest:literal) => {
         concat!(
             "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, \
-             (select json_object_agg(e.key, e.value)::text from json_each(ending) as e where e.key not in ('output', 'blob')), tag \
+             (select json_object_agg(e.key, e.value)::text from json_each(ending) as e where e.key not in ('output', 'blob')), tag, \
+             coalesce(flow_state = 'held', false), set_aside \
              from runs where org_id = $1 and ",
             $rest
         )

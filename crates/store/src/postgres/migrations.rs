@@ -41,6 +41,7 @@ const ALL: &[Migration] = &[
     Migration { name: "0020_state", text: include_str!("../../migrations/postgres/0020_state.sql") },
     Migration { name: "0021_limits", text: include_str!("../../migrations/postgres/0021_limits.sql") },
     Migration { name: "0022_bursts", text: include_str!("../../migrations/postgres/0022_bursts.sql") },
+    Migration { name: "0023_places", text: include_str!("../../migrations/postgres/0023_places.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.

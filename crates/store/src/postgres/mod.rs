@@ -42,6 +42,7 @@ mod open;
 mod organizations;
 mod outbox;
 mod people;
+mod places;
 mod plans;
 mod pools;
 mod prune;
@@ -113,6 +114,8 @@ pub struct PostgresStore {
     warnings: Vec<String>,
     /// What this node serves.
     tags: Vec<String>,
+    /// How many runs of each organization may be at work.
+    places: Option<u32>,
     floor: Mutex<Floor>,
     /// Runs of claims whose answer was lost, given back by the next claim.
     unanswered: Mutex<Vec<RunId>>,

@@ -36,6 +36,23 @@ impl Notices {
         self.outgoing.notify_one();
     }
 
+    /// There is more to look at here.
+    pub(super) fn again(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// As [`Notices::again`], when whoever decides about the same runs had time to.
+    pub(super) fn soon(this: &Arc<Notices>) {
+        let notices = Arc::clone(this);
+        tokio::spawn(async move {
+            let mut pace = pace(PAUSE);
+            // The first one is at once.
+            pace.tick().await;
+            pace.tick().await;
+            notices.again();
+        });
+    }
+
     pub(super) async fn arrived(&self) {
         self.arrived.notified().await;
     }

@@ -39,6 +39,8 @@ pub struct OpenOptions {
     pub drives: bool,
     /// What the node serves: it claims runs that were queued for one of these.
     pub tags: Vec<String>,
+    /// How many runs of each organization may be at work, over all nodes; as many as there are when `None`.
+    pub places: Option<u32>,
     /// Refuse a login role that owns the schema, instead of a warning.
     pub production: bool,
     /// How long a silent node counts as alive, by the database's clock. Renewed every third of it.
@@ -71,6 +73,7 @@ impl OpenOptions {
             auto_migrate: true,
             drives: true,
             tags: vec![UNTAGGED.to_owned()],
+            places: None,
             production: false,
             lease: Duration::from_secs(10),
             sweep: Some(Duration::from_secs(1)),
@@ -158,6 +161,7 @@ impl PostgresStore {
             api: Lane::new("api", &terms, options.api),
             steps: Lane::new("steps", &terms, options.steps),
             tags: options.tags,
+            places: options.places,
             terms,
             writers,
             node,

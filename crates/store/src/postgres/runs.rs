@@ -20,6 +20,7 @@ use super::{PostgresStore, at, at_or_none, enter_org_of, json, json_or_none, tex
 use crate::shared::bursts::held_for;
 use crate::shared::cursor::{self, IdCursor};
 use crate::shared::draft::Draft;
+use crate::shared::places::held_by;
 
 #[async_trait]
 impl RunStore for PostgresStore {
@@ -209,7 +210,8 @@ macro_rules! select_summaries {
         concat!(
             "select id, plan_id, plan_version, plan_name, status, trigger_kind, created_ms, started_at, finished_at, due_at, ending::text, tag, \
              (select b.gather::text from bursts as b where runs.flow_state = 'burst' and b.org_id = runs.org_id and b.burst_key = runs.burst_key), \
-             (select b.due_at from bursts as b where runs.flow_state = 'burst' and b.org_id = runs.org_id and b.burst_key = runs.burst_key) \
+             (select b.due_at from bursts as b where runs.flow_state = 'burst' and b.org_id = runs.org_id and b.burst_key = runs.burst_key), \
+             coalesce(flow_state = 'held', false), set_aside \
              from runs where org_id = $1 and ",
             $rest
         )
@@ -238,14 +240,17 @@ pub(super) fn summary(row: &PgRow) -> Result<RunSummary, Fail> {
         wake_at: if status == RunStatus::Waiting { at_or_none(row, 9)? } else { None },
         tag: if status == RunStatus::Queued { Some(text(row, 11)?).filter(|tag| tag != UNTAGGED) } else { None },
         held_for: None,
+        held_by: None,
         output,
         error,
     })
 }
 
-/// With what it waits for.
+/// With what it waits for, of a queued one.
 fn shown(row: &PgRow) -> Result<RunSummary, Fail> {
-    Ok(RunSummary { held_for: held_for(row.try_get(12)?, at_or_none(row, 13)?)?, ..summary(row)? })
+    let run = summary(row)?;
+    let held_by = held_by(run.status == RunStatus::Queued, row.try_get(14)?, row.try_get(15)?);
+    Ok(RunSummary { held_for: held_for(row.try_get(12)?, at_or_none(row, 13)?)?, held_by, ..run })
 }
 
 /// One text for each way to the rows: a plan of its own, that no other filter spoils.

@@ -10,7 +10,8 @@ use super::bursts::UNFIT;
 
 pub(crate) const REFUSED: &str = "refused";
 
-/// Why a claimed run will not begin; `None` for all others.
+/// Why a claimed run will not begin; `None` for all others. One that was cancelled before its organization had a place for it may have
+/// no policy.
 pub(crate) fn refusal(state: Option<&str>, policy: Option<&str>, by: Option<Uuid>) -> Result<Option<Refusal>, StoreError> {
     if state != Some(REFUSED) {
         return Ok(None);

@@ -10,6 +10,7 @@ pub(crate) mod invitations;
 pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod people;
+pub(crate) mod places;
 pub(crate) mod plans;
 pub(crate) mod queue;
 pub(crate) mod sessions;

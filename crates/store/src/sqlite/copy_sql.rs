@@ -7,7 +7,7 @@ pub(super) fn select(table: &str) -> &'static str {
             "select zeroblob(16), id, email, email_key, name, password_hash, operator, verified_at, disabled_at, created_at, updated_at from users \
              where ?1 = zeroblob(16) order by no"
         }
-        "organizations" => "select org_id, name, slug, created_at, updated_at, erase_at from organizations where org_id = ?1",
+        "organizations" => "select org_id, name, slug, created_at, updated_at, erase_at, places from organizations where org_id = ?1",
         "second_factors" => {
             "select zeroblob(16), user_id, sealed, confirmed_at, last_step, created_at from second_factors where ?1 = zeroblob(16) \
              order by user_id"
@@ -115,7 +115,7 @@ pub(super) fn select(table: &str) -> &'static str {
         "runs" => {
             "select o.org_id, r.id, p.plan_id, r.user_id, case r.status when 'running' then 'queued' else r.status end, r.signalled, \
              r.crashes, r.crashes_alone, r.plan_version, r.created_at, \
-             case r.status when 'running' then coalesce(r.due_at, r.started_at, r.created_at) else r.due_at end, r.started_at, \
+             case when r.status = 'running' or r.set_aside = 1 then coalesce(r.due_at, r.started_at, r.created_at) else r.due_at end, r.started_at, \
              r.finished_at, r.slot_schedule, r.slot_due, r.parent_id, r.parent_path, r.cancel_by, r.idempotency_key, r.seed, r.plan_name, \
              r.environment, r.trigger_data, r.org_data, r.inputs, r.ending, r.priority, r.flow_key, r.flow_limit, \
              r.flow_policy, r.flow_state, r.flow_by, r.pause_asked, r.burst_key from organization_totals as o \
@@ -144,7 +144,7 @@ pub(super) fn insert(table: &str) -> &'static str {
              select ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 where ?1 is not null"
         }
         "organizations" => {
-            "insert into organizations (org_id, name, slug, created_at, updated_at, erase_at) values (?1, ?2, ?3, ?4, ?5, ?6)"
+            "insert into organizations (org_id, name, slug, created_at, updated_at, erase_at, places) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
         }
         "second_factors" => {
             "insert into second_factors (user_id, sealed, confirmed_at, last_step, created_at) select ?2, ?3, ?4, ?5, ?6 where ?1 is not null"

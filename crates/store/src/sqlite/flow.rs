@@ -173,7 +173,7 @@ async fn request_pause(org: OrgId, run: RunId, connection: &mut SqliteConnection
         return Ok(false);
     }
     sqlx::query(
-        "update runs set pause_asked = 1, due_at = case when status in ('queued', 'waiting') then null else due_at end, \
+        "update runs set pause_asked = 1, set_aside = 0, due_at = case when status in ('queued', 'waiting') then null else due_at end, \
          status = case when status in ('queued', 'waiting') then 'paused' else status end where no = ?1",
     )
     .bind(no)

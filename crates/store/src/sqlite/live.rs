@@ -18,7 +18,7 @@ macro_rules! select_states {
     ($from:expr, $rest:literal) => {
         concat!(
             "select r.id, p.plan_id, r.plan_version, r.plan_name, r.status, r.trigger_data ->> '$.type', r.created_at, r.started_at, \
-             r.finished_at, r.due_at, json_remove(r.ending, '$.output', '$.blob')",
+             r.finished_at, r.due_at, json_remove(r.ending, '$.output', '$.blob'), r.no, coalesce(r.flow_state = 'held', 0), r.set_aside",
             $from,
             "where ",
             $rest

@@ -38,6 +38,7 @@ pub(super) const ALL: &[Migration] = &[
     Migration { name: "0018_state", text: include_str!("../../migrations/sqlite/0018_state.sql") },
     Migration { name: "0019_limits", text: include_str!("../../migrations/sqlite/0019_limits.sql") },
     Migration { name: "0020_bursts", text: include_str!("../../migrations/sqlite/0020_bursts.sql") },
+    Migration { name: "0021_places", text: include_str!("../../migrations/sqlite/0021_places.sql") },
 ];
 
 /// What the code reads and writes. A database that lacks one of them was restored in part or edited by hand.

@@ -32,6 +32,7 @@ mod open;
 mod organizations;
 mod outbox;
 mod people;
+mod places;
 mod plans;
 mod prune;
 #[cfg(test)]
@@ -90,6 +91,8 @@ pub struct SqliteStore {
     objects: Option<Arc<dyn FileBytes>>,
     /// The generation this process drives runs in; 0 when it does not hold the engine lock.
     epoch: i64,
+    /// How many runs of each organization may be at work.
+    places: Option<u32>,
     arrived: Arc<Notify>,
     /// Callers without a reading connection yet.
     waiting: AtomicU32,

@@ -39,6 +39,8 @@ pub struct OpenOptions {
     pub max_pages: Option<u32>,
     /// Apply what is missing; without it a database with pending migrations is refused.
     pub auto_migrate: bool,
+    /// How many runs of each organization may be at work; as many as there are when `None`.
+    pub places: Option<u32>,
     /// Where the bytes of files go instead of the folder.
     pub objects: Option<Arc<dyn FileBytes>>,
 }
@@ -62,7 +64,16 @@ pub async fn migration_state(folder: &Path) -> Result<Migrations, StoreError> {
 impl OpenOptions {
     /// For the process that drives runs.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> OpenOptions {
-        OpenOptions { folder: folder.into(), hold_engine_lock: true, clock, readers: 3, max_pages: None, auto_migrate: true, objects: None }
+        OpenOptions {
+            folder: folder.into(),
+            hold_engine_lock: true,
+            clock,
+            readers: 3,
+            max_pages: None,
+            auto_migrate: true,
+            places: None,
+            objects: None,
+        }
     }
 }
 
@@ -108,6 +119,7 @@ impl SqliteStore {
             files: FileFolder::new(&options.folder),
             objects: options.objects,
             epoch,
+            places: options.places,
             arrived,
             waiting: AtomicU32::new(0),
             place,

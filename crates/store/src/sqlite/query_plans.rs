@@ -8,7 +8,7 @@ use mainspring_model::run::RunStatus;
 use mainspring_model::store::RunFilter;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::{DATABASE_FILE, OpenOptions, SqliteStore, bursts, claims, flow, logs, runs, schedules};
+use super::{DATABASE_FILE, OpenOptions, SqliteStore, bursts, claims, flow, logs, places, runs, schedules};
 
 /// The steps of a query, as `explain query plan` names them.
 async fn steps(sql: &str) -> String {
@@ -71,6 +71,14 @@ async fn bursts_go_by_when_they_are_due_and_by_their_firings() {
     sorts_nothing(bursts::DUE).await;
     goes_by(bursts::FIRINGS, &["runs_burst (org_no=? AND burst_key=?)"]).await;
     sorts_nothing(bursts::FIRINGS).await;
+}
+
+#[tokio::test]
+async fn places_go_by_the_runs_of_their_organization() {
+    goes_by(places::AT_WORK, &["runs_by_status (status=? AND org_no=?)"]).await;
+    goes_by(places::LINE, &["runs_set_aside (org_no=?)"]).await;
+    sorts_nothing(places::LINE).await;
+    goes_by(places::SET_ASIDE, &["runs_set_aside"]).await;
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use super::{SqliteStore, bytes, claims, id_of, json, uuid};
 use crate::shared::bursts::held_for;
 use crate::shared::cursor::{self, Cursor};
 use crate::shared::draft::Draft;
+use crate::shared::places::held_by;
 
 #[async_trait]
 impl RunStore for SqliteStore {
@@ -48,7 +49,12 @@ impl RunStore for SqliteStore {
         if epoch == 0 {
             return Err(StoreError::Failed("only the process that holds engine.lock claims runs".to_owned()));
         }
-        self.write(async move |connection| claims::claim(epoch, now, max, connection).await).await
+        let each = self.places;
+        let taken = self.write(async move |connection| claims::claim(epoch, now, max, each, connection).await).await?;
+        if taken.look_again {
+            self.arrived.notify_one();
+        }
+        Ok(taken.runs)
     }
 
     async fn next_wake(&self) -> Result<Option<Millis>, StoreError> {
@@ -193,7 +199,8 @@ macro_rules! summary_columns {
         "r.id, p.plan_id, r.plan_version, r.plan_name, r.status, r.trigger_data ->> '$.type', r.created_at, r.started_at, \
          r.finished_at, r.due_at, r.ending, r.no, \
          (select b.gather from bursts as b where r.flow_state = 'burst' and b.org_id = o.org_id and b.burst_key = r.burst_key), \
-         (select b.due_at from bursts as b where r.flow_state = 'burst' and b.org_id = o.org_id and b.burst_key = r.burst_key)"
+         (select b.due_at from bursts as b where r.flow_state = 'burst' and b.org_id = o.org_id and b.burst_key = r.burst_key), \
+         coalesce(r.flow_state = 'held', 0), r.set_aside"
     };
 }
 
@@ -220,14 +227,17 @@ pub(super) fn summary(row: &SqliteRow) -> Result<RunSummary, Fail> {
         // The one process that uses this database serves everything.
         tag: None,
         held_for: None,
+        held_by: None,
         output,
         error,
     })
 }
 
-/// With what it waits for.
+/// With what it waits for, of a queued one.
 fn shown(row: &SqliteRow) -> Result<RunSummary, Fail> {
-    Ok(RunSummary { held_for: held_for(row.try_get(12)?, row.try_get(13)?)?, ..summary(row)? })
+    let run = summary(row)?;
+    let held_by = held_by(run.status == RunStatus::Queued, row.try_get(14)?, row.try_get(15)?);
+    Ok(RunSummary { held_for: held_for(row.try_get(12)?, row.try_get(13)?)?, held_by, ..run })
 }
 
 /// The index is named: the planner, which knows no figures, would read a whole organization for a rare status.

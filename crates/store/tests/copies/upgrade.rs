@@ -54,6 +54,11 @@ const SQLITE: &[(&str, &str)] = &[
     ("0018_state", "drop table state_values; drop table state_seen; drop table state_done; drop table step_results"),
     ("0019_limits", "drop table rate_turns"),
     ("0020_bursts", "drop table bursts; drop index runs_burst; alter table runs drop column burst_key"),
+    (
+        "0021_places",
+        "drop index runs_set_aside; alter table runs drop column set_aside; drop index organizations_with_places; \
+         alter table organizations drop column places",
+    ),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
@@ -104,6 +109,7 @@ const POSTGRES: &[(&str, &str)] = &[
     ("0020_state", "drop table state_values, state_seen, state_done, step_results; delete from schema_rights"),
     ("0021_limits", "drop table rate_turns; delete from schema_rights"),
     ("0022_bursts", "drop table bursts; alter table runs drop column burst_key; delete from schema_rights"),
+    ("0023_places", "alter table runs drop column set_aside; alter table organizations drop column places; delete from schema_rights"),
 ];
 
 /// Tables that the first shapes did not have: no earlier database has rows for them.

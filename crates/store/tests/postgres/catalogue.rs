@@ -131,14 +131,14 @@ async fn the_queues_role_sees_the_queues_columns_only() {
         "notification_rules: id org_id",
         "notifications: created_at org_id",
         "organization_totals: org_id",
-        "organizations: created_at erase_at name org_id slug updated_at",
+        "organizations: created_at erase_at name org_id places slug updated_at",
         "outbox: attempts! due_at! ended_at id org_id state",
         "plan_versions: org_id plan_id retired_at version",
         "plans: id org_id",
         "rate_turns: org_id",
         "run_blobs: org_id run_id sha256",
-        "runs: cancel_asked crashes! crashes_alone! due_at! epoch! finished_at flow_by flow_key flow_policy flow_state \
-         id org_id parent_id pause_asked plan_id plan_version signalled! \
+        "runs: cancel_asked crashes! crashes_alone! created_ms due_at! epoch! finished_at flow_by flow_key flow_policy flow_state! \
+         id org_id parent_id pause_asked plan_id plan_version priority set_aside! signalled! \
          slot_due slot_schedule started_at! status! tag!",
         "schedules: expression id last_due misfire next_due org_id plan_id plan_name timezone trigger_id user_id",
         "signals: org_id received_at",

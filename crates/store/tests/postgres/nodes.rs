@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mainspring_model::clock::FakeClock;
 use mainspring_model::id::{Owner, RunId};
-use mainspring_model::run::RunStatus;
-use mainspring_model::store::{Committed, Health, RunStore, Standing};
+use mainspring_model::run::{HeldBy, RunStatus};
+use mainspring_model::store::{Committed, Health, OrganizationRecord, PlaceStore, RunStore, Standing};
 use mainspring_store::postgres::{OpenOptions, PostgresStore};
 use sqlx::{Executor, PgConnection};
 
@@ -257,5 +257,57 @@ async fn work_of_one_node_is_heard_by_another() {
     }
     assert!(heard, "a queued run is told to the other nodes");
     two.first_store.close().await;
+    two.second_store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_hold_over_nodes_and_come_back_from_a_dead_one() {
+    let two = two().await;
+    let mut server = two.database.beside().await;
+    let org = Owner::LOCAL.org;
+    let record = OrganizationRecord { id: org, name: "Local".into(), slug: "local".into(), created_at: START, updated_at: START };
+    two.first.store.put_organization(&record).await.unwrap();
+    two.first.store.set_own_places(org, Some(3)).await.unwrap();
+    let mut left = 30;
+    for _ in 0..left {
+        two.first.queued().await;
+    }
+    let mut busy: Vec<(bool, RunId)> = Vec::new();
+    let mut most = 0;
+    while left > 3 || !busy.is_empty() {
+        let claims = [(true, &two.first_store), (false, &two.second_store)].map(|(first, store)| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                while !store.offer_place(org).await.unwrap() {}
+                let claimed = store.claim(10).await.unwrap();
+                claimed.into_iter().map(|run| (first, run.header.id)).collect::<Vec<_>>()
+            })
+        });
+        for claims in claims {
+            busy.extend(claims.await.unwrap());
+        }
+        assert!(busy.len() <= 3, "{} at work", busy.len());
+        most = most.max(busy.len());
+        for (first, run) in busy.drain(..) {
+            let world = if first { &two.first } else { &two.second };
+            assert_eq!(world.commit(world.write(run, &[], Standing::Ended(ending(RunStatus::Success)))).await, Committed::Done);
+            left -= 1;
+            if left == 3 {
+                break;
+            }
+        }
+    }
+    assert_eq!(most, 3);
+    // What a node that died had counts until its lease is over, and is taken up by others then.
+    two.first_store.offer_place(org).await.unwrap();
+    let held: Vec<RunId> = two.first.store.claim(10).await.unwrap().iter().map(|run| run.header.id).collect();
+    assert_eq!(held.len(), 3);
+    let late = two.second.queued().await;
+    assert_eq!(two.second.store.claim(10).await.unwrap().len(), 0);
+    expire(two.first.store.epoch(), &mut server).await;
+    assert_eq!(two.second_store.sweep().await.unwrap(), 3);
+    let again: Vec<RunId> = two.second.store.claim(10).await.unwrap().iter().map(|run| run.header.id).collect();
+    assert_eq!(again, held, "those that had begun go first");
+    assert_eq!(two.second.store.get_run(org, late).await.unwrap().unwrap().held_by, Some(HeldBy::OrganizationLimit));
     two.second_store.close().await;
 }

@@ -18,6 +18,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod parents;
 pub mod people;
+pub mod places;
 pub mod plans;
 pub mod pruning;
 pub mod runs;
@@ -73,6 +74,9 @@ macro_rules! suite {
                 a_burst_that_changed_meanwhile_is_not_closed, a_burst_whose_firings_have_all_gone_goes_too,
                 a_paused_firing_is_merged_and_a_paused_run_begins_when_it_is_resumed, what_does_not_fit_is_claimed_to_be_ended,
                 bursts_of_keys_and_organizations_are_apart, firings_and_closings_at_once_lose_nothing;
+            places: no_more_are_at_work_than_there_are_places, who_waits_has_no_place_and_waits_for_one_to_go_on,
+                one_without_a_place_can_be_paused_and_cancelled, a_limit_that_changes_holds_from_then_on, a_long_line_hides_nobody_else,
+                places_hold_for_claims_at_once;
             parents: the_end_of_a_child_wakes_its_parent, a_child_that_ends_first_is_not_missed, parent_and_child_in_one_batch;
             plans: versions, stale_and_missing, file_names_are_unique, exclusive_routes, removal_keeps_versions, the_revision_moves,
                 listing, integrations;

@@ -24,11 +24,11 @@ use mainspring_model::store::{
     Health, IdempotentAnswer, IntegrationRecord, IntegrationStore, InvitationRecord, InvitationState, InvitationStore, LiveStore, LogEntry,
     LogFilter, LogStore, MemberRecord, Message, Migrations, Monitoring, NewCredential, NewMessage, NewPlan, NewSignal, NotificationRecord,
     NotificationRuleRecord, NotificationStore, OneTime, OrganizationRecord, OrganizationStore, OutboxStore, OutsideIdentity, Page, Paging,
-    PeopleStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered, Retention, Ripe,
-    RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor, SecretStore, Sending,
-    SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord, StateSet, StateSpace,
-    StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore, VersionRecord,
-    WaitRecord, WebhookRoute,
+    PeopleStore, PlaceStore, PlanRecord, PlanStore, PlanSummary, Pool, Prunable, Put, Reach, RefreshToken, Refreshed, Remembered,
+    Retention, Ripe, RunFilter, RunStore, RunWrite, ScheduleRecord, ScheduleStore, SealedRow, SealedStore, SealedTable, SecondFactor,
+    SecretStore, Sending, SessionRecord, SessionStore, ShareStore, Sharing, SignalRecord, SignalStore, Standing, StateDone, StateRecord,
+    StateSet, StateSpace, StateStore, Store, StoreError, Told, TriggerStanding, TriggerState, UserRecord, VariableRecord, VariableStore,
+    VersionRecord, WaitRecord, WebhookRoute,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -215,6 +215,18 @@ delegate!(BurstStore {
     fn due_bursts(limit: u32) -> Result<DueBursts, StoreError>;
     fn ripe_burst(org: OrgId, key: &str) -> Result<Option<Ripe>, StoreError>;
     fn close_burst(end: &BurstEnd) -> Result<bool, StoreError>;
+});
+
+delegate!(PlaceStore {
+    fn own_places(org: OrgId) -> Result<Option<u32>, StoreError>;
+    fn set_own_places(org: OrgId, places: Option<u32>) -> Result<Option<u32>, StoreError>;
+    fn with_own_places() -> Result<Vec<OrgId>, StoreError>;
+    fn offer_place(org: OrgId) -> Result<bool, StoreError>;
+    fn with_set_aside(after: Option<OrgId>, limit: u32) -> Result<Vec<OrgId>, StoreError>;
+    =
+    fn places_of_each(&self) -> Option<u32> {
+        self.inner.places_of_each()
+    }
 });
 
 delegate!(SealedStore {

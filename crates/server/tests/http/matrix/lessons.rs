@@ -161,6 +161,7 @@ pub fn body_of(operation: &str, named: &Tenant) -> Option<Value> {
         "test_credential" | "reset_host" => json!({}),
         "add_egress_rule" => json!({"host": "api.example.com", "note": "the matrix"}),
         "create_api_key" => json!({"name": "second"}),
+        "set_organization_limits" => json!({"runs_at_work": null}),
         "set_hidden_fields" => json!({"fields": [{"field": "email", "least": "admin"}]}),
         "read_notification" | "read_all_notifications" | "rotate_notification_secret" => json!({}),
         "post_event" => json!({"type": "matrix.called", "data": {"n": 1}}),
