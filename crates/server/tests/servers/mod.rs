@@ -5,6 +5,7 @@ mod board;
 mod chat;
 mod client;
 mod files;
+pub mod imap;
 mod items;
 mod jobs;
 pub mod server;
