@@ -16,6 +16,7 @@ mod leaks;
 mod ledger;
 mod limits;
 mod load;
+mod mails;
 mod nodes;
 mod oracle;
 mod peers;
