@@ -216,7 +216,7 @@ fn panicked(provider: &str, action: &str) -> Fault {
     Fault::internal(format!("{provider}.{action} failed in a way it should not; the program goes on, and its log has the place"))
 }
 
-fn missing_credential(provider: &Provider) -> Fault {
+pub(crate) fn missing_credential(provider: &Provider) -> Fault {
     let fields: Vec<&str> = provider.credential.iter().map(|field| field.name.as_str()).collect();
     let message = format!(
         "{} needs a credential ({}); store one with \"mainspring credential set {} …\" or POST /api/provider-credentials/{}",

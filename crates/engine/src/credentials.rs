@@ -348,7 +348,10 @@ impl Credentials {
 
 /// Fields that are addresses and names, which outputs may repeat: redacting a base URL would only garble them.
 pub(crate) fn is_plain(field: &str) -> bool {
-    matches!(field, "base_url" | "username" | "header_name" | "query_name" | "organization" | "region" | "host" | "hosts" | "port")
+    matches!(
+        field,
+        "base_url" | "username" | "header_name" | "query_name" | "organization" | "region" | "host" | "hosts" | "port" | "security"
+    )
 }
 
 /// The provider's own hosts, where it has some, and the server that the credential names.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
-use crate::looks::{Find, Look, Looked};
+use crate::looks::{Begun, Find, Look, Looked};
 use crate::run::rfc3339;
 
 /// Days for which a file is remembered that is gone.
@@ -204,15 +204,15 @@ impl Engine {
             "file": copy, "file_error": why.map(|fault| json!({"code": fault.code, "message": fault.message})),
         });
         let key = hash_of(&[folder.path.as_bytes(), &file.raw, version_of(file).as_bytes()]);
-        let started = self.start_find(look, Find { key, seen }).await?;
-        if let (false, Some(copy)) = (started, copy) {
+        let begun = self.start_find(look, Find { key, seen }).await?;
+        if let (true, Some(copy)) = (begun != Begun::Made, copy) {
             // Passed over, or it has its run and its copy already. What this does not reach expires.
             drop(files.delete(copy.file).await);
         }
         Ok(Ok(true))
     }
 
-    async fn in_time<T>(&self, patience: Millis, what: &str, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    pub(crate) async fn in_time<T>(&self, patience: Millis, what: &str, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let clock = &self.0.clock;
         let late = clock.now().saturating_add(patience);
         tokio::select! {
@@ -229,7 +229,8 @@ fn version_of(file: &WatchedFile) -> String {
     format!("{}:{}", file.size, file.modified_ns)
 }
 
-fn hash_of(parts: &[&[u8]]) -> String {
+/// A hash of several parts, in 32 hex digits.
+pub(crate) fn hash_of(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -57,6 +57,16 @@ pub(crate) struct Find {
     pub(crate) seen: Value,
 }
 
+/// What became of a find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    Made,
+    /// It has its run already.
+    There,
+    /// Its `if` is false, or its inputs do not fit.
+    Passed,
+}
+
 impl Engine {
     /// Claims a look and begins it; the schedules do not wait for it. `false`: it is left to another node.
     pub(crate) async fn look(&self, record: &ScheduleRecord, due: Millis, now: Millis) -> Result<bool, StoreError> {
@@ -133,6 +143,7 @@ impl Engine {
         let mut again = None;
         let looked = match &trigger.kind {
             TriggerKind::Poll(poll) => self.poll(&look, poll).await?,
+            TriggerKind::Email(email) => self.read_mail(&look, email, &mut again).await?,
             TriggerKind::Folder(folder) => self.watch(&look, folder, &mut again).await?,
             _ => return Ok(()),
         };
@@ -190,17 +201,16 @@ impl Engine {
         Ok(())
     }
 
-    /// `false`: it was passed over, or has its run already.
-    pub(crate) async fn start_find(&self, look: &Look<'_>, find: Find) -> Result<bool, StoreError> {
+    pub(crate) async fn start_find(&self, look: &Look<'_>, find: Find) -> Result<Begun, StoreError> {
         let Look { record, plan, trigger, .. } = look;
         let org = self.org_of_triggers(record.owner.org).await?;
         let sight = Sight { trigger: &find.seen, org: &org, now: self.0.clock.now() };
         let (inputs, burst) = match triggers::fired(plan.id, &plan.plan, trigger, sight) {
             Ok(Some(fired)) => fired,
-            Ok(None) => return Ok(false),
+            Ok(None) => return Ok(Begun::Passed),
             Err(refused) => {
                 tracing::error!(plan = %record.plan, trigger = trigger.id, key = find.key, error = %refused, "something new started nothing: its inputs do not fit the plan");
-                return Ok(false);
+                return Ok(Begun::Passed);
             }
         };
         let key = Some(format!("found/{}/{}/{}", record.plan, trigger.id, find.key));
@@ -220,12 +230,12 @@ impl Engine {
             Err(error) => Err(error),
         };
         match accepted {
-            Ok(made) => Ok(made),
+            Ok(made) => Ok(if made { Begun::Made } else { Begun::There }),
             Err(StartError::Draining) => Err(StoreError::Closed),
             Err(StartError::Store(error)) => Err(Arc::try_unwrap(error).unwrap_or_else(|error| StoreError::Failed(error.to_string()))),
             Err(refused) => {
                 tracing::error!(plan = %record.plan, trigger = trigger.id, error = %refused, "something new started nothing: its run did not start");
-                Ok(false)
+                Ok(Begun::Passed)
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainspring_model::mailbox::{Mailboxes, NoMailboxes};
 use mainspring_model::store::Retention;
 use mainspring_model::watch::{Folders, NoFolders};
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub tags: Tags,
     /// The folders that triggers may watch.
     pub folders: FolderDoor,
+    /// The mailboxes that triggers may watch.
+    pub mailboxes: MailboxDoor,
     /// How often the store is asked for work when nothing announces any.
     pub poll: Duration,
 }
@@ -42,6 +45,22 @@ impl Default for FolderDoor {
 impl fmt::Debug for FolderDoor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FolderDoor")
+    }
+}
+
+/// The way to mail servers; there is none unless it is said.
+#[derive(Clone)]
+pub struct MailboxDoor(pub Arc<dyn Mailboxes>);
+
+impl Default for MailboxDoor {
+    fn default() -> Self {
+        MailboxDoor(Arc::new(NoMailboxes))
+    }
+}
+
+impl fmt::Debug for MailboxDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailboxDoor")
     }
 }
 
@@ -73,6 +92,7 @@ impl Default for Settings {
             most_entries: MAX_ENTRIES,
             tags: None,
             folders: FolderDoor::default(),
+            mailboxes: MailboxDoor::default(),
             poll: Duration::from_secs(1),
         }
     }

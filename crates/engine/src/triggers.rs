@@ -113,10 +113,10 @@ pub fn known_by(trigger: &Trigger, sight: Sight<'_>) -> Result<Option<String>, F
     })
 }
 
-/// The plan's inputs taken by name from the body, the event's data, or the item, or from what a file is said to be; a plan without inputs takes anything.
+/// The plan's inputs taken by name from the body, the event's data, or the item, or from what a file or a message is said to be; a plan without inputs takes anything.
 fn by_name(plan: &Plan, seen: &Value) -> Value {
     let body = seen.get("body").or_else(|| seen.get("event")?.get("data")).or_else(|| seen.get("item"));
-    let body = body.or_else(|| (seen["type"] == "folder").then_some(seen)).and_then(Value::as_object);
+    let body = body.or_else(|| matches!(seen["type"].as_str(), Some("folder" | "email")).then_some(seen)).and_then(Value::as_object);
     let Some(properties) = plan.inputs.schema.as_ref().and_then(|schema| schema.get("properties")).and_then(Value::as_object) else {
         return Value::Object(Map::new());
     };

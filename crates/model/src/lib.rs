@@ -23,6 +23,7 @@ pub mod hidden;
 pub mod id;
 pub mod lockout;
 pub mod mail;
+pub mod mailbox;
 pub mod oauth;
 pub mod plan;
 pub mod problem;

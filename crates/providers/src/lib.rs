@@ -9,7 +9,9 @@ pub mod egress;
 pub mod file;
 pub mod folders;
 pub mod http;
+pub mod imap;
 pub mod logic;
+pub mod mail;
 mod sabotage;
 pub mod state;
 pub mod transform;
@@ -41,6 +43,7 @@ pub fn built_ins(parts: &Parts) -> Vec<Provider> {
         chat::groq(egress()),
         logic::provider(&parts.apart),
         transform::provider(&parts.apart),
+        imap::provider(egress()),
         crypto::provider(),
         state::provider(),
         file::provider(),

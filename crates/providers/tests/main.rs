@@ -11,6 +11,7 @@ mod files;
 mod folders;
 mod fuzz;
 mod http;
+mod imap;
 mod jq;
 mod logic;
 mod logic_aggregate;

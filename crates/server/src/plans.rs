@@ -57,6 +57,10 @@ pub fn new_plan(checked: &Checked, id: PlanId, owner: Owner, source: PlanSource,
                 let rule = format!("{LOOKS}every {}", duration::format(folder.every));
                 schedules.push(schedule(&trigger.id, rule, None, Misfire::default()));
             }
+            TriggerKind::Email(email) => {
+                let rule = format!("{LOOKS}every {}", duration::format(email.every));
+                schedules.push(schedule(&trigger.id, rule, None, Misfire::default()));
+            }
             TriggerKind::Form(form) => webhooks.push(WebhookRoute {
                 plan: id,
                 org: owner.org,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::check::Mode;
 use super::check_burst;
+use super::check_email;
 use super::check_folder;
 use super::check_poll;
 use super::code;
@@ -142,6 +143,7 @@ fn kind(doc: &TriggerDoc, pointer: &str, around: &Around<'_>, compiler: &mut Com
         TriggerKindDoc::PlanFailed { plan } => plan_end(plan.as_deref(), true, name, pointer, problems),
         TriggerKindDoc::PlanFinished { plan } => plan_end(plan.as_deref(), false, name, pointer, problems),
         TriggerKindDoc::Poll { .. } => check_poll::compile(doc, pointer, around, compiler, problems),
+        TriggerKindDoc::Email { .. } => check_email::compile(&doc.kind, pointer, problems),
         TriggerKindDoc::Folder { .. } => check_folder::compile(&doc.kind, pointer, problems),
         TriggerKindDoc::Form { path, auth, title, description, submit, message } => {
             let auth = auth.unwrap_or_default();

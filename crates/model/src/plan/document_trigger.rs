@@ -28,7 +28,8 @@ pub struct TriggerDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Template>")]
     pub key: Option<Value>,
-    /// The name of the stored credential that `auth` compares with and that `signature` is checked by.
+    /// The name of the stored credential that `auth` compares with and that `signature` is checked by, and of the one that a service or mailbox is
+    /// asked with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
     /// Input name → template. Without it the plan's inputs are taken by name from the body.
@@ -193,6 +194,23 @@ pub enum TriggerKindDoc {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<FirstName>")]
         first: Option<PollFirst>,
+    },
+    /// By mail that comes into a mailbox, which is read by IMAP.
+    Email {
+        /// As the mail server writes it; `INBOX` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mailbox: Option<String>,
+        /// From one look to the next; 1 min unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Duration>")]
+        every: Option<Value>,
+        /// Whether what is there at the first look starts runs; `skip` unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<FirstName>")]
+        first: Option<PollFirst>,
+        /// Whether a message is marked as seen once its run is there; the mailbox stays as it is unless written.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mark_seen: Option<bool>,
     },
     /// By a call to `/api/webhook/<path>`.
     Webhook {

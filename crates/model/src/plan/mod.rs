@@ -7,6 +7,7 @@ mod actions;
 mod bits;
 mod check;
 mod check_burst;
+mod check_email;
 mod check_folder;
 mod check_poll;
 mod check_step;

@@ -250,7 +250,7 @@ pub(crate) struct Foreign {
 }
 
 /// Triggers of a later version.
-pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[("email", "starting by mail")];
+pub(crate) const LATER_TRIGGERS: &[(&str, &str)] = &[];
 
 /// Actions of a later version; a provider alone stands for all of its actions.
 pub(crate) const LATER_ACTIONS: &[(&str, &str)] = &[];

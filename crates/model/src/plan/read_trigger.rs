@@ -13,7 +13,8 @@ use super::trigger::{FolderEvent, FormAuth, PollFirst, PollPer, Respond, Webhook
 use crate::Problem;
 use crate::cron::Misfire;
 
-const TYPES: [&str; 10] = ["cron", "interval", "webhook", "form", "folder", "poll", "event", "plan_failed", "plan_finished", "manual"];
+const TYPES: [&str; 11] =
+    ["cron", "interval", "webhook", "form", "folder", "email", "poll", "event", "plan_failed", "plan_finished", "manual"];
 const MISFIRE: [(&str, Misfire); 3] = [("fire_once", Misfire::FireOnce), ("skip", Misfire::Skip), ("fire_all", Misfire::FireAll)];
 const AUTH: [(&str, WebhookAuth); 3] = [("none", WebhookAuth::None), ("basic", WebhookAuth::Basic), ("header", WebhookAuth::Header)];
 const RESPOND: [(&str, Respond); 3] = [("immediately", Respond::Immediately), ("last_step", Respond::LastStep), ("step", Respond::Step)];
@@ -84,6 +85,7 @@ fn kind(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(TriggerKind
         "webhook" => (webhook(fields, problems), &["path", "methods", "auth", "signature", "respond", "dedupe"]),
         "poll" => (poll(fields, problems), POLL),
         "folder" => (folder(fields, problems), &["path", "pattern", "events", "every", "settle", "first"]),
+        "email" => (email(fields, problems), &["mailbox", "every", "first", "mark_seen"]),
         "form" => (form(fields, problems), &["path", "auth", "title", "description", "submit", "message"]),
         "event" => {
             needed(fields, "event_type", "the type of the events that start it, such as invoice.paid", problems);
@@ -153,6 +155,15 @@ fn folder(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
         every: fields.filled("every", problems).cloned(),
         settle: fields.filled("settle", problems).cloned(),
         first: fields.word("first", &FIRST, problems),
+    }
+}
+
+fn email(fields: &Fields<'_>, problems: &mut Problems<'_>) -> TriggerKindDoc {
+    TriggerKindDoc::Email {
+        mailbox: fields.text("mailbox", problems),
+        every: fields.filled("every", problems).cloned(),
+        first: fields.word("first", &FIRST, problems),
+        mark_seen: fields.boolean("mark_seen", problems),
     }
 }
 

@@ -60,6 +60,8 @@ pub enum TriggerKind {
     Form(Form),
     /// By files that come into a folder of the server's machine, or change there.
     Folder(Folder),
+    /// By mail that comes into a mailbox.
+    Email(Email),
 }
 
 #[derive(Clone, Debug)]
@@ -89,6 +91,16 @@ pub struct Folder {
     /// For how long a file must have stayed as it is.
     pub settle: Duration,
     pub first: PollFirst,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    /// As the mail server writes it; `INBOX` unless written.
+    pub mailbox: String,
+    pub every: Duration,
+    pub first: PollFirst,
+    /// Whether a message is marked as seen once its run is durable.
+    pub mark_seen: bool,
 }
 
 /// What happened to a file.

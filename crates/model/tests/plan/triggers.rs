@@ -5,7 +5,7 @@ use std::time::Duration;
 use mainspring_model::burst::Gather;
 use mainspring_model::cron::Misfire;
 use mainspring_model::plan::signature::{HmacAlgorithm, HmacEncoding, HmacForm, Service, Signature};
-use mainspring_model::plan::trigger::{Folder, PlanEnd, PollFirst, PollPer, Respond, TriggerKind, Webhook, WebhookAuth};
+use mainspring_model::plan::trigger::{Email, Folder, PlanEnd, PollFirst, PollPer, Respond, TriggerKind, Webhook, WebhookAuth};
 
 use super::{all, good};
 
@@ -71,11 +71,11 @@ fn bad_triggers() {
         ),
         (
             &with("type: webhok, path: a"),
-            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, form, folder, poll, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
+            "4:12 /triggers/0/type INVALID_VALUE: a trigger's \"type\" is cron, interval, webhook, form, folder, email, poll, event, plan_failed, plan_finished or manual, not \"webhok\" (write webhook)",
         ),
         (
             &with("path: a"),
-            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, form, folder, poll, event, plan_failed, plan_finished or manual",
+            "4:5 /triggers/0 MISSING_FIELD: a trigger needs a \"type\": cron, interval, webhook, form, folder, email, poll, event, plan_failed, plan_finished or manual",
         ),
         (
             &with("type: webhook, path: a, inputs: {amout: 1}"),
@@ -265,6 +265,40 @@ fn triggers_that_watch() {
         ("type: folder, path: /in, every: 10ms", "INVALID_DURATION", "/triggers/0/every"),
         ("type: folder, path: /in, settle: 2h", "INVALID_VALUE", "/triggers/0/settle"),
         ("type: folder, path: /in, recursive: true", "UNKNOWN_FIELD", "/triggers/0/recursive"),
+    ] {
+        let problems = super::loaded(&format!("name: A\ntriggers: [{{{trigger}}}]\nsteps: []\n")).unwrap_err();
+        let found: Vec<(&str, &str)> = problems.iter().map(|problem| (problem.code.as_str(), problem.pointer.as_str())).collect();
+        assert_eq!(found, [(code, pointer)], "{trigger}: {problems:?}");
+    }
+}
+
+#[test]
+fn triggers_that_read_mail() {
+    let plan = good(
+        "name: A\ntriggers:\n  - {type: email, credential: inbox}\n  - {type: email, mailbox: Orders/New, every: 5m, first: all, mark_seen: true}\nsteps: []\n",
+    )
+    .plan;
+    let email = |mailbox: &str, seconds, first, mark_seen| Email {
+        mailbox: mailbox.to_owned(),
+        every: Duration::from_secs(seconds),
+        first,
+        mark_seen,
+    };
+    let found = plan.triggers.iter().map(|trigger| match &trigger.kind {
+        TriggerKind::Email(found) => found.clone(),
+        other => panic!("{other:?}"),
+    });
+    let expected = [email("INBOX", 60, PollFirst::Skip, false), email("Orders/New", 300, PollFirst::All, true)];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    assert_eq!(plan.triggers[0].credential.as_deref(), Some("inbox"));
+    for (trigger, code, pointer) in [
+        ("type: email, mailbox: ''", "INVALID_VALUE", "/triggers/0/mailbox"),
+        ("type: email, mailbox: \"A\\r\\nB\"", "INVALID_VALUE", "/triggers/0/mailbox"),
+        ("type: email, mailbox: 7", "WRONG_TYPE", "/triggers/0/mailbox"),
+        ("type: email, every: 10ms", "INVALID_DURATION", "/triggers/0/every"),
+        ("type: email, first: some", "INVALID_VALUE", "/triggers/0/first"),
+        ("type: email, mark_seen: yes please", "WRONG_TYPE", "/triggers/0/mark_seen"),
+        ("type: email, unseen: true", "UNKNOWN_FIELD", "/triggers/0/unseen"),
     ] {
         let problems = super::loaded(&format!("name: A\ntriggers: [{{{trigger}}}]\nsteps: []\n")).unwrap_err();
         let found: Vec<(&str, &str)> = problems.iter().map(|problem| (problem.code.as_str(), problem.pointer.as_str())).collect();

@@ -61,6 +61,9 @@ fn watch(watched: &Receiver<Option<Duration>>) {
 }
 
 fn one(providers: &[Provider], work: Work, clock: &Arc<dyn Clock>) -> Done {
+    if work.action == crate::mail::PARSE {
+        return crate::mail::parse(work.params).map_or_else(Done::Fault, Done::Value);
+    }
     let (provider, name) = work.action.split_once('.').unwrap_or_default();
     let action = providers.iter().find(|other| other.id == provider).and_then(|provider| provider.action(name));
     let Some(action) = action else {

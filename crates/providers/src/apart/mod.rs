@@ -46,6 +46,24 @@ impl Apart {
         Apart(None)
     }
 
+    /// What `here` makes of its params, which a helper knows by this name: work of our own, that is no action of a step. The params are made
+    /// when there is a place for the work, so that who waits holds no second copy.
+    pub(crate) async fn run(
+        &self,
+        name: &str,
+        params: impl FnOnce() -> Value + Send,
+        within: Duration,
+        here: fn(Value) -> Result<Value, Fault>,
+    ) -> Result<Value, Fault> {
+        match &self.0 {
+            Some(pool) => {
+                let _room = pool.room().await?;
+                pool.run(name, params(), within).await
+            }
+            None => here(params()),
+        }
+    }
+
     /// An action of the provider `provider` that is done apart.
     pub(crate) fn action<A: Bounded>(&self, provider: &str, action: A) -> Arc<dyn Action> {
         // What is written to a file is written again by the next attempt, and the first one goes at its time.

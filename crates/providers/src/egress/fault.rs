@@ -128,7 +128,7 @@ pub(super) fn timed_out(place: &Place, after: Duration, phase: Phase) -> Fault {
     Fault::new(Code::TIMEOUT, format!("{place}: {text}")).effect(effect)
 }
 
-fn tls_text(error: &rustls::Error) -> String {
+pub(super) fn tls_text(error: &rustls::Error) -> String {
     use rustls::CertificateError as C;
     match error {
         rustls::Error::InvalidCertificate(certificate) => {
@@ -155,7 +155,7 @@ fn tls_text(error: &rustls::Error) -> String {
 }
 
 /// The first error of type `T` in the chain; looks inside I/O errors, whose `source` skips what they wrap.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {

@@ -1,4 +1,4 @@
-//! The only HTTP client: every request of every provider leaves here, judged before it connects and counted as it answers.
+//! The only way out, and the only HTTP client: every request of every provider leaves here, judged before it connects and counted as it answers.
 //!
 //! Invariants: an address is judged in the same answer that is connected to; redirects are followed by hand, each hop
 //! judged anew; on a change of origin no credential, no body and no unknown header goes along; cookies are never kept;
@@ -14,6 +14,7 @@ mod circuit;
 mod client;
 mod decode;
 mod departure;
+mod dial;
 mod fault;
 mod gate;
 mod org_rules;
@@ -47,6 +48,7 @@ pub use allowed::{AllowedHost, BadEntry};
 pub use answer::{Answer, text};
 pub use breaker::{Breaker, HostState};
 pub use circuit::State as HostCircuit;
+pub use dial::Dialled;
 pub use policy::{Blocked, By, Limits, Mode, Policy};
 pub use request::{Request, header_name, header_value};
 pub use resolve::{Lookup, SystemLookup, Unresolved};
@@ -75,6 +77,8 @@ pub struct Egress {
     gate: Gate,
     breaker: Arc<Breaker>,
     rules: AllRules,
+    lookups: Arc<resolve::Lookups>,
+    trust: dial::Trust,
 }
 
 /// The call's time: one deadline for all hops and the body.
@@ -97,10 +101,12 @@ impl Egress {
         let lookups = Arc::new(resolve::Lookups::new(lookup));
         let breaker = Arc::new(Breaker::new(policy.limits.breaker_after));
         Egress {
-            clients: Clients::new(policy.clone(), lookups),
+            clients: Clients::new(policy.clone(), lookups.clone()),
             gate: Gate::new(policy.limits.connecting),
             breaker,
             rules: AllRules::default(),
+            lookups,
+            trust: dial::Trust::default(),
             policy,
         }
     }

@@ -47,7 +47,7 @@ impl Lookups {
         Lookups { inner, running: Mutex::default() }
     }
 
-    fn ask(&self, host: &str) -> Shared<Asking> {
+    pub(super) fn ask(&self, host: &str) -> Shared<Asking> {
         let mut running = self.running.lock().expect("nothing panics while the lookups are held");
         if let Some(asking) = running.get(host).and_then(WeakShared::upgrade).filter(|asking| asking.peek().is_none()) {
             return asking;

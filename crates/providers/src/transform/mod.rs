@@ -66,6 +66,11 @@ use crate::apart::Apart;
 use crate::logic::list::over_items;
 use crate::logic::pure::pure;
 
+/// What a person reads of a page.
+pub(crate) fn text_of_html(html: &str) -> String {
+    html_text::text(&html_tree::Tree::parse(html), 0)
+}
+
 /// The provider, actions in the order that documents show them.
 pub fn provider(apart: &Apart) -> Provider {
     Provider {

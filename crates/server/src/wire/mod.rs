@@ -189,7 +189,8 @@ pub async fn join(
         Outside::new(settings.issuers.clone(), egress_for_issuers(settings, &egress)?, clock.clone(), settings.identity.private_issuers);
     let identity = Identity::new(signing, settings.identity.clone(), outside, Cost::STANDARD);
     let sandbox = Sandbox::new(settings.code.terms(settings));
-    let built_ins = built_ins(mainspring_providers::Parts { egress: egress.clone(), apart: apart(settings) }, sandbox);
+    let helpers = apart(settings);
+    let built_ins = built_ins(mainspring_providers::Parts { egress: egress.clone(), apart: helpers.clone() }, sandbox);
     let catalog = Arc::new(ServerCatalog::new(built_ins, egress.clone()));
     catalog.reload(&*store).await?;
     egress_rules::reload(&egress, &*store).await?;
@@ -210,6 +211,7 @@ pub async fn join(
             folders: mainspring_engine::FolderDoor(Arc::new(mainspring_providers::folders::MachineFolders::new(
                 settings.watch_folders.clone(),
             ))),
+            mailboxes: mainspring_engine::MailboxDoor(Arc::new(mainspring_providers::imap::ImapServers::new(egress.clone(), helpers))),
             // The only node there is serves everything.
             tags: settings.postgres.is_some().then(|| settings.tags.0.clone().into()),
             ..mainspring_engine::Settings::default()

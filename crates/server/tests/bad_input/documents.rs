@@ -9,7 +9,7 @@ use super::texts::same;
 
 const STEP_FIELDS: &str = "id, name, notes, action, provider, params, credential, needs, join, if, for_each, as, max_parallel, batch, on_item_error, repeat, steps, retry, timeout, on_error, undo, once, cache, rate, pinned, tag, position";
 const PLAN_FIELDS: &str = "name, description, original_prompt, inputs, vars, triggers, steps, output, on_error, finally, timeout, deadline, concurrency, budget, priority, tag, tests";
-const PROVIDERS: &str = "code, crypto, custom_api, file, groq, http, logic, openai, state, transform, webhook";
+const PROVIDERS: &str = "code, crypto, custom_api, file, groq, http, imap, logic, openai, state, transform, webhook";
 
 fn row(what: &str, document: &str, status: u16, findings: &[&str]) -> (String, String, u16, Vec<String>) {
     (what.to_owned(), document.to_owned(), status, findings.iter().map(|line| (*line).to_owned()).collect())

@@ -14,6 +14,7 @@ mod folder;
 mod github_webhook;
 mod hello;
 mod inbox_folder;
+mod inbox_mail;
 mod invoice_numbers;
 mod local_services;
 mod new_articles;
@@ -69,6 +70,7 @@ const TESTED: &[&str] = &[
     github_webhook::PLAN,
     hello::PLAN,
     inbox_folder::PLAN,
+    inbox_mail::PLAN,
     invoice_numbers::PLAN,
     local_services::PLAN,
     new_articles::PLAN,

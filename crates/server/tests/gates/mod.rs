@@ -18,6 +18,7 @@ mod leaks;
 mod ledger;
 mod limits;
 mod load;
+mod mails;
 mod nodes;
 mod oracle;
 mod peers;

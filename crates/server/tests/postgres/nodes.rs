@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::database::Database;
 use super::node::{Node, now};
+use crate::servers::imap::{Imap, PASSWORD, USER, mail};
 
 #[test]
 fn a_node_without_workers_gives_the_answers_of_those_that_have_them() {
@@ -127,4 +128,45 @@ fn a_folder_is_watched_by_the_node_that_serves_its_tag() {
         std::fs::write(folder.path().join(name), name).unwrap();
     }
     assert_eq!((disk.stop(), plain.stop()), (0, 0));
+}
+
+#[test]
+fn a_mailbox_is_read_by_one_node_at_a_time() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let imap = runtime.block_on(Imap::start());
+    let database = Database::make();
+    let (first, second) = (Node::start(&database, "all"), Node::start(&database, "all"));
+    let port = imap.address.port().to_string();
+    let fields = json!({"host": "127.0.0.1", "port": port, "username": USER, "password": PASSWORD, "security": "none"});
+    assert_eq!(first.ask("POST", "/api/provider-credentials/imap", &json!({"credentials": fields, "name": "inbox"})).0, 201);
+    let trigger = json!({"type": "email", "credential": "inbox", "every": "1s", "first": "all"});
+    let steps = json!([{"id": "a", "action": "logic.set", "params": {"subject": "${trigger.subject}"}}]);
+    for n in 0..20 {
+        imap.add(mail(n));
+    }
+    first.plan(&json!({"name": "Mail", "triggers": [trigger], "steps": steps, "output": "${trigger.subject}"}));
+    let began = now();
+    let runs_are = |count: usize| {
+        loop {
+            let (_, jobs) = second.ask("GET", "/api/scheduler/jobs", &json!(null));
+            assert_eq!(jobs["jobs"][0]["failures"], 0, "{jobs}");
+            let (_, listed) = second.ask("GET", "/api/runs?limit=200", &json!(null));
+            let runs = listed["runs"].as_array().unwrap().clone();
+            if runs.len() == count && runs.iter().all(|run| run["status"] == "success") {
+                return runs;
+            }
+            assert!(runs.len() <= count && began.elapsed() < Duration::from_secs(60), "{listed} {jobs}");
+        }
+    };
+    runs_are(20);
+    first.kill();
+    for n in 20..40 {
+        imap.add(mail(n));
+    }
+    let runs = runs_are(40);
+    let output = |run: &serde_json::Value| second.run(run["id"].as_str().unwrap())["output"].to_string();
+    let mut subjects: Vec<String> = runs.iter().map(output).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    assert_eq!((subjects.len(), second.stop()), (40, 0), "{subjects:?}");
 }

@@ -6,6 +6,7 @@ pub mod bucket;
 mod chat;
 mod client;
 mod files;
+pub mod imap;
 mod items;
 mod jobs;
 pub mod server;
