@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use mainspring_model::action::{Action, ActionResult, Context, Effect, Holds, Outcome};
+use mainspring_model::action::{Action, ActionResult, Context, Effect, Holds, Keeps, Outcome};
 use mainspring_model::catalog::Provider;
 use mainspring_model::clock::Millis;
 use mainspring_model::credential::Credential;
@@ -47,6 +47,7 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
                 deadline: i64::MAX,
                 sent: Arc::new(AtomicBool::new(false)),
                 holds: None,
+                keeps: Keeps::default(),
                 tracing: None,
                 files: None,
             };
@@ -71,7 +72,14 @@ pub fn compute(inner: &Inner, header: &RunHeader, call: Call) -> Tried {
 
 /// An attempt with an outside effect or a wait, for a run that is held under `epoch`. `None` when that is over: the run is somebody
 /// else's, and there is nothing to record.
-pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoch: i64, sent: Arc<AtomicBool>) -> Option<Tried> {
+pub async fn perform(
+    inner: Arc<Inner>,
+    header: Arc<RunHeader>,
+    call: Call,
+    epoch: i64,
+    sent: Arc<AtomicBool>,
+    keeps: Keeps,
+) -> Option<Tried> {
     let began = inner.clock.monotonic_us();
     if let Some(output) = inner.result_before(&header, &call).await {
         let latency_us = inner.clock.monotonic_us().saturating_sub(began);
@@ -83,7 +91,8 @@ pub async fn perform(inner: Arc<Inner>, header: Arc<RunHeader>, call: Call, epoc
     let at = traced.as_ref().map(|traced| traced.tracing.at);
     let holder = inner.clone();
     let holds: Holds = Arc::new(move || holder.store.trusts(epoch));
-    let work = attempt(&inner, &header, &call, &sent, holds, &mut effect, traced.as_ref().map(|traced| traced.tracing.clone()));
+    let beside = Beside { sent: &sent, holds, keeps };
+    let work = attempt(&inner, &header, &call, &beside, &mut effect, traced.as_ref().map(|traced| traced.tracing.clone()));
     let mut result = within_trust(&inner, epoch, &sent, work).await?;
     inner.leave_result(&header, &call, &result).await;
     if let Ok(Outcome::Call { plan, inputs, .. }) = &result {
@@ -107,8 +116,7 @@ async fn attempt(
     inner: &Arc<Inner>,
     header: &RunHeader,
     call: &Call,
-    sent: &Arc<AtomicBool>,
-    holds: Holds,
+    beside: &Beside<'_>,
     effect: &mut Effect,
     tracing: Option<Tracing>,
 ) -> ActionResult {
@@ -120,19 +128,26 @@ async fn attempt(
     }
     let timeout = call.timeout.or(action.spec().timeout).unwrap_or(DEFAULT_TIMEOUT);
     let deadline = inner.clock.now().saturating_add(i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 4));
-    let terms = Terms { timeout, deadline, tracing, holds, told: AtomicBool::new(false) };
-    let result = ask(inner, header, call, &*action, credential.clone(), sent, &terms).await;
+    let terms = Terms { timeout, deadline, tracing, told: AtomicBool::new(false) };
+    let result = ask(inner, header, call, &*action, credential.clone(), beside, &terms).await;
     let refused = matches!(&result, Err(fault) if fault.code.http_status() == Some(401));
     let token = credential.as_ref().filter(|_| refused).and_then(|used| used.field(oauth::bearer_field(&provider.credential)?));
     let Some(token) = token else { return result };
     // A service may take an access token back before its end. Once, and only when there is another one.
     match inner.credentials.open_anew(&header.owner, &provider, call.credential.as_deref(), Some(token)).await {
         Ok(Some(renewed)) if renewed.fields.values().all(|field| field.expose() != token) => {
-            ask(inner, header, call, &*action, Some(renewed), sent, &terms).await
+            ask(inner, header, call, &*action, Some(renewed), beside, &terms).await
         }
         Err(fault) if fault.code == Code::NEEDS_RECONNECT => Err(fault),
         _ => result,
     }
+}
+
+/// What an attempt shares with whoever drives its run.
+struct Beside<'a> {
+    sent: &'a Arc<AtomicBool>,
+    holds: Holds,
+    keeps: Keeps,
 }
 
 /// What both tries of an attempt keep to.
@@ -140,7 +155,6 @@ struct Terms {
     timeout: Duration,
     deadline: Millis,
     tracing: Option<Tracing>,
-    holds: Holds,
     /// Whoever listens knows that the credential was used.
     told: AtomicBool,
 }
@@ -152,7 +166,7 @@ async fn ask(
     call: &Call,
     action: &dyn Action,
     credential: Option<Credential>,
-    sent: &Arc<AtomicBool>,
+    beside: &Beside<'_>,
     terms: &Terms,
 ) -> ActionResult {
     let mut params = call.params.clone();
@@ -173,8 +187,9 @@ async fn ask(
         per_item: call.per_item.clone(),
         clock: inner.clock.clone(),
         deadline: terms.deadline,
-        sent: sent.clone(),
-        holds: Some(terms.holds.clone()),
+        sent: beside.sent.clone(),
+        holds: Some(beside.holds.clone()),
+        keeps: beside.keeps.clone(),
         tracing: terms.tracing.clone(),
         files: Some(Arc::new(OrgFiles::of_step(inner.clone(), header, &call.path))),
     };
@@ -195,10 +210,10 @@ async fn ask(
     let work = AssertUnwindSafe(action.call(params, &cx)).catch_unwind();
     let result = match select(work, inner.clock.sleep_until(cx.deadline)).await {
         Either::Left((Ok(result), _)) => result,
-        Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(sent))),
+        Either::Left((Err(_), _)) => Err(panicked(&call.provider, &call.action).effect(effect_of(beside.sent))),
         Either::Right(_) => {
             let message = format!("\"{}\" did not answer within {}", call.path, mainspring_model::duration::format(terms.timeout));
-            Err(Fault::new(Code::TIMEOUT, message).effect(effect_of(sent)))
+            Err(Fault::new(Code::TIMEOUT, message).effect(effect_of(beside.sent)))
         }
     };
     match secrets {

@@ -174,6 +174,7 @@ async fn compute(catalog: &dyn Catalog, clock: &Arc<dyn Clock>, owner: Owner, ca
         deadline: clock.now().saturating_add(Millis::try_from(STEP_TIME.as_millis()).unwrap_or(Millis::MAX)),
         sent: Arc::new(AtomicBool::new(false)),
         holds: None,
+        keeps: Default::default(),
         tracing: None,
         files: None,
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use mainspring_model::action::Keeps;
 use mainspring_model::event::{AttemptStatus, EventBody};
 use mainspring_model::fault::Fault;
 use mainspring_model::id::{Owner, PlanId, RunId};
@@ -96,7 +97,8 @@ impl Engine {
                             attempt::compute(inner, &header, *call)
                         } else {
                             let sent = Arc::new(AtomicBool::new(false));
-                            let tried = attempt::perform(inner.clone(), header.clone(), *call, inner.store.epoch(), sent).await;
+                            let tried =
+                                attempt::perform(inner.clone(), header.clone(), *call, inner.store.epoch(), sent, Keeps::default()).await;
                             tried
                                 .ok_or_else(|| Fault::internal("this node lost its place among the others meanwhile; try the step again"))?
                         };

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::budget::ModelCall;
 use crate::clock::Millis;
-pub use crate::context::{Context, Holds, NoPerItem, PerItem};
+pub use crate::context::{Context, Holds, Keeps, NoPerItem, PerItem};
 use crate::fault::Fault;
 use crate::state::StateAsk;
 use crate::wait::Wait;

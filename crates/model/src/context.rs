@@ -1,7 +1,8 @@
 //! What one attempt of an action is given beside its params.
 
-use std::sync::Arc;
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -51,6 +52,21 @@ impl PerItem for NoPerItem {
 /// Asked by what sends something, at the moment in which it begins to leave.
 pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// What an attempt holds until its output is recorded, such as a place among those that hold much memory. It goes with its last owner.
+#[derive(Clone, Default)]
+pub struct Keeps(Arc<Mutex<Vec<Box<dyn Any + Send>>>>);
+
+impl Keeps {
+    pub fn keep(&self, what: impl Any + Send) {
+        self.0.lock().expect("no panic happens while it is held").push(Box::new(what));
+    }
+
+    /// Whether something of this type is kept.
+    pub fn has<T: Any>(&self) -> bool {
+        self.0.lock().expect("no panic happens while it is held").iter().any(|kept| kept.is::<T>())
+    }
+}
+
 /// What one attempt is given beside its params.
 pub struct Context {
     pub owner: Owner,
@@ -71,6 +87,8 @@ pub struct Context {
     pub sent: Arc<AtomicBool>,
     /// Whether this process still holds the run, asked at the moment in which something would leave; `None`: nobody else could.
     pub holds: Option<Holds>,
+    /// What is given back when the output is recorded.
+    pub keeps: Keeps,
     /// Where the attempt stands in a trace; `None`: nothing is traced.
     pub tracing: Option<Tracing>,
     /// The organization's files; `None` for what only computes.
@@ -92,6 +110,7 @@ impl Context {
             clock,
             sent: Arc::new(AtomicBool::new(false)),
             holds: None,
+            keeps: Keeps::default(),
             tracing: None,
             files: None,
         }

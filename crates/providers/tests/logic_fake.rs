@@ -71,6 +71,7 @@ pub fn context(per_item: Fake, deadline: Millis) -> Context {
         deadline,
         sent: Arc::new(AtomicBool::new(false)),
         holds: None,
+        keeps: Default::default(),
         tracing: None,
         files: None,
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mainspring_model::action::Keeps;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
 use tracing::Instrument;
@@ -39,7 +40,11 @@ impl Driver {
         let (inner, epoch, flag) = (self.inner.clone(), self.epoch, sent.clone());
         let began_us = self.inner.clock.monotonic_us();
         let span = tracing::error_span!("attempt", step_id = call.path, attempt);
-        let work = async move { Landing::Attempt(addr, attempt, attempt::perform(inner, header, call, epoch, flag).await) };
+        let keeps = Keeps::default();
+        let work = async move {
+            let tried = attempt::perform(inner, header, call, epoch, flag, keeps.clone()).await;
+            Landing::Attempt(addr, attempt, tried, keeps)
+        };
         let abort = self.tasks.spawn(work.instrument(span));
         self.flying.insert(addr, Flying { attempt, sent, abort, began_us });
     }
@@ -111,8 +116,9 @@ impl Driver {
     }
 
     pub(super) async fn landed(&mut self, done: Result<Landing, tokio::task::JoinError>) -> Result<(), Stop> {
-        let (addr, attempt, tried) = match done {
-            Ok(Landing::Attempt(addr, attempt, tried)) => (addr, attempt, tried),
+        // What the attempt kept goes when its end is recorded.
+        let (addr, attempt, tried, _keeps) = match done {
+            Ok(Landing::Attempt(addr, attempt, tried, keeps)) => (addr, attempt, tried, keeps),
             Ok(Landing::Rows(wanted, read)) => {
                 self.reading = self.reading.saturating_sub(1);
                 self.run.rows_read(&wanted, read);

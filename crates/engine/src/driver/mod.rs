@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use mainspring_model::action::Keeps;
 use mainspring_model::clock::Millis;
 use mainspring_model::event::EventBody;
 use mainspring_model::fault::Fault;
@@ -113,8 +114,8 @@ pub(crate) struct Driver {
 
 /// What a task came back with.
 enum Landing {
-    /// `None` of one that began nothing because the run is somebody else's.
-    Attempt(Addr, u32, Option<Tried>),
+    /// `None` of one that began nothing because the run is somebody else's; and what it holds until that is recorded.
+    Attempt(Addr, u32, Option<Tried>, Keeps),
     Rows(Box<RowsWanted>, Result<RowsRead, Fault>),
 }
 

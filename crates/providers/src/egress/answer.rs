@@ -1,16 +1,20 @@
 //! An answer whose head has come: its body is read through the counter, under the call's deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, select};
 use http::{HeaderMap, StatusCode, header};
+use mainspring_model::action::Keeps;
+use mainspring_model::id::OrgId;
 use mainspring_model::{Code, Effected, Fault};
 use url::Url;
 
 use super::decode::Decoder;
 use super::fault::{Phase, broken_body, timed_out, undecodable};
+use super::large::{LARGE, Places};
 use super::target::Place;
 
 /// What a service answered after all redirects.
@@ -44,6 +48,14 @@ pub(super) struct Body {
     pub read: usize,
     pub deadline: BoxFuture<'static, ()>,
     pub timeout: Duration,
+    pub large: Large,
+}
+
+/// Where an answer that is large finds its place.
+pub(super) struct Large {
+    pub places: Arc<Places>,
+    pub org: OrgId,
+    pub keeps: Keeps,
 }
 
 impl Answer {
@@ -62,7 +74,7 @@ impl Answer {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
-        let Body { response, decoder, wire, step, cap, read, deadline, timeout } = &mut self.body;
+        let Body { response, decoder, wire, step, cap, read, deadline, timeout, .. } = &mut self.body;
         loop {
             let Some(decoding) = decoder.as_mut() else { return Ok(None) };
             let chunk = if !wire.is_empty() {
@@ -104,10 +116,8 @@ impl Answer {
     /// As [`Answer::chunk`]; an answer that declares more than the cap is refused before it is read.
     pub async fn bytes(&mut self) -> Result<Bytes, Fault> {
         let declared = self.body.response.content_length().and_then(|length| usize::try_from(length).ok());
-        if let (Some(length), Some(decoder)) = (declared, &self.body.decoder)
-            && decoder.is_plain()
-            && length > self.body.cap
-        {
+        let declared = declared.filter(|_| self.body.decoder.as_ref().is_some_and(Decoder::is_plain));
+        if declared.is_some_and(|length| length > self.body.cap) {
             return Err(undecodable(&self.place, &super::decode::DecodeError::TooLarge, self.body.cap));
         }
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
@@ -115,10 +125,36 @@ impl Answer {
         // Joined once all is there: a buffer that grows as it is filled would be three times as large at its worst, and for nothing
         // when the end is that it is too much.
         let mut chunks = vec![first, second];
+        while self.body.read <= LARGE {
+            let Some(chunk) = self.chunk().await? else { return Ok(chunks.concat().into()) };
+            chunks.push(chunk);
+        }
+        self.find_place().await?;
+        // Of one whose length is known no more than that is ever held.
+        if let Some(length) = declared {
+            let mut all = Vec::with_capacity(length);
+            chunks.drain(..).for_each(|chunk| all.extend_from_slice(&chunk));
+            while let Some(chunk) = self.chunk().await? {
+                all.extend_from_slice(&chunk);
+            }
+            return Ok(all.into());
+        }
         while let Some(chunk) = self.chunk().await? {
             chunks.push(chunk);
         }
         Ok(chunks.concat().into())
+    }
+
+    /// Waits until a large body may be read on; what was not read stays at its sender.
+    async fn find_place(&mut self) -> Result<(), Fault> {
+        let Body { large, read, deadline, timeout, decoder, .. } = &mut self.body;
+        match select(std::pin::pin!(large.places.take(large.org, &large.keeps)), &mut *deadline).await {
+            Either::Left(((), _)) => Ok(()),
+            Either::Right(((), _)) => {
+                *decoder = None;
+                Err(timed_out(&self.place, *timeout, Phase::Reading(*read)))
+            }
+        }
     }
 
     /// The body's beginning, as far as it can be read: what a fault shows of an error page.
@@ -171,6 +207,9 @@ pub fn text(headers: &HeaderMap, bytes: Bytes) -> String {
             return text;
         }
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    String::from_utf8_lossy(bytes).into_owned()
+    if let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+        return String::from_utf8_lossy(rest).into_owned();
+    }
+    // Not copied where it is nobody else's.
+    String::from_utf8(bytes.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

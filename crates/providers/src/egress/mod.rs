@@ -17,6 +17,7 @@ mod departure;
 mod dial;
 mod fault;
 mod gate;
+mod large;
 mod org_rules;
 mod policy;
 pub(crate) mod query;
@@ -56,12 +57,13 @@ pub use status::{said, status_fault};
 pub use stream::{Pieces, Streamed};
 pub use target::Place;
 
-use answer::Body;
+use answer::{Body, Large};
 use client::{Clients, Key};
 use decode::Decoder;
 use departure::{DepartingBody, Departure};
 use fault::Phase;
 use gate::Gate;
+use large::Places;
 use org_rules::{AllRules, Judge};
 use retry_after::retry_after;
 use target::Refused;
@@ -79,6 +81,7 @@ pub struct Egress {
     rules: AllRules,
     lookups: Arc<resolve::Lookups>,
     trust: dial::Trust,
+    large: Arc<Places>,
 }
 
 /// The call's time: one deadline for all hops and the body.
@@ -107,6 +110,7 @@ impl Egress {
             rules: AllRules::default(),
             lookups,
             trust: dial::Trust::default(),
+            large: Arc::new(Places::new()),
             policy,
         }
     }
@@ -172,7 +176,7 @@ impl Egress {
                 stripped |= redirect::follow(&mut request, response.status(), response.headers(), &judge)?;
                 continue;
             }
-            return self.answer(response, request, place, time, stripped);
+            return self.answer(response, request, place, time, stripped, cx);
         }
         Err(Fault::internal("the redirect loop ended without an answer"))
     }
@@ -228,7 +232,15 @@ impl Egress {
         }
     }
 
-    fn answer(&self, response: reqwest::Response, request: Request, place: Place, time: Time, stripped: bool) -> Result<Answer, Fault> {
+    fn answer(
+        &self,
+        response: reqwest::Response,
+        request: Request,
+        place: Place,
+        time: Time,
+        stripped: bool,
+        cx: &Context,
+    ) -> Result<Answer, Fault> {
         let limits = &self.policy.limits;
         let bounded = || request.max_bytes.unwrap_or(limits.default_body).min(limits.max_body);
         let cap = if request.into_file { usize::MAX } else { bounded() };
@@ -255,6 +267,7 @@ impl Egress {
                 read: 0,
                 deadline: time.deadline,
                 timeout: time.length,
+                large: Large { places: self.large.clone(), org: cx.owner.org, keeps: cx.keeps.clone() },
             },
         })
     }

@@ -52,6 +52,7 @@ impl Attempt {
             deadline: NOW + 30_000,
             sent: Arc::new(AtomicBool::new(false)),
             holds: None,
+            keeps: Default::default(),
             tracing: None,
             files: None,
         };

@@ -31,6 +31,7 @@ mod r1;
 mod r10;
 mod r7;
 mod r8;
+mod r9;
 mod rates;
 mod reload;
 mod s13;

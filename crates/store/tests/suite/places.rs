@@ -24,7 +24,7 @@ async fn queue(world: &World, who: Owner, priority: Priority) -> RunId {
     world.pass(1);
     let header = world.header_of(who, plan_id(ORG));
     let run = header.id;
-    let new = NewRun { header: Arc::new(header), slot: None, key: None, flow: None, priority };
+    let new = NewRun { header: Arc::new(header), slot: None, key: None, flow: None, burst: None, priority };
     assert_eq!(world.commit(world.creation_of(new, Standing::Queued)).await, Committed::Done);
     run
 }
