@@ -22,6 +22,9 @@ const PROVIDER: &str = "imap";
 const PAGE: usize = 20;
 /// Messages of one look; the next one follows at once.
 const MOST: usize = 500;
+/// After this a look ends at the next message, and goes on when it found a place anew: slow servers leave some to the others.
+const LOOK: Millis = 5 * 60_000;
+const BREAK: Millis = 1_000;
 /// Time to connect and open the mailbox, for a list, and for one message.
 const OPENING: Millis = 5 * 60_000;
 const LISTING: Millis = 15 * 60_000;
@@ -61,6 +64,7 @@ impl Engine {
         again: &mut Option<Millis>,
     ) -> Result<Looked, StoreError> {
         let began = self.0.clock.now();
+        let until = began.saturating_add(LOOK);
         let state = mailbox.state();
         let before = match &look.before.seen {
             Value::Null => None,
@@ -105,17 +109,23 @@ impl Engine {
                 return Ok(Ok(seen.value()));
             }
             count += page.len();
-            if let Some(fault) = self.start_page(look, email, mailbox, &page, &mut seen).await? {
+            if let Some(fault) = self.start_page(look, email, mailbox, &page, &mut seen, until).await? {
                 return Ok(Err(fault));
             }
+            let now = self.0.clock.now();
+            if now >= until {
+                *again = Some(now + BREAK);
+                return Ok(Ok(seen.value()));
+            }
             if count >= MOST {
-                *again = Some(self.0.clock.now());
+                *again = Some(now);
                 return Ok(Ok(seen.value()));
             }
         }
     }
 
-    /// Starts the runs of a page and notes that they are there; what kept it from its end.
+    /// Starts the runs of a page and notes that they are there; what kept it from its end. It stops behind a message when its time is
+    /// over, so that each look gets further by one at least.
     async fn start_page(
         &self,
         look: &Look<'_>,
@@ -123,6 +133,7 @@ impl Engine {
         mailbox: &mut dyn Mailbox,
         page: &[Listed],
         seen: &mut Seen,
+        until: Millis,
     ) -> Result<Option<Fault>, StoreError> {
         let mut failed = None;
         for one in page {
@@ -131,16 +142,23 @@ impl Engine {
                     Ok(true) if email.mark_seen && !one.seen => seen.marks.push(one.uid),
                     Ok(_) => {}
                     Err(fault) => {
-                        seen.failed = Some((one.uid, seen.failures(one.uid).saturating_add(1)));
+                        if is_of_the_message(&fault) {
+                            seen.failed = Some((one.uid, seen.failures(one.uid).saturating_add(1)));
+                        }
                         failed = Some(fault);
                         break;
                     }
                 }
             }
             seen.done(one);
+            if self.0.clock.now() >= until {
+                break;
+            }
         }
+        // What else failed may have left the connection in the middle of an answer: the marks are for the next look then.
+        let in_order = failed.as_ref().is_none_or(|fault| fault.code == Code::PROVIDER_ERROR);
         // Before it is noted: whoever comes after a crash finds the runs, and marks again.
-        if !seen.marks.is_empty() {
+        if in_order && !seen.marks.is_empty() {
             let fault = self.mark(mailbox, seen).await;
             failed = failed.or(fault);
         }
@@ -204,8 +222,37 @@ impl Engine {
     }
 }
 
+/// Whether it may be the message that is at fault. Trouble of the store that its attachments go to says nothing of it; `LIMIT_EXCEEDED` is
+/// that too, of many writers: what a message has too much of is said in its fields.
+fn is_of_the_message(fault: &Fault) -> bool {
+    let of_the_store = fault.code.as_str().starts_with("STORE_") || fault.code.as_str() == "DISK_FULL";
+    !of_the_store && fault.code != Code::LIMIT_EXCEEDED
+}
+
 /// Server, user and mailbox; a password that changes changes nothing.
 fn of(credential: &Credential, mailbox: &str) -> String {
     let field = |name: &str| credential.field(name).unwrap_or_default().trim();
     hash_of(&[field("host").to_ascii_lowercase().as_bytes(), field("username").as_bytes(), mailbox.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_the_store_is_no_messages_fault() {
+        for (code, expected) in [
+            (Code::CONNECTION_FAILED, true),
+            (Code::TIMEOUT, true),
+            (Code::BAD_RESPONSE, true),
+            (Code::PROVIDER_ERROR, true),
+            (Code::INTERNAL, true),
+            (Code::other(StoreError::Closed.code()), false),
+            (Code::other(StoreError::Failed(String::new()).code()), false),
+            (Code::other("DISK_FULL"), false),
+            (Code::LIMIT_EXCEEDED, false),
+        ] {
+            assert_eq!(is_of_the_message(&Fault::new(code.clone(), "")), expected, "{code}");
+        }
+    }
 }

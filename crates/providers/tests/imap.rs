@@ -380,6 +380,41 @@ async fn a_message_that_is_too_large_gives_its_header() {
 }
 
 #[tokio::test]
+async fn a_message_that_the_server_cannot_list_holds_up_no_other() {
+    let imap = Imap::start().await;
+    for n in 1..=3 {
+        imap.add(mail(n));
+    }
+    let no = || Some(b"{tag} NO damaged\r\n".to_vec());
+    let search = Some(b"* SEARCH 1 2 3\r\n{tag} OK\r\n".to_vec());
+    let instead = vec![("UID FETCH 1,2,3 ", no()), ("UID FETCH 2 ", no()), ("FETCH 1:* ", no()), ("UID SEARCH 1:*", search)];
+    imap.state.lock().unwrap().instead = instead;
+    let mut mailbox = open(&of(&imap), "INBOX", false).await.unwrap();
+    let list = mailbox.list(0, 20).await.unwrap();
+    assert_eq!((uids(&list), list[2].message_id.as_str()), (vec![1, 2, 3], "<3@example.net>"));
+    assert_eq!(list[1], Listed { uid: 2, size: 0, received_at: None, seen: false, message_id: String::new() });
+    assert_eq!(mailbox.read(&list[1], &NoFiles, 1).await.unwrap_err().code.as_str(), "PROVIDER_ERROR");
+    assert_eq!(mailbox.last(20).await.unwrap(), list);
+    assert_eq!(uids(&mailbox.list(1, 1).await.unwrap()), [2], "alone it is listed all the same");
+    imap.state.lock().unwrap().instead = vec![("UID FETCH", no())];
+    assert_eq!(mailbox.list(0, 20).await.unwrap_err().code.as_str(), "PROVIDER_ERROR", "it is the server's refusal, and of no message");
+    mailbox.close().await;
+}
+
+#[tokio::test]
+async fn hostile_ids_have_their_room() {
+    let imap = Imap::start().await;
+    let hostile = [b"Message-ID: <".to_vec(), vec![b'x'; 60_000], b">\r\n\r\n".to_vec()].concat();
+    for _ in 0..150 {
+        imap.add(hostile.clone());
+    }
+    let mut mailbox = open(&of(&imap), "INBOX", false).await.unwrap();
+    assert_eq!(mailbox.last(1_000).await.unwrap().len(), 150);
+    assert_eq!(mailbox.list(0, 1_000).await.unwrap()[149].message_id.len(), 1_000);
+    mailbox.close().await;
+}
+
+#[tokio::test]
 async fn a_server_that_never_greets_or_greets_wrongly() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().to_string();

@@ -17,7 +17,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::address::{Kind, kind};
 use super::org_rules::Judge;
 use super::resolve::Lookups;
 use super::{Egress, fault};
@@ -81,7 +80,7 @@ impl Egress {
         match timeout(whole, connecting).await {
             Ok(Ok((stream, address))) => {
                 drop(stream.set_nodelay(true));
-                Ok(Dialled { stream, local: kind(address) == Kind::Loopback })
+                Ok(Dialled { stream, local: is_here(address) })
             }
             Ok(Err(Some(error))) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 let text = format!("{place}: the connection was refused; check host and port, and that the service is running");
@@ -148,6 +147,11 @@ impl Trust {
     }
 }
 
+/// Nothing less than a loopback address: what merely carries one (NAT64, 6to4, ISATAP) is sent to whoever translates it.
+fn is_here(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
 /// An address in any of its spellings, or else a name.
 fn address_or_name(host: &str) -> Result<Result<IpAddr, String>, Fault> {
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -160,6 +164,21 @@ fn address_or_name(host: &str) -> Result<Result<IpAddr, String>, Fault> {
         Err(error) => {
             let shown: String = host.chars().filter(|c| !c.is_control()).take(200).collect();
             Err(Fault::invalid_params(format!("\"{shown}\" is no host ({error}); write a name such as imap.example.com")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_loopback_address_is_here() {
+        for here in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_here(here.parse().unwrap()), "{here}");
+        }
+        for elsewhere in ["64:ff9b::7f00:1", "2002:7f00:1::", "2606:4700::5efe:7f00:1", "::127.0.0.1", "10.0.0.1", "0.0.0.0", "::"] {
+            assert!(!is_here(elsewhere.parse().unwrap()), "{elsewhere}");
         }
     }
 }

@@ -8,7 +8,7 @@ use mainspring_model::clock::Millis;
 use mainspring_model::mailbox::Listed;
 
 use super::item::{Item, items};
-use super::wire::Part;
+use super::wire::{Part, broken};
 
 /// What is asked of each message of a list.
 pub(super) const LIST: &str = "(UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])";
@@ -30,7 +30,7 @@ pub(super) fn uids(responses: &[Vec<Part>]) -> Vec<u32> {
 }
 
 /// The messages of a list, in the order of their UIDs; responses that say something else are passed over.
-pub(super) fn listed(responses: &[Vec<Part>]) -> Result<Vec<Listed>, Fault> {
+pub(super) fn listed(responses: Vec<Vec<Part>>) -> Result<Vec<Listed>, Fault> {
     let mut found: BTreeMap<u32, Listed> = BTreeMap::new();
     for parts in responses {
         let fields = fields(parts)?;
@@ -56,22 +56,25 @@ pub(super) fn listed(responses: &[Vec<Part>]) -> Result<Vec<Listed>, Fault> {
 }
 
 /// The part of a message that was asked for, and how much of it was sent; `None` when there is none.
-pub(super) fn body(responses: &[Vec<Part>], uid: u32) -> Result<Option<(Vec<u8>, u64)>, Fault> {
+///
+/// # Errors
+/// `BAD_RESPONSE` for a message without it: whoever took that for one that is gone would pass it over.
+pub(super) fn body(responses: Vec<Vec<Part>>, uid: u32) -> Result<Option<(Vec<u8>, u64)>, Fault> {
     for parts in responses {
         let fields = fields(parts)?;
         let is_it = fields.iter().any(|(key, item)| key == "UID" && item.number() == Some(uid));
         if !is_it {
             continue;
         }
-        if let Some((bytes, size)) = fields.iter().find(|(key, _)| key.starts_with("BODY[")).and_then(|(_, item)| item.text()) {
-            return Ok(Some((bytes.to_vec(), size)));
+        if let Some((_, item)) = fields.into_iter().find(|(key, _)| key.starts_with("BODY[")) {
+            return item.into_text().map(Some).ok_or_else(|| broken("it gives a message without its content"));
         }
     }
     Ok(None)
 }
 
 /// `* 12 FETCH (NAME value …)`: names in upper case.
-fn fields(parts: &[Part]) -> Result<Vec<(String, Item)>, Fault> {
+fn fields(parts: Vec<Part>) -> Result<Vec<(String, Item)>, Fault> {
     let Some(Item::List(list)) = items(parts)?.into_iter().nth(3) else { return Ok(Vec::new()) };
     let mut list = list.into_iter();
     let mut fields = Vec::new();
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn a_list_of_messages() {
         let header = Part::Literal { bytes: b"Message-ID:\r\n <a@b>\r\n\r\n".to_vec(), size: 22 };
-        let responses = [
+        let responses = vec![
             vec![text(r#"* 2 FETCH (UID 9 RFC822.SIZE 70 INTERNALDATE " 7-Jul-1996 02:44:25 -0700" FLAGS (\Recent))"#)],
             vec![text("* 2 FETCH (FLAGS (\\Seen))")],
             vec![text("* 2 FETCH (UID 9 FLAGS (\\Seen))")],
@@ -117,7 +120,7 @@ mod tests {
         ];
         let one = Listed { uid: 4, size: 5_000_000_000, received_at: None, seen: true, message_id: "<a@b>".to_owned() };
         let two = Listed { uid: 9, size: 70, received_at: Some(836_732_665_000), seen: false, message_id: String::new() };
-        assert_eq!(listed(&responses).unwrap(), [one, two]);
+        assert_eq!(listed(responses).unwrap(), [one, two]);
         assert_eq!(uids(&[vec![text("* SEARCH 9 4 9 0 x 5")], vec![text("* SEARCH")]]), [4, 5, 9]);
     }
 
@@ -127,10 +130,13 @@ mod tests {
             let literal = Part::Literal { bytes: bytes.as_bytes().to_vec(), size };
             vec![text(&format!("* 1 FETCH (UID {uid} BODY[] ")), literal, text(")")]
         };
-        let responses = [body_of("8", "no", 2), body_of("9", "yes", 30)];
-        assert_eq!(body(&responses, 9).unwrap(), Some((b"yes".to_vec(), 30)));
-        assert_eq!(body(&responses, 7).unwrap(), None);
-        assert_eq!(body(&[vec![text("* 1 FETCH (UID 9 BODY[] NIL)")]], 9).unwrap(), None);
-        assert_eq!(body(&[vec![text("* 1 FETCH (BODY[] \"\" UID 9)")]], 9).unwrap(), Some((Vec::new(), 0)));
+        let flags = vec![text("* 1 FETCH (UID 9 FLAGS (\\Seen))")];
+        let responses = vec![body_of("8", "no", 2), flags.clone(), body_of("9", "yes", 30)];
+        assert_eq!(body(responses.clone(), 9).unwrap(), Some((b"yes".to_vec(), 30)));
+        assert_eq!(body(responses, 7).unwrap(), None);
+        assert_eq!(body(vec![flags], 9).unwrap(), None, "only its flags changed");
+        let fault = body(vec![vec![text("* 1 FETCH (UID 9 BODY[] NIL)")]], 9).unwrap_err();
+        assert!(fault.message.contains("without its content"), "{fault}");
+        assert_eq!(body(vec![vec![text("* 1 FETCH (BODY[] \"\" UID 9)")]], 9).unwrap(), Some((Vec::new(), 0)));
     }
 }

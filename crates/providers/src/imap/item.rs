@@ -38,19 +38,27 @@ impl Item {
             Item::List(_) => None,
         }
     }
+
+    /// As [`Item::text`], without a copy: a message is large.
+    pub(super) fn into_text(self) -> Option<(Vec<u8>, u64)> {
+        match self {
+            Item::Text(bytes, size) => Some((bytes, size)),
+            other => other.text().map(|(bytes, size)| (bytes.to_vec(), size)),
+        }
+    }
 }
 
 /// The items of a response.
 ///
 /// # Errors
 /// `BAD_RESPONSE` for brackets and quotes that do not close, and for lists that are too deep.
-pub(super) fn items(parts: &[Part]) -> Result<Vec<Item>, Fault> {
+pub(super) fn items(parts: Vec<Part>) -> Result<Vec<Item>, Fault> {
     let mut open: Vec<Vec<Item>> = vec![Vec::new()];
     let mut count = 0;
     for part in parts {
         let text = match part {
             Part::Literal { bytes, size } => {
-                top(&mut open).push(Item::Text(bytes.clone(), *size));
+                top(&mut open).push(Item::Text(bytes, size));
                 continue;
             }
             Part::Text(text) => text,
@@ -77,13 +85,13 @@ pub(super) fn items(parts: &[Part]) -> Result<Vec<Item>, Fault> {
                     at += 1;
                 }
                 b'"' => {
-                    let (quoted, end) = quoted(text, at + 1)?;
+                    let (quoted, end) = quoted(&text, at + 1)?;
                     let size = quoted.len() as u64;
                     top(&mut open).push(Item::Text(quoted, size));
                     at = end;
                 }
                 _ => {
-                    let end = word_end(text, at);
+                    let end = word_end(&text, at);
                     top(&mut open).push(Item::Word(String::from_utf8_lossy(&text[at..end]).into_owned()));
                     at = end;
                 }
@@ -119,12 +127,15 @@ fn quoted(text: &[u8], mut at: usize) -> Result<(Vec<u8>, usize), Fault> {
     }
 }
 
-/// What is in brackets belongs to its word.
+/// What may have a section behind it; to any other word a bracket is a letter, in a keyword such as `$x[1`.
+const WITH_SECTION: [&str; 4] = ["BODY", "BODY.PEEK", "BINARY", "BINARY.SIZE"];
+
+/// What is in the brackets of a section belongs to its word.
 fn word_end(text: &[u8], from: usize) -> usize {
     let mut bracket = false;
     for (at, byte) in text.iter().enumerate().skip(from) {
         match byte {
-            b'[' => bracket = true,
+            b'[' if WITH_SECTION.iter().any(|name| text[from..at].eq_ignore_ascii_case(name.as_bytes())) => bracket = true,
             b']' => bracket = false,
             b' ' | b'\t' | b'(' | b')' | b'"' if !bracket => return at.max(from + 1),
             _ => {}
@@ -138,7 +149,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Item>, Fault> {
-        items(&[Part::Text(text.as_bytes().to_vec())])
+        items(vec![Part::Text(text.as_bytes().to_vec())])
     }
 
     fn word(text: &str) -> Item {
@@ -160,7 +171,10 @@ mod tests {
             text("a \"b\" \\"),
         ];
         assert_eq!(found, [word("*"), word("12"), word("FETCH"), Item::List(inner)]);
-        assert_eq!(read("[x y").unwrap(), [word("[x y")]);
+        assert_eq!(read("[x y").unwrap(), [word("[x"), word("y")]);
+        let flags = Item::List(vec![word("$x[1"), word("\\Seen")]);
+        let expected = [word("FLAGS"), flags, word("body[x y]"), word("Binary.Size[1 2")];
+        assert_eq!(read(r"FLAGS ($x[1 \Seen) body[x y] Binary.Size[1 2").unwrap(), expected);
     }
 
     #[test]

@@ -11,12 +11,14 @@ use super::fetched::{LIST, body, listed, uids};
 use super::item::{Item, items};
 use super::name;
 use super::session::{End, Session, code_and_text, first_line, refused};
-use super::wire::{Room, broken};
+use super::wire::{Part, Room, broken};
 use crate::apart::Apart;
 use crate::mail;
 
 /// Mailboxes that are told of when one does not exist.
 const SHOWN: usize = 20;
+/// Bytes of a `Message-ID` that a list keeps, so that a thousand hostile ones have their room; what exceeds them is read past.
+const ID: usize = 2 << 10;
 
 pub(super) struct Opened {
     session: Session,
@@ -59,9 +61,50 @@ impl Opened {
         Ok(Opened { session, state: MailboxState { uid_validity, uid_next: next }, count, apart })
     }
 
-    async fn fetch(&mut self, command: &str, what: &str, room: Room) -> Result<Vec<Vec<super::wire::Part>>, Fault> {
+    async fn fetch(&mut self, command: &str, what: &str, room: Room) -> Result<Vec<Vec<Part>>, Fault> {
         let within = self.session.limits.message;
         Ok(self.session.command_in(command, &["FETCH"], room, within).await?.done(what)?.untagged)
+    }
+
+    /// The UIDs of what fits.
+    async fn search(&mut self, what: &str) -> Result<Vec<u32>, Fault> {
+        let room = Room { line: self.session.limits.search, ..self.session.room() };
+        let within = self.session.limits.command;
+        let answer = self.session.command_in(&format!("UID SEARCH {what}"), &["SEARCH"], room, within).await?;
+        Ok(uids(&answer.done("look for messages")?.untagged))
+    }
+
+    /// What a list says of these messages: `FETCH` and a set, or `UID FETCH` and one.
+    async fn listed(&mut self, these: &str) -> Result<Vec<Listed>, Fault> {
+        let room = Room { literal: ID, ..self.session.room() };
+        listed(self.fetch(&format!("{these} {LIST}"), "list messages", room).await?)
+    }
+
+    /// What a list says of each; one by one where the server refuses all of them, as it does for a single one that is damaged. What is
+    /// refused even so is listed by its UID alone: reading it fails and is counted, and it holds up no other.
+    async fn listed_each(&mut self, uids: &[u32]) -> Result<Vec<Listed>, Fault> {
+        let set = uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let refused = match self.listed(&format!("UID FETCH {set}")).await {
+            Err(fault) if fault.code == Code::PROVIDER_ERROR => fault,
+            done => return done,
+        };
+        let bare = |uid: u32| Listed { uid, size: 0, received_at: None, seen: false, message_id: String::new() };
+        if let [uid] = uids {
+            return Ok(vec![bare(*uid)]);
+        }
+        let (mut found, mut any) = (Vec::new(), false);
+        for uid in uids {
+            match self.listed(&format!("UID FETCH {uid}")).await {
+                Ok(one) => {
+                    any = true;
+                    found.extend(one.into_iter().filter(|one| one.uid == *uid));
+                }
+                Err(fault) if fault.code == Code::PROVIDER_ERROR => found.push(bare(*uid)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        // It is the server, and none of them.
+        if any { Ok(found) } else { Err(refused) }
     }
 }
 
@@ -70,18 +113,20 @@ async fn not_opened(session: &mut Session, mailbox: &str, said: &str) -> Fault {
     let Ok(answer) = session.command("LIST \"\" \"*\"", &["LIST"]).await else {
         return refused(&format!("open the mailbox \"{mailbox}\""), said);
     };
-    let mut known: Vec<String> = Vec::new();
-    for parts in &answer.untagged {
+    let (mut known, mut is_there): (Vec<String>, bool) = (Vec::new(), false);
+    for parts in answer.untagged {
         let Ok(found) = items(parts) else { continue };
         let opens = match found.get(2) {
             Some(Item::List(flags)) => !flags.iter().any(|flag| flag.word().is_some_and(|flag| flag.eq_ignore_ascii_case("\\noselect"))),
             _ => true,
         };
         if let Some((raw, _)) = found.get(4).and_then(Item::text).filter(|_| opens) {
-            known.push(super::wire::said(&name::read(raw)));
+            let name = name::read(raw);
+            is_there |= name == mailbox;
+            known.push(super::wire::said(&name));
         }
     }
-    if known.is_empty() || known.iter().any(|known| known == mailbox) {
+    if known.is_empty() || is_there {
         return refused(&format!("open the mailbox \"{mailbox}\""), said);
     }
     let more = known.len().saturating_sub(SHOWN);
@@ -104,17 +149,12 @@ impl Mailbox for Opened {
         if self.count == 0 || self.state.uid_next.is_some_and(|next| next <= from) {
             return Ok(Vec::new());
         }
-        let room = Room { line: self.session.limits.search, ..self.session.room() };
-        let within = self.session.limits.command;
-        let answer = self.session.command_in(&format!("UID SEARCH UID {from}:*"), &["SEARCH"], room, within).await?;
         // A range of which nothing is there names its last message all the same.
-        let mut found = uids(&answer.done("look for messages")?.untagged);
+        let mut found = self.search(&format!("UID {from}:*")).await?;
         found.retain(|uid| *uid > after);
         // A chunk whose messages all went meanwhile says nothing of those behind.
         for some in found.chunks(most) {
-            let set = some.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-            let room = self.session.room();
-            let mut messages = listed(&self.fetch(&format!("UID FETCH {set} {LIST}"), "list messages", room).await?)?;
+            let mut messages = self.listed_each(some).await?;
             messages.retain(|message| some.binary_search(&message.uid).is_ok());
             if !messages.is_empty() {
                 return Ok(messages);
@@ -128,8 +168,17 @@ impl Mailbox for Opened {
             return Ok(Vec::new());
         }
         let from = self.count.saturating_sub(u32::try_from(most).unwrap_or(u32::MAX)).saturating_add(1);
-        let room = self.session.room();
-        let mut messages = listed(&self.fetch(&format!("FETCH {from}:* {LIST}"), "list messages", room).await?)?;
+        let mut messages = match self.listed(&format!("FETCH {from}:*")).await {
+            // One of them is damaged, perhaps.
+            Err(fault) if fault.code == Code::PROVIDER_ERROR => {
+                let found = self.search(&format!("{from}:*")).await?;
+                if found.is_empty() {
+                    return Err(fault);
+                }
+                self.listed_each(&found[found.len().saturating_sub(most)..]).await?
+            }
+            done => done?,
+        };
         messages.drain(..messages.len().saturating_sub(most));
         Ok(messages)
     }
@@ -140,8 +189,7 @@ impl Mailbox for Opened {
         let (what, literal) = if small { ("", limits.largest) } else { ("HEADER", limits.header) };
         let room = Room { literal, ..self.session.room() };
         let found = self.fetch(&format!("UID FETCH {} (UID BODY.PEEK[{what}])", one.uid), "give a message", room).await?;
-        let Some((mut bytes, sent)) = body(&found, one.uid)? else { return Ok(None) };
-        drop(found);
+        let Some((mut bytes, sent)) = body(found, one.uid)? else { return Ok(None) };
         let whole = small && sent == bytes.len() as u64;
         if !whole {
             bytes.truncate(limits.header);

@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::wire::{Part, Room, Wire, broken, said};
 
 /// Kept of the answer to one command beyond what one response may have.
-const KEPT: usize = 4 << 20;
+const KEPT: usize = 6 << 20;
 
 pub(super) struct Session {
     pub wire: Wire,
@@ -197,8 +197,8 @@ pub(super) fn code_and_text(rest: &str) -> (String, String) {
     }
 }
 
+/// Bytes of memory; many small parts take more than what is in them.
 fn weight(part: &Part) -> usize {
-    match part {
-        Part::Text(bytes) | Part::Literal { bytes, .. } => bytes.len(),
-    }
+    let (Part::Text(bytes) | Part::Literal { bytes, .. }) = part;
+    size_of::<Part>() + 16 + bytes.len()
 }

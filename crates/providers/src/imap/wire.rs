@@ -180,11 +180,15 @@ fn lost(why: &str) -> Fault {
     Fault::new(Code::CONNECTION_FAILED, format!("the connection to the mail server was lost ({why})"))
 }
 
+/// What is longer is no word, but may be a secret in a spelling of the server's: cut in the middle nothing would know it again.
+const LONGEST_WORD: usize = 60;
+
 /// A server's words, short and without what deceives.
 pub(super) fn said(text: &str) -> String {
     let plain: String =
         text.chars().filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')).collect();
-    plain.trim().chars().take(200).collect()
+    let words: Vec<&str> = plain.split(' ').map(|word| if word.chars().count() > LONGEST_WORD { "…" } else { word }).collect();
+    words.join(" ").trim().chars().take(200).collect()
 }
 
 #[cfg(test)]
@@ -210,6 +214,13 @@ mod tests {
         assert_eq!(found, [text("* 1 FETCH (A "), literal("a\r\n", 3), text(" B "), literal("", 0), text(")")]);
         let found = read(b"* (A {4}\r\n1234 {12}\r\n123456789012)\r\n").await.unwrap();
         assert_eq!(found, [text("* (A "), literal("1234", 4), text(" "), literal("123456", 12), text(")")], "the rest is read past");
+    }
+
+    #[test]
+    fn words_of_a_server_are_short() {
+        let (word, secret) = ("w".repeat(60), "s".repeat(61));
+        assert_eq!(said(&format!(" no {word} {secret} \u{202e}here\r\n")), format!("no {word} … here"));
+        assert_eq!(said(&"a ".repeat(500)).chars().count(), 200);
     }
 
     #[tokio::test]

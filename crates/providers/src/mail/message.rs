@@ -22,8 +22,10 @@ const MOST_REFERENCES: usize = 200;
 /// Fields of the header, and characters of one.
 const MOST_HEADERS: usize = 200;
 const MOST_HEADER: usize = 4_000;
-/// Characters of a subject, a name, an address, an id.
+/// Characters of a subject, a file's name, an id.
 const MOST_LINE: usize = 2_000;
+/// Characters of an address, and of the name with it: 64 and 255 with an @ between them are the most that mail knows (RFC 3696).
+const MOST_ADDRESS: usize = 320;
 
 /// The fields of a message; unless it is `whole`, those of its header alone.
 pub(super) fn fields(bytes: &[u8], whole: bool) -> Value {
@@ -139,7 +141,7 @@ fn ending(kind: Option<&str>) -> &'static str {
 fn addresses(found: Option<&Address<'_>>) -> Vec<Value> {
     let Some(found) = found else { return Vec::new() };
     let one = |address: &mail_parser::Addr<'_>| {
-        let text = |text: Option<&str>| text.map(line).filter(|text| !text.is_empty());
+        let text = |text: Option<&str>| text.map(|text| short(text, MOST_ADDRESS)).filter(|text| !text.is_empty());
         match (text(address.name()), text(address.address())) {
             (None, None) => None,
             (name, address) => Some(json!({"name": name, "address": address})),
@@ -184,7 +186,11 @@ fn headers(message: &Message<'_>) -> Map<String, Value> {
 
 /// One line of a header, without what no store keeps.
 fn line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MOST_LINE).collect::<String>().trim().to_owned()
+    short(text, MOST_LINE)
+}
+
+fn short(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect::<String>().trim().to_owned()
 }
 
 /// PostgreSQL keeps no zero character.

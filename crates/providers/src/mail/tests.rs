@@ -83,6 +83,8 @@ fn what_is_too_long_is_cut_and_said() {
     let fields = parsed(long.as_bytes(), true);
     assert_eq!((fields["subject"].as_str().unwrap().len(), fields["to"].as_array().unwrap().len()), (2_000, 1_000));
     assert!(fields.to_string().len() < 200_000, "{}", fields.to_string().len());
+    let fields = parsed(format!("From: {} <{}@b.c>\r\n\r\n", "n".repeat(900), "a".repeat(900)).as_bytes(), true);
+    assert_eq!(fields["from"], json!({"name": "n".repeat(320), "address": "a".repeat(320)}));
 }
 
 #[test]
