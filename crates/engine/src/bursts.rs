@@ -57,7 +57,9 @@ impl Engine {
         let (mut closed, due) = (0, found.due.len());
         for (org, key) in found.due {
             match self.0.close_burst(org, &key).await {
-                Ok(()) => closed += 1,
+                Ok(true) => closed += 1,
+                // More come as fast as it is looked at: again at once, between two of them.
+                Ok(false) => self.0.gathered.notify_one(),
                 Err(error) => tracing::error!(org_id = %org, %error, "a burst of firings could not be closed; trying again"),
             }
         }
@@ -81,9 +83,10 @@ impl Inner {
         Ok(RunHandle { id, leaves: true, progress: watching })
     }
 
-    async fn close_burst(&self, org: OrgId, key: &str) -> Result<(), StoreError> {
+    /// `false`: it changed each time between reading and closing.
+    async fn close_burst(&self, org: OrgId, key: &str) -> Result<bool, StoreError> {
         for _ in 0..TRIES {
-            let Some(ripe) = self.store.ripe_burst(org, key).await? else { return Ok(()) };
+            let Some(ripe) = self.store.ripe_burst(org, key).await? else { return Ok(true) };
             let end = self.end_of(org, key, ripe).await?;
             if !self.store.close_burst(&end).await? {
                 continue;
@@ -94,10 +97,9 @@ impl Inner {
             if let Some(flow) = end.flow.filter(|_| !end.unfit) {
                 self.admit(org, &flow.key).await;
             }
-            return Ok(());
+            return Ok(true);
         }
-        // Others come and go: the next look finds it due still.
-        Ok(())
+        Ok(false)
     }
 
     async fn end_of(&self, org: OrgId, key: &str, ripe: Ripe) -> Result<BurstEnd, StoreError> {
@@ -154,16 +156,21 @@ impl Inner {
     }
 
     /// The end of a run that was begun for a batch and cannot be born.
-    pub(crate) async fn unfit(&self, header: &RunHeader) -> Ending {
+    ///
+    /// # Errors
+    /// The store's, when the plan cannot be read now.
+    pub(crate) async fn unfit(&self, header: &RunHeader) -> Result<Ending, StoreError> {
         let fault = match self.plan_of(header).await {
             Ok(Some(plan)) => match self.born_of_burst(&plan, header.clone()) {
                 Err(fault) => fault,
                 Ok(_) => Fault::internal("what the batch gave did not fit the plan when it closed"),
             },
-            Ok(None) => Fault::internal(format!("plan {} version {} is gone", header.plan_id, header.plan_version)),
-            Err(error) => Fault::internal(error.to_string()),
+            Ok(None) | Err(StoreError::Invalid(_)) => {
+                Fault::internal(format!("plan {} version {} is gone", header.plan_id, header.plan_version))
+            }
+            Err(error) => return Err(error),
         };
-        Ending { status: RunStatus::Error, output: Value::Null, blob: None, error: Some(fault) }
+        Ok(Ending { status: RunStatus::Error, output: Value::Null, blob: None, error: Some(fault) })
     }
 }
 

@@ -177,6 +177,8 @@ pub struct Inner {
     pub(crate) heard: tokio::sync::Notify,
     /// Told when a firing came here that waits for others.
     pub(crate) gathered: tokio::sync::Notify,
+    /// One sample at a time is counted and kept.
+    pub(crate) sampling: tokio::sync::Mutex<()>,
     /// Places for triggers that look for what is new.
     pub(crate) looks: Arc<tokio::sync::Semaphore>,
 }
@@ -222,6 +224,7 @@ impl Engine {
             end_listeners: EndListeners::default(),
             heard: tokio::sync::Notify::new(),
             gathered: tokio::sync::Notify::new(),
+            sampling: tokio::sync::Mutex::default(),
             looks: Arc::new(tokio::sync::Semaphore::new(LOOKS_AT_ONCE)),
         }))
     }

@@ -139,7 +139,13 @@ impl Inner {
     pub(crate) async fn end_refused(self: &Arc<Self>, claimed: &Claimed, refusal: Refusal) {
         let id = claimed.header.id;
         let ending = match (refusal.reason, refusal.by) {
-            (Reason::Unfit, _) => self.unfit(&claimed.header).await,
+            (Reason::Unfit, _) => match self.unfit(&claimed.header).await {
+                Ok(ending) => ending,
+                Err(error) => {
+                    tracing::warn!(run_id = %id, %error, "why a batch does not fit could not be read; it goes back to the queue");
+                    return self.give_back(id, claimed.epoch);
+                }
+            },
             (Reason::Gathered(by), Some(run)) => merged(run, by),
             (Reason::Limit(policy), by) => ending_of(policy, by),
             (Reason::Cancelled | Reason::Gathered(_), _) => ending_of(Policy::Queue, None),

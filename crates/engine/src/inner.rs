@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
+use mainspring_model::burst::Gathered;
 use mainspring_model::fault::Fault;
-use mainspring_model::id::RunId;
+use mainspring_model::id::{OrgId, RunId};
 use mainspring_model::run::{RunHeader, RunStatus};
 use mainspring_model::store::{JournalRow, NewRun, RunWrite, Standing, StoreError};
 use tokio::sync::{mpsc, watch};
@@ -71,7 +72,10 @@ impl Inner {
         }
         self.meter.started(start.trigger["type"].as_str().unwrap_or("unknown"));
         self.spans.note(&mut start.trigger, None);
+        // A batch sees it when it closes.
+        let is_batched = start.burst.as_ref().is_some_and(|burst| burst.gather.by() == Gathered::Batch);
         if start.plan.plan.reads_previous
+            && !is_batched
             && let Some(trigger) = start.trigger.as_object_mut()
             && !trigger.contains_key(PREVIOUS)
         {
@@ -181,19 +185,23 @@ impl Inner {
         let span = tracing::error_span!("run", run_id = %id, org_id = %org);
         let driving = async move {
             if AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
-                inner.bury(id, epoch).await;
+                inner.bury(org, id, epoch).await;
             }
         };
         tokio::spawn(driving.instrument(span));
     }
 
     /// After a panic in a run's driver: nobody can say what the state in memory was, so the run ends by what is on disk.
-    async fn bury(self: &Arc<Self>, id: RunId, epoch: i64) {
+    async fn bury(self: &Arc<Self>, org: OrgId, id: RunId, epoch: i64) {
         self.marks.leave(id);
         self.forget_live(id);
         let fault = Fault::internal("this run met a defect in the engine and was ended; the server's log has the details");
         match self.end_from_outside(id, epoch, RunStatus::Error, fault).await {
-            Ok(()) => tracing::error!("the driver of a run failed; the run was ended"),
+            Ok(()) => {
+                tracing::error!("the driver of a run failed; the run was ended");
+                self.place_freed(org);
+                self.watchers.changed(org, id);
+            }
             Err(error) => {
                 tracing::error!(%error, "the driver of a run failed, and its end could not be written; it goes back to the queue");
                 self.give_back(id, epoch);

@@ -13,15 +13,17 @@ use crate::run::rfc3339;
 /// Under which a run's trigger carries it: it is part of what the run was born with, so that every replay sees the same.
 pub(crate) const PREVIOUS: &str = "run_previous";
 
-/// Runs that are looked through for one that has ended: of a plan with more than so many live ones, none is the one before.
-const PAGES: u32 = 20;
-const PAGE: u32 = 10;
+/// Runs that are looked through for one that has ended: few at first, then many, for a burst may have a thousand firings. Of a plan with
+/// more than so many live ones, none is the one before.
+const PAGES: u32 = 12;
+const FIRST: u32 = 10;
+const PAGE: u32 = 200;
 
 impl Inner {
     /// The newest run of the plan that has ended, or null.
     pub(crate) async fn previous(&self, org: OrgId, plan: PlanId) -> Result<Value, StoreError> {
         let filter = RunFilter { plan: Some(plan), ..RunFilter::default() };
-        let mut paging = Paging { limit: PAGE, cursor: None };
+        let mut paging = Paging { limit: FIRST, cursor: None };
         for _ in 0..PAGES {
             let page = self.store.list_runs(org, &filter, &paging).await?;
             if let Some(run) = page.items.into_iter().find(|run| run.finished_at.is_some() && !is_merged(run)) {
@@ -30,7 +32,7 @@ impl Inner {
             if page.next_cursor.is_none() {
                 break;
             }
-            paging.cursor = page.next_cursor;
+            paging = Paging { limit: PAGE, cursor: page.next_cursor };
         }
         Ok(Value::Null)
     }

@@ -75,14 +75,24 @@ impl Engine {
         Ok(Sha256::digest(expected.as_bytes()) == Sha256::digest(address.proof.as_bytes()))
     }
 
+    /// Whether an address has taken fewer samples than it takes.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn takes_samples(&self, address: &TestAddress) -> Result<bool, StoreError> {
+        let known = self.0.store.count_signals(address.org, &sample_topic(address.plan), address.from, MOST_SAMPLES).await?;
+        Ok(known < MOST_SAMPLES)
+    }
+
     /// Keeps what was sent to an address. Durable when this returns; `None` when the address has taken as many as it takes.
     ///
     /// # Errors
     /// The store's.
     pub async fn keep_sample(&self, address: &TestAddress, data: Value) -> Result<Option<SignalRecord>, StoreError> {
         let topic = sample_topic(address.plan);
-        let known = self.0.store.signals(address.org, &topic, address.from, None, MOST_SAMPLES).await?;
-        if known.len() >= MOST_SAMPLES as usize {
+        // One after another: however many come at once, no more are kept than the address takes on this node.
+        let _alone = self.0.sampling.lock().await;
+        if !self.takes_samples(address).await? {
             return Ok(None);
         }
         let signal = NewSignal { org: address.org, id: SignalId(self.new_id()), topic, data, sole: false };

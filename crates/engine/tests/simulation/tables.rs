@@ -390,6 +390,7 @@ not_kept!(SignalStore {
     fn put_signal(&NewSignal) -> Told;
     fn signals(OrgId, &str, Millis, Option<SignalId>, u32) -> Vec<SignalRecord>;
     fn list_events(OrgId, &EventFilter, &Paging) -> Page<SignalRecord>;
+    fn count_signals(OrgId, &str, Millis, u32) -> u32;
     fn signal(OrgId, SignalId) -> Option<SignalRecord>;
     fn prune_signals(Millis, u32) -> u64;
 });

@@ -125,6 +125,9 @@ pub trait SignalStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<SignalRecord>, StoreError>;
 
+    /// How many there are of a topic that came at `since` or later, counted up to `most`.
+    async fn count_signals(&self, org: OrgId, topic: &str, since: Millis, most: u32) -> Result<u32, StoreError>;
+
     /// The signal of this id, whatever its topic.
     async fn signal(&self, org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError>;
 

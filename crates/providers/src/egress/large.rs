@@ -39,7 +39,8 @@ impl Places {
         }
         let of = {
             let mut of = self.of.lock().expect("no panic happens while places are held");
-            of.retain(|other, places| *other == org || places.available_permits() < OF_ONE);
+            // One that somebody is about to ask for a place is held by whoever does.
+            of.retain(|other, places| *other == org || places.available_permits() < OF_ONE || Arc::strong_count(places) > 1);
             of.entry(org).or_insert_with(|| Arc::new(Semaphore::new(OF_ONE))).clone()
         };
         // The organization's own first: who waits for it keeps nobody else from a place.

@@ -19,6 +19,7 @@ use super::form_sent::{self, Sent};
 use super::forms::page;
 use super::path::PathName;
 use super::problem::{Problem, Refusable};
+use super::resting;
 
 /// What a page carries beside the question's fields, under names that no field has.
 const DECISION: &str = ".decision";
@@ -72,8 +73,10 @@ pub async fn send_approval_page(State(api): Shared, PathName(token): PathName, r
     // Whoever has the link may send what the question asks for.
     let sent = form_sent::sent(&api, owner, &fields, &parts.headers, content, None).await?;
     let taken = take(&api, &token, &asked, &fields, &sent).await;
-    if !taken.as_ref().is_ok_and(|answer| answer.status() == StatusCode::OK) {
-        sent.drop_files(&api, owner).await;
+    // An answer that could not be kept for certain may have been kept.
+    let has_them = taken.as_ref().map_or_else(|problem| problem.status.is_server_error(), |answer| answer.status() == StatusCode::OK);
+    if !has_them {
+        sent.files.remove().await;
     }
     taken
 }
@@ -100,6 +103,7 @@ async fn take(api: &Api, token: &str, asked: &Asked, fields: &[Field], sent: &Se
     }
     let comment = typed.first(COMMENT).replace("\r\n", "\n");
     let decision = Decision { approved, comment, form, by: asked.link.address.clone(), by_id: None };
+    sent.files.leave();
     match decide(api, wait, decision).await {
         Ok(_) => {}
         Err(problem) if problem.status == StatusCode::CONFLICT => {
@@ -112,7 +116,7 @@ async fn take(api: &Api, token: &str, asked: &Asked, fields: &[Field], sent: &Se
         Err(problem) => return Err(problem),
     }
     if !approved {
-        sent.drop_files(api, asked.header.owner).await;
+        sent.files.remove().await;
     }
     let after = json!({"run_id": wait.run, "step": wait.path, "approved": approved, "via": "link"});
     api.audit_nobody(wait.org, "answer_approval", Target::new("approval", &asked.link.id), after);
@@ -125,6 +129,7 @@ async fn find(api: &Api, token: &str) -> Refusable<Asked> {
     let link = ApprovalLink::parse(token).ok_or_else(unknown)?;
     let header = api.store.header(link.run).await?.ok_or_else(unknown)?;
     let org: OrgId = header.owner.org;
+    resting::refuse(api, org).await?;
     if !api.engine.proves(org, &link).await.map_err(Problem::internal)? {
         return Err(unknown());
     }

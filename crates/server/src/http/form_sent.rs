@@ -1,10 +1,12 @@
 //! What a page's form sends: fields as texts, and files, which go as they come to where files are kept.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use mainspring_model::file::{Files, NewFile};
 use mainspring_model::form::{Field, Typed, Widget};
-use mainspring_model::id::{FileId, Owner};
+use mainspring_model::id::Owner;
 use serde_json::json;
 
 use super::api::Api;
@@ -12,6 +14,7 @@ use super::body::{self, discard};
 use super::file_form::{Form, MOST_FILES, Part};
 use super::file_stream::Steady;
 use super::forms;
+use super::kept_files::KeptFiles;
 use super::problem::{Problem, Refusable};
 use crate::webhooks::Hook;
 
@@ -21,25 +24,15 @@ const MOST: usize = 2_000;
 /// Bytes of all files of a form: anybody may send it.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// A form as it was sent. Its files are kept until they expire, or until they are [dropped](Sent::drop_files).
-#[derive(Default)]
+/// A form as it was sent.
 pub struct Sent {
     pub typed: Typed,
     /// Why a file was not taken, by field.
     pub wrong: Vec<(Option<String>, String)>,
-    files: Vec<FileId>,
+    pub files: KeptFiles,
 }
 
 impl Sent {
-    /// Nothing was started by it, so nobody will ask for its files.
-    pub async fn drop_files(&self, api: &Api, owner: Owner) {
-        for file in &self.files {
-            if let Err(error) = api.engine.files(owner).delete(*file).await {
-                tracing::warn!(%error, %file, "a file of a form that was not taken could not be removed; it goes when it expires");
-            }
-        }
-    }
-
     /// What was wrong with the page, and that files have to be chosen again when it is shown again.
     pub fn with_files_again(&self, wrong: Vec<(Option<String>, String)>) -> Vec<(Option<String>, String)> {
         let again = self.typed.with_files().map(|name| (Some(name.to_owned()), "choose the file again".to_owned()));
@@ -51,7 +44,14 @@ impl Sent {
 ///
 /// # Errors
 /// 415 when it is no form, 413 when its fields are too large, and what reading says.
-pub async fn sent(api: &Api, owner: Owner, fields: &[Field], headers: &HeaderMap, content: Body, page: Option<&Hook>) -> Refusable<Sent> {
+pub async fn sent(
+    api: &Arc<Api>,
+    owner: Owner,
+    fields: &[Field],
+    headers: &HeaderMap,
+    content: Body,
+    page: Option<&Hook>,
+) -> Refusable<Sent> {
     match body::media_type(headers).map(str::to_ascii_lowercase).as_deref() {
         Some("application/x-www-form-urlencoded") => {
             let content = body::read(api, content).await?;
@@ -59,14 +59,14 @@ pub async fn sent(api: &Api, owner: Owner, fields: &[Field], headers: &HeaderMap
                 return Err(too_large());
             }
             let pairs = url::form_urlencoded::parse(&content).take(MOST).map(|(name, value)| (name.into_owned(), value.into_owned()));
-            Ok(Sent { typed: Typed::of(pairs), ..Sent::default() })
+            Ok(Sent { typed: Typed::of(pairs), wrong: Vec::new(), files: KeptFiles::new(api, owner) })
         }
         Some("multipart/form-data") => {
             let mut body = Steady::new(content, api.clock.clone());
-            let mut sent = Sent::default();
+            let mut sent = Sent { typed: Typed::default(), wrong: Vec::new(), files: KeptFiles::new(api, owner) };
             let read = parts(api, owner, fields, headers, &mut body, page, &mut sent).await;
             if read.is_err() || !sent.wrong.is_empty() {
-                sent.drop_files(api, owner).await;
+                sent.files.remove().await;
                 // Who sends all before looking for an answer would learn that the connection broke, and never why.
                 discard(api, body.rest());
             }
@@ -148,7 +148,7 @@ async fn keep(api: &Api, owner: Owner, part: Part, form: &mut Form<'_>, room: &m
     };
     Ok(match written.await? {
         Ok(Some(value)) => {
-            sent.files.push(value.file);
+            sent.files.add(value.file);
             sent.typed.add_file(part.name, json!(value));
             Ok(())
         }

@@ -83,10 +83,10 @@ pub async fn send_form(State(api): Shared, request: Request) -> Refusable<Respon
     let fields = fields(&hook.plan.plan.inputs);
     let sent = form_sent::sent(&api, hook.owner, &fields, &parts.headers, content, Some(&hook)).await?;
     let taken = take(&api, &hook, &parts.uri, &fields, &sent).await;
-    if !matches!(taken, Ok((_, true))) {
-        sent.drop_files(&api, hook.owner).await;
+    if !matches!(taken, Ok((_, true)) | Err((_, true))) {
+        sent.files.remove().await;
     }
-    taken.map(|(answer, _)| answer)
+    taken.map(|(answer, _)| answer).map_err(|(problem, _)| problem)
 }
 
 /// Files are taken from who has a page of ours alone.
@@ -94,8 +94,9 @@ pub(super) async fn may_send_files(api: &Api, hook: &Hook, typed: &Typed) -> Ref
     Ok(proven(api, hook, typed.first(TOKEN)).await?.is_some())
 }
 
-/// The answer, and whether it started a run.
-async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) -> Refusable<(Response, bool)> {
+/// The answer, and whether a run has the files, or may have.
+async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) -> Result<(Response, bool), (Box<Problem>, bool)> {
+    let nothing = |problem: Box<Problem>| (problem, false);
     let (plan, typed) = (&hook.plan.plan, &sent.typed);
     if !typed.first(TRAP).is_empty() {
         tracing::info!(plan = %hook.plan.id, trigger = hook.trigger().id, "a form was filled in by a program: nothing was started");
@@ -103,13 +104,13 @@ async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) 
     }
     let refused = async |wrong: Vec<(Option<String>, String)>| {
         let wrong = sent.with_files_again(wrong);
-        let page = shown(api, hook, StatusCode::UNPROCESSABLE_ENTITY, fields, typed, &wrong).await?;
+        let page = shown(api, hook, StatusCode::UNPROCESSABLE_ENTITY, fields, typed, &wrong).await.map_err(nothing)?;
         Ok((page, false))
     };
     if !sent.wrong.is_empty() {
         return refused(sent.wrong.clone()).await;
     }
-    let Some(nonce) = proven(api, hook, typed.first(TOKEN)).await? else {
+    let Some(nonce) = proven(api, hook, typed.first(TOKEN)).await.map_err(nothing)? else {
         return refused(vec![(None, TOO_LATE.to_owned())]).await;
     };
     let values = Value::Object(read(fields, typed));
@@ -120,7 +121,7 @@ async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) 
     let now = api.clock.now();
     let id = &hook.trigger().id;
     let seen = json!({"id": id, "type": "form", "path": path_of(uri), "body": values, "submitted_at": Time(now)});
-    let org = api.engine.org_of_triggers(hook.owner.org).await?;
+    let org = api.engine.org_of_triggers(hook.owner.org).await.map_err(|error| nothing(error.into()))?;
     let (inputs, burst) = match triggers::fired(hook.plan.id, plan, hook.trigger(), Sight { trigger: &seen, org: &org, now }) {
         Ok(Some(fired)) => fired,
         Ok(None) => return Ok((done(hook), false)),
@@ -133,10 +134,14 @@ async fn take(api: &Api, hook: &Hook, uri: &Uri, fields: &[Field], sent: &Sent) 
     let key = Some(format!("form/{}/{id}/{nonce}", hook.plan.id));
     let start =
         Start { owner: hook.owner, plan: hook.plan.clone(), inputs, trigger: seen, key, slot: None, parent: None, priority: None, burst };
-    let mut handle = api.engine.start(start).await?;
-    let run = handle.accepted().await?;
-    // Another one: the page was sent before, and its run has that sending's files.
-    Ok((done(hook), run == handle.id))
+    // From here on nobody who gives up the request knows what became of it.
+    sent.files.leave();
+    let mut handle = api.engine.start(start).await.map_err(|error| nothing(error.into()))?;
+    match handle.accepted().await {
+        // Another one: the page was sent before, and its run has that sending's files.
+        Ok(run) => Ok((done(hook), run == handle.id)),
+        Err(error) => Err((error.into(), true)),
+    }
 }
 
 /// What is wrong, by field.

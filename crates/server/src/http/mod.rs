@@ -40,6 +40,7 @@ mod integrations;
 mod invitation_mail;
 mod invitations;
 mod invited;
+mod kept_files;
 mod limit;
 mod live;
 mod logs;

@@ -17,9 +17,11 @@ use super::problem::{Problem, Refusable};
 use super::reply::Reply;
 use super::webhook_form::WebhookForm;
 use super::webhook_request::Called;
-use super::{body, edge, webhook_auth, webhook_challenge, webhook_signature};
+use super::{body, edge, resting, webhook_auth, webhook_challenge, webhook_signature};
 use crate::webhooks::Hook;
 
+/// Headers that are no secret, whatever a trigger asks for.
+const PLAIN_HEADERS: [&str; 4] = ["content-length", "content-type", "host", "user-agent"];
 /// The largest body that is kept, in bytes.
 const MOST_BYTES: usize = 256 << 10;
 
@@ -28,12 +30,16 @@ pub async fn capture(api: &Arc<Api>, token: &str, parts: Parts, content: Body) -
         || Problem::not_found("this test address: it is wrong, or its time is over; \"mainspring plan listen\" makes another one");
     let address = TestAddress::parse(token).ok_or_else(unknown)?;
     let plan = api.store.get_plan(address.org, address.plan).await?.ok_or_else(unknown)?;
+    resting::refuse(api, plan.owner.org).await.map_err(|_| unknown())?;
     if address.until <= api.clock.now() || !api.engine.proves_test(&address).await.map_err(Problem::internal)? {
         return Err(unknown());
     }
     let version = plan.draft.unwrap_or(plan.version);
     let loaded = api.engine.plan(&plan.owner, plan.id, version).await?;
     let hook = Hook::of(plan.owner, loaded, &address.trigger).map(Arc::new).ok_or_else(unknown)?;
+    if !api.engine.takes_samples(&address).await? {
+        return Err(full(plan.id));
+    }
     let content = body::read(api, content).await?;
     if content.len() > MOST_BYTES {
         let detail = format!("a test address keeps bodies of at most {MOST_BYTES} bytes; this one has {}", content.len());
@@ -80,6 +86,11 @@ async fn judged(api: &Arc<Api>, hook: &Arc<Hook>, parts: &Parts, content: &Bytes
     };
     let mut secret_headers: Vec<String> = signature.and_then(webhook_signature::secret_header).into_iter().collect();
     secret_headers.extend(credential.as_ref().and_then(|credential| credential.field("header_name")).map(str::to_ascii_lowercase));
+    if webhook.auth == WebhookAuth::Header && credential.as_ref().is_none_or(|credential| credential.field("header_name").is_none()) {
+        // Which header is the secret one is not known, so none is kept but what says nothing of the sender.
+        let named = parts.headers.keys().map(|name| name.as_str().to_owned());
+        secret_headers.extend(named.filter(|name| !PLAIN_HEADERS.contains(&name.as_str())));
+    }
     let knows = match (&credential, webhook.auth) {
         (_, WebhookAuth::None) => true,
         (Some(credential), auth) => webhook_auth::knows(auth, &parts.headers, credential),

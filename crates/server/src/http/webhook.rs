@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use http::StatusCode;
 use mainspring_engine::triggers::{self, Refused, Sight};
-use mainspring_engine::{RunHandle, Start};
+use mainspring_engine::{RunHandle, Start, StartError};
 use mainspring_model::id::{PlanId, RunId};
 use mainspring_model::plan::trigger::Respond;
 use serde::Serialize;
@@ -123,18 +123,24 @@ fn methods(routes: &[Bound]) -> String {
 }
 
 /// Starts one run; `None` when the trigger's `if` was false.
-async fn begin(api: &Api, delivered: &Delivered, mut seen: Value, form: Option<&WebhookForm>) -> Refusable<Option<RunHandle>> {
+async fn begin(api: &Arc<Api>, delivered: &Delivered, mut seen: Value, form: Option<&WebhookForm>) -> Refusable<Option<RunHandle>> {
     let Some(form) = form else { return begin_with(api, delivered, seen).await };
     let mut kept = form.keep(api, delivered.hook.owner).await?;
     seen["body"] = kept.body();
+    // From here on nobody who gives up the request knows what became of it.
+    kept.files.leave();
     let mut begun = begin_with(api, delivered, seen).await;
-    let is_new = match &mut begun {
-        Ok(Some(handle)) => handle.accepted().await.is_ok_and(|run| run == handle.id),
+    let has_them = match &mut begun {
+        Ok(Some(handle)) => match handle.accepted().await {
+            // A message that came before has its run and that run's files.
+            Ok(run) => run == handle.id,
+            // It may have been written; its files go when they expire.
+            Err(error) => matches!(error, StartError::Store(_)),
+        },
         _ => false,
     };
-    if !is_new {
-        // A message that came before has its run and that run's files.
-        kept.forget(api).await;
+    if !has_them {
+        kept.files.remove().await;
     }
     begun
 }
@@ -158,7 +164,7 @@ async fn begin_with(api: &Api, Delivered { hook, id }: &Delivered, seen: Value) 
 }
 
 /// `immediately`: every plan on the path starts, and the answer waits only until all runs are durable.
-async fn start_all(api: &Api, hooks: &[Delivered], called: Called, form: Option<&WebhookForm>) -> Refusable<Reply> {
+async fn start_all(api: &Arc<Api>, hooks: &[Delivered], called: Called, form: Option<&WebhookForm>) -> Refusable<Reply> {
     if let [one] = hooks {
         let runs = match begin(api, one, called.into_seen(&one.hook.trigger().id), form).await? {
             Some(mut handle) => vec![(one.hook.plan.id, handle.accepted().await?)],

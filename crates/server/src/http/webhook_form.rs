@@ -2,6 +2,8 @@
 //!
 //! A delivery has been read whole by then, within the limit of all bodies: it may be signed.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -14,6 +16,7 @@ use super::body;
 use super::file_form::{Form, MOST_FILES};
 use super::file_stream::Steady;
 use super::files::refused;
+use super::kept_files::KeptFiles;
 use super::problem::{Problem, Refusable};
 
 /// The parts, in their order.
@@ -27,8 +30,7 @@ enum Content {
 /// What was kept of a form for one plan.
 pub struct Kept {
     body: Value,
-    owner: Owner,
-    files: Vec<FileId>,
+    pub files: KeptFiles,
 }
 
 impl WebhookForm {
@@ -80,18 +82,18 @@ impl WebhookForm {
     ///
     /// # Errors
     /// What keeping them says.
-    pub async fn keep(&self, api: &Api, owner: Owner) -> Refusable<Kept> {
-        let mut kept = Kept { body: Value::Null, owner, files: Vec::new() };
+    pub async fn keep(&self, api: &Arc<Api>, owner: Owner) -> Refusable<Kept> {
+        let mut kept = Kept { body: Value::Null, files: KeptFiles::new(api, owner) };
         let mut values = Vec::new();
         for (_, content) in &self.0 {
             let Content::File { name, media_type, bytes } = content else { continue };
             match write(api, owner, name, media_type.clone(), bytes).await {
                 Ok((file, value)) => {
-                    kept.files.push(file);
+                    kept.files.add(file);
                     values.push(value);
                 }
                 Err(problem) => {
-                    kept.forget(api).await;
+                    kept.files.remove().await;
                     return Err(problem);
                 }
             }
@@ -126,15 +128,6 @@ impl Kept {
     /// As `trigger.body`.
     pub fn body(&mut self) -> Value {
         self.body.take()
-    }
-
-    /// Nothing was started by it.
-    pub async fn forget(&self, api: &Api) {
-        for file in &self.files {
-            if let Err(error) = api.engine.files(self.owner).delete(*file).await {
-                tracing::warn!(%error, %file, "a file of a delivery that started nothing could not be removed; it goes when it expires");
-            }
-        }
     }
 }
 

@@ -89,9 +89,9 @@ impl PostgresStore {
         if !lock(org, session).await? {
             return Ok(Given::Busy);
         }
-        // There is no limit any more: all that was met goes on.
-        let room = self.room(org, session).await?.map_or(met.len(), |room| room as usize);
-        let query = session.query(LINE).bind(org.0).bind(met).bind(&self.tags).bind(i64::try_from(room).unwrap_or(i64::MAX));
+        // There is no limit any more: all that was met goes on, and what was set aside is let go by an offer.
+        let (room, beside) = self.room(org, session).await?.map_or((met.len(), 0), |room| (room as usize, i64::from(room)));
+        let query = session.query(LINE).bind(org.0).bind(met).bind(&self.tags).bind(beside);
         let line = query.fetch_all(&mut **session).await?.iter().map(candidate).collect::<Result<_, Fail>>()?;
         let given = share(line, room, most);
         if !given.aside.is_empty() {

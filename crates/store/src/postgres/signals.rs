@@ -90,6 +90,17 @@ impl SignalStore for PostgresStore {
         self.within(found).await
     }
 
+    async fn count_signals(&self, org: OrgId, topic: &str, since: Millis, most: u32) -> Result<u32, StoreError> {
+        let counted = async {
+            let mut session = self.read(Scope::Org(org)).await?;
+            let query = session.query(COUNT).bind(org.0).bind(kept(topic)).bind(Stamp(since)).bind(i64::from(most));
+            let count: i64 = query.fetch_one(&mut *session).await?.try_get(0)?;
+            session.end().await?;
+            Ok(u32::try_from(count).unwrap_or(most))
+        };
+        self.within(counted).await
+    }
+
     async fn signal(&self, org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError> {
         let found = async {
             let mut session = self.read(Scope::Org(org)).await?;
@@ -162,6 +173,8 @@ const BY_TOPIC: &str = waits_where!("w.topic = $2 order by w.created_at desc lim
 const SIGNALS: &str = "select id, topic, data::text, received_at from signals where org_id = $1 and topic = $2 and received_at >= $3 \
      and ($4::uuid is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = $1 and s.id = $4)) \
      order by received_at, id limit $5";
+
+const COUNT: &str = "select count(*) from (select 1 from signals where org_id = $1 and topic = $2 and received_at >= $3 limit $4) as some";
 
 const SIGNAL: &str = "select id, topic, data::text, received_at from signals where org_id = $1 and id = $2";
 

@@ -80,6 +80,17 @@ impl SignalStore for SqliteStore {
         .await
     }
 
+    async fn count_signals(&self, org: OrgId, topic: &str, since: Millis, most: u32) -> Result<u32, StoreError> {
+        let topic = topic.to_owned();
+        self.read(move |connection| {
+            Box::pin(async move {
+                let query = sqlx::query(COUNT).bind(bytes(org.0)).bind(topic.as_str()).bind(since).bind(i64::from(most));
+                Ok(query.fetch_one(connection).await?.try_get(0)?)
+            })
+        })
+        .await
+    }
+
     async fn signal(&self, org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError> {
         self.read(move |connection| {
             Box::pin(async move {
@@ -162,6 +173,8 @@ const BY_TOPIC: &str = waits_where!("w.topic = ?2 order by w.created_at desc lim
 const SIGNALS: &str = "select id, topic, data, received_at from signals where org_id = ?1 and topic = ?2 and received_at >= ?3 \
      and (?4 is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = ?1 and s.id = ?4)) \
      order by received_at, id limit ?5";
+
+const COUNT: &str = "select count(*) from (select 1 from signals where org_id = ?1 and topic = ?2 and received_at >= ?3 limit ?4)";
 
 const SIGNAL: &str = "select id, topic, data, received_at from signals where org_id = ?1 and id = ?2";
 

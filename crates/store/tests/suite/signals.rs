@@ -120,6 +120,9 @@ pub async fn signals_are_read_in_pages(world: &World) {
     let late = world.store.signals(org, "event:tick", world.now(), None, 9).await.unwrap();
     assert_eq!(late.into_iter().map(|signal| signal.data).collect::<Vec<_>>(), [json!(4)]);
     assert_eq!(world.store.signals(OrgId(world.uuid()), "event:tick", 0, None, 9).await.unwrap(), []);
+    for (most, counted) in [(9, 5), (3, 3)] {
+        assert_eq!(world.store.count_signals(org, "event:tick", 0, most).await.unwrap(), counted);
+    }
     let one = world.store.signal(org, made[0]).await.unwrap().expect("it is kept");
     assert_eq!((one.id, one.topic.as_str()), (made[0], "event:tick"));
     assert_eq!(world.store.signal(OrgId(world.uuid()), made[0]).await.unwrap(), None, "of another organization");

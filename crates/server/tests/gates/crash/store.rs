@@ -428,6 +428,7 @@ delegate!(SignalStore {
     fn list_events(org: OrgId, filter: &EventFilter, paging: &Paging) -> Result<Page<SignalRecord>, StoreError>;
     fn put_signal(signal: &NewSignal) -> Result<Told, StoreError>;
     fn signals(org: OrgId, topic: &str, since: Millis, after: Option<SignalId>, limit: u32) -> Result<Vec<SignalRecord>, StoreError>;
+    fn count_signals(org: OrgId, topic: &str, since: Millis, most: u32) -> Result<u32, StoreError>;
     fn signal(org: OrgId, id: SignalId) -> Result<Option<SignalRecord>, StoreError>;
     fn prune_signals(before: Millis, batch: u32) -> Result<u64, StoreError>;
 });
