@@ -38,6 +38,7 @@ mod s13;
 mod s6;
 mod s7;
 mod s8;
+mod schedules;
 mod sealed;
 mod slots;
 mod sockets;
