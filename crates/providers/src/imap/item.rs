@@ -128,7 +128,7 @@ fn quoted(text: &[u8], mut at: usize) -> Result<(Vec<u8>, usize), Fault> {
 }
 
 /// What may have a section behind it; to any other word a bracket is a letter, in a keyword such as `$x[1`.
-const WITH_SECTION: [&str; 4] = ["BODY", "BODY.PEEK", "BINARY", "BINARY.SIZE"];
+const WITH_SECTION: [&str; 4] = ["BODY", "BODY.PEEK", "binary", "binary.size"];
 
 /// What is in the brackets of a section belongs to its word.
 fn word_end(text: &[u8], from: usize) -> usize {

@@ -95,10 +95,13 @@ fn nesting_ends() {
     assert_eq!(parsed(messages.as_bytes(), true)["subject"], "");
 }
 
+/// Id, name and bytes.
+type Written = (FileId, String, Vec<u8>);
+
 /// Keeps what is written, up to a number of files; `refuses` what follows.
 #[derive(Clone, Default)]
 struct Kept {
-    files: Arc<Mutex<Vec<(FileId, String, Vec<u8>)>>>,
+    files: Arc<Mutex<Vec<Written>>>,
     room: usize,
     refuses: &'static str,
 }

@@ -171,7 +171,7 @@ fn shown(plan: &LoadedPlan, org: &Value, record: SignalRecord) -> Sample {
     let said = |code: &str, message: &str| vec![json!({"code": code, "message": message})];
     let (inputs, problems) = match given {
         Ok(Ok(Some((_, inputs)))) => (inputs, Vec::new()),
-        Ok(Ok(None)) => (Value::Null, said("SKIPPED", "the trigger's `if` is false")),
+        Ok(Ok(None)) => (Value::Null, said("skipped", "the trigger's `if` is false")),
         Ok(Err(Refused::Fault(fault))) => (Value::Null, said(fault.code.as_str(), &fault.message)),
         Ok(Err(Refused::Inputs(findings))) => (Value::Null, findings.iter().map(|finding| json!(finding)).collect()),
         Err(problem) => (Value::Null, said(&problem.code, &problem.detail)),
