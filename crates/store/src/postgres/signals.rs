@@ -174,7 +174,7 @@ const SIGNALS: &str = "select id, topic, data::text, received_at from signals wh
      and ($4::uuid is null or (received_at, id) > (select s.received_at, s.id from signals as s where s.org_id = $1 and s.id = $4)) \
      order by received_at, id limit $5";
 
-const COUNT: &str = "select count(*) from (select 1 from signals where org_id = $1 and topic = $2 and received_at >= $3 limit $4) as some";
+const COUNT: &str = "select count(*) from (select 1 from signals where org_id = $1 and topic = $2 and received_at >= $3 limit $4) as found";
 
 const SIGNAL: &str = "select id, topic, data::text, received_at from signals where org_id = $1 and id = $2";
 
